@@ -1,0 +1,207 @@
+/*
+ * model.h - what the operator wants, as plain data.
+ *
+ * Takes:   values from a configuration source (libconfig now, xDS later).
+ * Gives:   one desired state to ctrl/build.
+ * Owns:    all strings and arrays, until ss_model_free. Every array is (pointer, count).
+ * Thread:  control.
+ * Units:   nanoseconds, bytes; weights in hundredths of a percent.
+ *
+ * Each object carries the file and line it came from, so that an error found later can name it.
+ */
+#ifndef SS_MODEL_H
+#define SS_MODEL_H
+
+#include "base/addr.h"
+#include "contract/routes.h"
+#include "contract/snapshot.h"
+#include "contract/tlsconf.h"
+
+struct ss_model_src {
+	const char *file;
+	uint32_t line;
+};
+
+struct ss_model_port {
+	struct ss_model_src src;
+	char *name, *device;
+	uint32_t queues, mtu, rx_descriptors, tx_descriptors, mbufs;
+	uint32_t n_addrs;
+	struct { struct ss_ip ip; uint8_t prefix; } addrs[64];
+	struct ss_ip gateway;
+};
+
+struct ss_model_secret {
+	struct ss_model_src src;
+	char *name, *certificate, *private_key; /* PEM files; certificate: leaf first */
+};
+
+struct ss_model_trust {
+	struct ss_model_src src;
+	char *name, *trust_domain, *bundle; /* bundle: PEM file of CAs; trust_domain may be NULL (DNS peers) */
+};
+
+struct ss_model_id {
+	enum ss_id_match_kind kind;
+	char *value;
+};
+
+/* tls of a listener or a cluster. */
+struct ss_model_tls {
+	struct ss_model_src src;
+	bool present;
+	enum ss_tls_mode mode;       /* listener */
+	char *secret, *trust;        /* names; NULL: none */
+	bool client_certificate;     /* listener: require one (default true when trust is set) */
+	char *min_version;           /* "1.2", "1.3" */
+	char *sni;                   /* cluster */
+	uint32_t n_ids;
+	struct ss_model_id *ids;
+	uint64_t handshake_timeout_ns;
+};
+
+struct ss_model_authz_rule {
+	struct ss_model_src src;
+	char *name;
+	enum ss_authz_action action;
+	uint16_t methods;
+	uint32_t n_ids, n_paths;
+	struct ss_model_id *ids;
+	char **paths;
+};
+
+struct ss_model_authz {
+	struct ss_model_src src;
+	bool present, default_deny;
+	uint32_t n_rules;
+	struct ss_model_authz_rule *rules;
+};
+
+struct ss_model_header_op {
+	enum ss_header_op_kind kind;
+	char *name, *value;
+};
+
+struct ss_model_header_match {
+	char *name, *value;
+	enum ss_header_match kind;
+	bool invert;
+};
+
+struct ss_model_weighted {
+	char *cluster;
+	uint32_t weight; /* hundredths of a percent */
+};
+
+struct ss_model_route {
+	struct ss_model_src src;
+	char *name;
+	enum ss_path_match path_kind;
+	char *path;
+	uint16_t methods;
+	uint32_t n_headers;
+	struct ss_model_header_match *headers;
+	enum ss_route_action action;
+	uint32_t n_clusters;
+	struct ss_model_weighted *clusters;
+	uint16_t direct_status;
+	char *direct_body, *direct_type;
+	uint64_t timeout_ns, idle_timeout_ns;
+	uint32_t max_retries;
+	char *prefix_rewrite;
+	uint32_t n_request_ops, n_response_ops;
+	struct ss_model_header_op *request_ops, *response_ops;
+	struct ss_model_authz authz;
+};
+
+struct ss_model_host {
+	struct ss_model_src src;
+	char *name;
+	uint32_t n_domains;
+	char **domains; /* "a.example", "*.example", "*" */
+	uint32_t n_routes;
+	struct ss_model_route *routes;
+};
+
+struct ss_model_listener {
+	struct ss_model_src src;
+	char *name;
+	struct ss_addr addr;
+	enum ss_protocol protocol;
+	uint32_t max_connections;
+	bool edge;
+	struct ss_model_tls tls;
+	struct ss_model_authz authz;
+	struct ss_http_limits http;
+	uint32_t n_hosts;
+	char **hosts; /* names of virtual hosts */
+};
+
+struct ss_model_endpoint {
+	struct ss_model_src src;
+	struct ss_addr addr;
+	uint32_t weight;
+};
+
+struct ss_model_cluster {
+	struct ss_model_src src;
+	char *name;
+	enum ss_protocol protocol;
+	enum ss_lb lb;
+	uint64_t connect_timeout_ns;
+	uint32_t max_connections, max_pending, max_requests; /* whole process */
+	struct ss_model_tls tls;
+	struct ss_outlier_conf outlier;
+	struct ss_http_limits http;
+	uint32_t n_endpoints;
+	struct ss_model_endpoint *endpoints;
+};
+
+/* Read at start only; a reload that changes it is refused with the key's name. */
+struct ss_model_process {
+	struct ss_model_src src;
+	char *node;
+	uint32_t n_workers;
+	uint32_t control_core;               /* CPU of the control thread */
+	uint32_t worker_core[SS_MAX_WORKERS]; /* CPU of each worker */
+	bool busy_poll_always;
+	uint64_t idle_sleep_ns;
+	bool hugepages;
+	uint32_t memory_mb;
+	uint32_t mbufs, conns, streams, half_open; /* per worker */
+	uint32_t rcv_buf, snd_buf;
+	uint64_t time_wait_ns, user_timeout_ns;
+	uint32_t max_endpoints, max_clusters;
+	uint64_t drain_timeout_ns;
+	char *admin_socket;
+	char *metrics_address; /* NULL: off */
+	uint32_t metrics_port;
+	char *access_log; /* file, "-" for standard output, NULL: off */
+	uint32_t n_ports;
+	struct ss_model_port *ports;
+};
+
+struct ss_model {
+	char hash[17];
+	struct ss_model_process process;
+	uint32_t n_secrets, n_trusts, n_hosts, n_listeners, n_clusters;
+	struct ss_model_secret *secrets;
+	struct ss_model_trust *trusts;
+	struct ss_model_host *hosts;
+	struct ss_model_listener *listeners;
+	struct ss_model_cluster *clusters;
+};
+
+/* Errors are collected, not stopped at: an operator sees all of them at once. */
+struct ss_model_errors {
+	uint32_t n, cap;
+	char **text; /* "file:line: key: what is wrong" */
+};
+
+void ss_model_free(struct ss_model *m);
+/* printf-like; src may be NULL. */
+void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key,
+		    const char *fmt, ...) SS_PRINTF(4, 5);
+void ss_model_errors_free(struct ss_model_errors *e);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * port.h - network ports of the process, and one worker's share of one port: bursts in, bursts out.
+ *
+ * Takes:   a device name (PCI address or vdev string) and sizes; mbufs to send.
+ * Gives:   received mbufs; link state; what the device offers.
+ * Owns:    the ethdev; mbufs handed to tx until the device takes them.
+ * Thread:  open/close/info: control. rx/tx on a ss_port_q: its worker only.
+ * Errors:  SS_ERR_CONFIG with a message naming the port; refused packets are freed and counted.
+ *
+ * A worker that has no queue of a port sends through its owner: a single-producer single-consumer
+ * ring per pair, drained by the owner in ss_port_tx. Knows nothing about what is in a packet.
+ */
+#ifndef SS_PORT_H
+#define SS_PORT_H
+
+#include <rte_mbuf.h>
+
+#include "base/base.h"
+#include "contract/counters.h"
+
+#define SS_BURST 64
+#define SS_MAX_PORTS 8
+
+struct ss_port;   /* one device, process-wide */
+struct ss_port_q; /* one worker's view of it */
+
+struct ss_port_conf {
+	const char *name;   /* ours, for messages and metrics */
+	const char *device; /* "0000:01:00.0" or "net_af_xdp0,iface=veth0" */
+	uint16_t queues;    /* wanted; fewer are used when the device has fewer */
+	uint16_t n_workers;
+	uint16_t mtu;
+	uint16_t rx_descriptors, tx_descriptors;
+	uint32_t mbufs;     /* of the port's receive pool */
+};
+
+struct ss_port_info {
+	uint16_t id;     /* DPDK's */
+	uint8_t mac[6];
+	uint16_t mtu, queues;
+	bool link_up;
+	bool tx_ip_csum, tx_tcp_csum, rx_csum, multi_segs, rss;
+	char driver[32];
+	uint32_t pool_size, pool_held; /* receive pool; held: what the driver keeps by itself */
+};
+
+/* Opens, configures and starts. err (err_n bytes) gets a sentence on failure. May block. */
+int ss_port_open(struct ss_port **out, const struct ss_port_conf *conf, char *err, size_t err_n);
+void ss_port_close(struct ss_port *p);
+void ss_port_info(const struct ss_port *p, struct ss_port_info *out);
+const char *ss_port_name(const struct ss_port *p);
+
+/* Worker w's share. Queue i of q queues belongs to worker i; workers q and up hold no queue. */
+struct ss_port_q *ss_port_queue(struct ss_port *p, uint16_t worker, struct ss_counters *c);
+/* Up to SS_BURST packets into m; 0 when this worker owns no queue. Gives them to the caller. */
+uint16_t ss_port_rx(struct ss_port_q *q, struct rte_mbuf **m);
+/* Takes m always; it leaves with the next ss_port_tx. Chains are copied where the device needs it. */
+void ss_port_push(struct ss_port_q *q, struct rte_mbuf *m);
+/* Sends what was pushed (and what other workers pushed through us). Frees and counts what the
+ * device does not take. */
+void ss_port_tx(struct ss_port_q *q);
+/* Does anything wait in this queue's rings or buffers? */
+bool ss_port_pending(const struct ss_port_q *q);
+/* Descriptor that becomes readable when packets arrive, or -1: this queue cannot sleep (the worker
+ * then naps by time). Not owned by the caller. */
+int ss_port_fd(struct ss_port_q *q);
+/* Offload facts the stack above needs, constant after open. */
+bool ss_port_needs_tcp_csum(const struct ss_port_q *q);
+
+/* An in-memory port for tests: what is pushed comes out of ss_port_sim_take, what is put in is received. */
+struct ss_port_q *ss_port_sim_create(struct ss_counters *c, bool multi_segs);
+void ss_port_sim_free(struct ss_port_q *q);
+void ss_port_sim_put(struct ss_port_q *q, struct rte_mbuf *m);
+struct rte_mbuf *ss_port_sim_take(struct ss_port_q *q);
+
+#endif

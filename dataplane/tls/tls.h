@@ -1,0 +1,97 @@
+/*
+ * tls.h - a byte stream that may be encrypted; plain TCP is one of its modes.
+ *
+ * Takes:   tcp news; plaintext byte queues from http.
+ * Gives:   connections with news, plaintext queues, the verified peer.
+ * Owns:    TLS connections and their SSL objects; plaintext not yet taken.
+ * Thread:  one worker.
+ * Time:    nanoseconds, passed in.
+ * Errors:  a refused connection is counted by reason, reported as an event record, and ends.
+ *
+ * The handshake is OpenSSL's, over memory. A handshake may be parked (it makes news later), so an
+ * asynchronous engine or a handshake thread fits behind this door; so do records opened in place.
+ * Contract of events and release as in tcp.h.
+ */
+#ifndef SS_TLS_H
+#define SS_TLS_H
+
+#include "contract/events.h"
+#include "contract/snapshot.h"
+#include "tcp/tcp.h"
+
+struct ss_tls;
+struct ss_tls_conn;
+
+enum ss_tls_event {
+	SS_TLS_EV_ACCEPTED = 1,  /* downstream connection is ready (plaintext, or handshake done) */
+	SS_TLS_EV_CONNECTED = 2, /* upstream connection is ready */
+	SS_TLS_EV_READ = 4,      /* more bytes in ss_tls_rx */
+	SS_TLS_EV_ROOM = 8,      /* send room has returned */
+	SS_TLS_EV_EOF = 16,      /* orderly end from the peer (close_notify or, in plaintext, FIN) */
+	SS_TLS_EV_FAILED = 32,   /* over; ss_tls_reason says why */
+};
+
+struct ss_tls_conf {
+	uint32_t max_conns;
+	uint32_t max_plain; /* bytes of plaintext held per connection before reading stops */
+	uint16_t worker;
+	struct ss_tcp *tcp;
+	struct ss_bufpool *bufs;
+	struct ss_counters *counters;
+	struct ss_event_ring *events;
+};
+
+/* Who the other side is. Spans live as long as the connection. */
+struct ss_peer {
+	struct ss_addr addr;
+	struct ss_addr local;
+	struct ss_span identity; /* SPIFFE URI, else first DNS SAN, of a verified certificate; else empty */
+	struct ss_span sni;      /* server side: the name the client asked for */
+	uint8_t tls;             /* 0 plaintext, 1 TLS, 2 mutual TLS */
+	uint8_t alpn;            /* enum ss_alpn */
+};
+
+int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t now);
+void ss_tls_free(struct ss_tls *t);
+
+/* Takes tcp's news list (emptied); snap finds a listener by the connection's cookie (= name id). */
+void ss_tls_input(struct ss_tls *t, const struct ss_snapshot *snap, struct ss_list *tcp_news,
+		  uint64_t now, struct ss_list *news);
+/* Handshake timeouts, parked handshakes that are ready, connections with plaintext room again. */
+void ss_tls_expire(struct ss_tls *t, uint64_t now, struct ss_list *news);
+uint64_t ss_tls_next(const struct ss_tls *t);
+/* Seals what was queued this turn: small writes of one turn share a record. */
+void ss_tls_flush(struct ss_tls *t, uint64_t now);
+void ss_tls_bury(struct ss_tls *t);
+
+struct ss_tls_conn *ss_tls_from_news(struct ss_list *node);
+uint32_t ss_tls_events(struct ss_tls_conn *c);
+
+/* Active open; client NULL for plaintext. alpn: the protocol wanted (SS_PROTO_AUTO offers both).
+ * client is borrowed for the call (the connection keeps its own references). Errors as ss_tcp_connect. */
+int ss_tls_connect(struct ss_tls *t, const struct ss_addr *remote, const struct ss_tls_client *client,
+		   enum ss_protocol protocol, uint64_t now, struct ss_tls_conn **out);
+
+/* Plaintext, in order; take from it, then say ss_tls_consumed. */
+struct ss_bufq *ss_tls_rx(struct ss_tls_conn *c);
+void ss_tls_consumed(struct ss_tls_conn *c, uint32_t n);
+uint32_t ss_tls_room(struct ss_tls_conn *c);
+/* Takes everything in q always. SS_ERR_CLOSED when nothing can be sent any more. */
+int ss_tls_send(struct ss_tls_conn *c, struct ss_bufq *q);
+/* close_notify (if TLS) and FIN after what is queued. */
+void ss_tls_shutdown(struct ss_tls_conn *c);
+/* Reset now. */
+void ss_tls_abort(struct ss_tls_conn *c);
+void ss_tls_release(struct ss_tls_conn *c);
+
+void ss_tls_set_owner(struct ss_tls_conn *c, void *owner);
+void *ss_tls_owner(const struct ss_tls_conn *c);
+const struct ss_peer *ss_tls_peer(const struct ss_tls_conn *c);
+/* The listener's name id; 0 for a connect. */
+uint32_t ss_tls_cookie(const struct ss_tls_conn *c);
+enum ss_drop ss_tls_reason(const struct ss_tls_conn *c);
+uint32_t ss_tls_conns(const struct ss_tls *t);
+/* mbufs held in this room's queues. */
+uint32_t ss_tls_mbufs(const struct ss_tls *t);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * worker.h - one lcore's whole world.
+ *
+ * Takes:   ports, sizes, the snapshot box, the endpoint table, a mailbox, an event ring.
+ * Gives:   a loop to run on an lcore; holdings to check when it has ended.
+ * Owns:    one instance of every dataplane room, and its pools.
+ * Thread:  create/free/holdings: control, while the loop does not run. run: the worker.
+ */
+#ifndef SS_WORKER_H
+#define SS_WORKER_H
+
+#include "base/clock.h"
+#include "contract/counters.h"
+#include "contract/endpoints.h"
+#include "contract/events.h"
+#include "contract/mailbox.h"
+#include "contract/snapshot.h"
+#include "port/port.h"
+
+struct ss_worker;
+struct ss_handover; /* rings between workers: one per ordered pair */
+
+enum ss_busy_poll { SS_POLL_ADAPTIVE = 0, SS_POLL_ALWAYS = 1 };
+
+/* An interface as every worker sees it. */
+struct ss_worker_if {
+	const char *name;
+	struct ss_port *port;
+	uint16_t n_addrs;
+	struct { struct ss_ip ip; uint8_t prefix; } addrs[64];
+	struct ss_ip gateway;
+};
+
+/* Sizes are per worker. */
+struct ss_worker_conf {
+	uint16_t index, n_workers;
+	uint16_t n_ifs;
+	const struct ss_worker_if *ifs;
+	uint32_t mbufs, conns, streams, exchanges, half_open;
+	uint32_t arena_small, arena_large, neighbours;
+	uint32_t rcv_buf, snd_buf;
+	uint64_t time_wait_ns, user_timeout_ns;
+	enum ss_busy_poll busy_poll;
+	uint64_t idle_sleep_ns; /* adaptive: sleep after this long without work */
+	const struct ss_clock *clock;
+	struct ss_snapshot_box *box;
+	struct ss_ep_table *endpoints;
+	struct ss_counters *counters;
+	struct ss_mailbox *mail;
+	struct ss_event_ring *events;
+	struct ss_handover *handover; /* NULL with one worker */
+	uint64_t seed;
+};
+
+/* What must be zero at exit (ports apart). */
+struct ss_worker_holdings {
+	uint32_t mbufs, conns, tls_conns, http_conns, streams, exchanges, arenas;
+};
+
+int ss_worker_create(struct ss_worker **out, const struct ss_worker_conf *conf, char *err, size_t err_n);
+void ss_worker_free(struct ss_worker *w);
+/* Runs until SS_MAIL_STOP. Suits rte_eal_remote_launch; arg is the ss_worker. */
+int ss_worker_run(void *arg);
+void ss_worker_holdings(const struct ss_worker *w, struct ss_worker_holdings *out);
+
+int ss_handover_create(struct ss_handover **out, uint16_t n_workers);
+void ss_handover_free(struct ss_handover *h);
+
+#endif

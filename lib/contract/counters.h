@@ -1,0 +1,113 @@
+/*
+ * counters.h - one worker's counters and histograms: name, kind, value.
+ *
+ * Takes:   increments from one worker.
+ * Gives:   relaxed reads for control, which sums over workers.
+ * Owns:    the arrays, for the life of the process.
+ * Thread:  the owning worker writes; control reads. "Reset" is a baseline that control remembers.
+ */
+#ifndef SS_COUNTERS_H
+#define SS_COUNTERS_H
+
+#include "base/base.h"
+#include "contract/drops.h"
+
+/* X(NAME, kind, help): kind is c (only grows) or g (level). Metric name: sidestep_<name>[_total]. */
+#define SS_COUNTER_LIST(X)                                                      \
+	X(TURNS, c, "turns of the worker loop")                                 \
+	X(BUSY_NS, c, "nanoseconds spent in turns that had work")               \
+	X(IDLE_NS, c, "nanoseconds spent in turns without work, or asleep")     \
+	X(SLEEPS, c, "times the worker slept")                                  \
+	X(TURN_MAX_NS, g, "longest turn since the last housekeeping")           \
+	X(RX_PACKETS, c, "packets received")                                    \
+	X(RX_BYTES, c, "bytes received")                                        \
+	X(TX_PACKETS, c, "packets sent")                                        \
+	X(TX_BYTES, c, "bytes sent")                                            \
+	X(TX_LINEARIZED, c, "chained packets copied because the port takes one segment") \
+	X(HANDOVER_PACKETS, c, "packets handed to another worker")              \
+	X(TCP_ACCEPTED, c, "connections accepted")                              \
+	X(TCP_CONNECTED, c, "connections opened")                               \
+	X(TCP_CLOSED, c, "connections ended")                                   \
+	X(TCP_CONNS, g, "connections held")                                     \
+	X(TCP_RETRANS, c, "segments sent again")                                \
+	X(TCP_RTO, c, "retransmission timeouts")                                \
+	X(TCP_FAST_RETRANS, c, "fast retransmits")                              \
+	X(TLS_HANDSHAKES, c, "TLS handshakes completed")                        \
+	X(TLS_RESUMED, c, "TLS handshakes resumed")                             \
+	X(TLS_CONNS, g, "TLS connections held")                                 \
+	X(HTTP_CONNS, g, "HTTP connections held")                               \
+	X(HTTP_STREAMS, g, "HTTP streams held")                                 \
+	X(HTTP_ARENAS, g, "arena chunks held")                                  \
+	X(MBUFS, g, "packet buffers held by this worker (ports apart)")         \
+	X(EXCHANGES, g, "exchanges held")                                       \
+	X(REQUESTS, c, "requests received")                                     \
+	X(RESPONSES_1XX, c, "informational responses")                          \
+	X(RESPONSES_2XX, c, "2xx responses")                                    \
+	X(RESPONSES_3XX, c, "3xx responses")                                    \
+	X(RESPONSES_4XX, c, "4xx responses")                                    \
+	X(RESPONSES_5XX, c, "5xx responses")                                    \
+	X(RETRIES, c, "requests tried again on another endpoint")               \
+	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
+	X(EVENTS_LOST, c, "access-log records dropped because the ring was full") \
+	X(SNAPSHOT_GENERATION, g, "configuration generation in use")
+
+enum ss_counter {
+#define SS_COUNTER_X(name, kind, help) SS_C_##name,
+	SS_COUNTER_LIST(SS_COUNTER_X)
+#undef SS_COUNTER_X
+	SS_C_COUNT
+};
+
+/*
+ * Log-linear histogram of nanoseconds: for each power of two, 16 equal parts; relative error at
+ * most 1/16. Covers 0 to 2^40 ns (18 minutes); larger values land in the last bucket.
+ */
+#define SS_HIST_SUB_BITS 4
+#define SS_HIST_BUCKETS ((41 - SS_HIST_SUB_BITS) << SS_HIST_SUB_BITS)
+
+struct ss_hist {
+	uint64_t count, sum;
+	uint64_t bucket[SS_HIST_BUCKETS];
+};
+
+/* Written by one worker only; control reads with relaxed loads. */
+struct ss_counters {
+	uint64_t v[SS_C_COUNT];
+	uint64_t drops[SS_DROP_COUNT];
+	struct ss_hist request_ns; /* first byte of the request to last byte of the response, queued */
+} SS_CACHE_ALIGNED;
+
+static inline void ss_count(struct ss_counters *c, enum ss_counter k, uint64_t n)
+{
+	__atomic_store_n(&c->v[k], c->v[k] + n, __ATOMIC_RELAXED);
+}
+
+static inline void ss_gauge(struct ss_counters *c, enum ss_counter k, uint64_t value)
+{
+	__atomic_store_n(&c->v[k], value, __ATOMIC_RELAXED);
+}
+
+static inline void ss_count_drop(struct ss_counters *c, enum ss_drop d)
+{
+	__atomic_store_n(&c->drops[d], c->drops[d] + 1, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t ss_counter_read(const struct ss_counters *c, enum ss_counter k)
+{
+	return __atomic_load_n(&c->v[k], __ATOMIC_RELAXED);
+}
+
+const char *ss_counter_name(enum ss_counter k); /* lower case, as in the list */
+char ss_counter_kind(enum ss_counter k);        /* 'c' or 'g' */
+const char *ss_counter_help(enum ss_counter k);
+
+uint32_t ss_hist_index(uint64_t ns);
+/* Largest value that falls into bucket i. */
+uint64_t ss_hist_upper(uint32_t i);
+void ss_hist_add(struct ss_hist *h, uint64_t ns);
+/* The value below which a share q (0..1) of the samples lie; 0 when there are none. */
+uint64_t ss_hist_quantile(const struct ss_hist *h, double q);
+/* Adds src to dst with relaxed loads. */
+void ss_hist_sum(struct ss_hist *dst, const struct ss_hist *src);
+
+#endif

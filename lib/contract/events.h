@@ -1,0 +1,62 @@
+/*
+ * events.h - what a worker tells control about a finished exchange or a refused connection.
+ *
+ * Takes:   records from one worker.
+ * Gives:   the same records, in order, to control, which formats and writes them.
+ * Owns:    a single-producer single-consumer ring of fixed-size records.
+ * Thread:  produce: the worker. consume: control. Never blocks; a full ring loses the newest
+ *          record and the producer counts it (SS_C_EVENTS_LOST).
+ */
+#ifndef SS_EVENTS_H
+#define SS_EVENTS_H
+
+#include <stdatomic.h>
+
+#include "base/addr.h"
+#include "base/base.h"
+#include "contract/drops.h"
+
+enum ss_event_kind {
+	SS_EVENT_REQUEST = 1, /* an exchange ended */
+	SS_EVENT_REFUSED = 2, /* a connection was refused or broke; `drop` says why */
+	SS_EVENT_EJECTED = 3, /* endpoint left rotation */
+};
+
+#define SS_EVENT_TEXT 512
+
+/*
+ * Ids are those of the name table (contract/names.h), 0 for none. Text fields lie one after the
+ * other in `text`, cut to fit; *_n are their lengths.
+ */
+struct ss_event {
+	uint64_t time_ns;     /* ss_clock time of the end */
+	uint64_t duration_ns; /* first byte of the request to end of response */
+	uint64_t upstream_ns; /* request sent to response headers; 0 without upstream */
+	uint64_t bytes_in, bytes_out;
+	uint64_t generation;  /* configuration that decided */
+	uint32_t listener, virtual_host, route, cluster; /* name ids */
+	struct ss_addr downstream, upstream;
+	uint16_t status, drop; /* drop: enum ss_drop, 0 for none */
+	uint8_t kind, protocol /* 1: h1, 2: h2 */, tls /* 0 plain, 1 TLS, 2 mutual TLS */, attempts;
+	uint8_t worker;
+	uint16_t method_n, authority_n, path_n, request_id_n, peer_n, trace_n, user_agent_n, detail_n;
+	char text[SS_EVENT_TEXT];
+};
+
+struct ss_event_ring;
+
+/* size: power of two, records. */
+struct ss_event_ring *ss_event_ring_create(uint32_t size);
+void ss_event_ring_free(struct ss_event_ring *r);
+/* The next record to fill, or NULL when full; becomes visible with ss_event_commit. */
+struct ss_event *ss_event_reserve(struct ss_event_ring *r);
+void ss_event_commit(struct ss_event_ring *r);
+/* The oldest record, or NULL; gone with ss_event_release. */
+const struct ss_event *ss_event_peek(struct ss_event_ring *r);
+void ss_event_release(struct ss_event_ring *r);
+
+/* Appends s to ev->text after what is there, cut to the room left; stores its length in *len.
+ * Call in the order in which the *_n fields stand above. used: bytes of text filled so far. */
+void ss_event_put(struct ss_event *ev, uint32_t *used, uint16_t *len, const void *s, uint32_t n);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * snapshot.h - one immutable generation of configuration, and how workers come to read it.
+ *
+ * Takes:   what ctrl/build made; only ctrl/publish stores the pointer.
+ * Gives:   the current generation to workers, by one acquire load per turn.
+ * Owns:    everything it points to; freed by control when every worker has passed a quiescent
+ *          point after the swap. A worker holds the pointer within one turn only: an exchange copies
+ *          what it needs (ids, timeouts, header operations) and finds the rest again by id.
+ * Thread:  control writes before publication; nobody afterwards.
+ * Units:   nanoseconds, bytes.
+ */
+#ifndef SS_SNAPSHOT_H
+#define SS_SNAPSHOT_H
+
+#include <stdatomic.h>
+
+#include "base/addr.h"
+#include "contract/endpoints.h"
+#include "contract/routes.h"
+#include "contract/tlsconf.h"
+
+enum ss_protocol { SS_PROTO_AUTO = 0, SS_PROTO_H1 = 1, SS_PROTO_H2 = 2 };
+enum ss_lb { SS_LB_ROUND_ROBIN = 0 };
+
+/* Bounds of one listener's or cluster's HTTP (defaults in docs/config.md). */
+struct ss_http_limits {
+	uint32_t max_header_bytes, max_headers;
+	uint32_t max_streams;      /* SETTINGS_MAX_CONCURRENT_STREAMS */
+	uint32_t stream_window, conn_window;
+	uint32_t hpack_table;
+	uint64_t idle_timeout_ns;  /* connection without a stream */
+	uint64_t request_head_timeout_ns; /* h1: first byte to end of the head */
+	uint64_t keepalive_interval_ns, keepalive_timeout_ns; /* h2 PING; 0: off */
+	uint64_t settings_timeout_ns;
+	uint32_t max_requests;     /* per connection; 0: no bound */
+};
+
+struct ss_listener {
+	uint32_t name; /* name id: stable over generations */
+	struct ss_addr addr;
+	uint8_t protocol; /* enum ss_protocol; auto: ALPN, else the first bytes */
+	uint32_t max_connections;
+	const struct ss_tls_server *tls; /* never NULL; mode disable for plaintext */
+	const struct ss_host_table *hosts;
+	const struct ss_authz *authz;    /* never NULL */
+	struct ss_http_limits http;
+	bool edge;     /* true: drops x-request-id and x-forwarded-* that came from outside */
+	uint32_t line; /* of the configuration file */
+};
+
+struct ss_endpoint {
+	struct ss_addr addr;
+	uint32_t ep;     /* slot in the endpoint table: stable over generations */
+	uint32_t name;   /* name id: "address:port" */
+	uint32_t weight; /* 1 or more */
+};
+
+struct ss_cluster {
+	uint32_t name;    /* name id: stable over generations */
+	uint32_t slot;    /* in ss_ep_table.cluster */
+	uint8_t lb;       /* enum ss_lb */
+	uint8_t protocol; /* enum ss_protocol; auto: h2 when ALPN says so, else h1 */
+	uint32_t n_endpoints;
+	const struct ss_endpoint *endpoints;
+	const struct ss_tls_client *tls; /* NULL: plaintext */
+	struct ss_outlier_conf outlier;
+	uint64_t connect_timeout_ns; /* TCP and TLS together */
+	uint32_t max_connections, max_pending, max_requests; /* per worker share is computed by build */
+	struct ss_http_limits http;
+	uint32_t line;
+};
+
+struct ss_snapshot {
+	uint64_t generation;
+	char hash[17]; /* hex of 64 bits over the configuration's text, NUL-terminated */
+	uint32_t n_workers;
+	uint32_t n_listeners, n_clusters;
+	const struct ss_listener *listeners;
+	const struct ss_cluster *clusters;
+	void *memory; /* control's: everything the generation owns */
+};
+
+/* The one pointer that workers and control share. */
+struct rte_rcu_qsbr;
+struct ss_snapshot_box {
+	_Atomic(const struct ss_snapshot *) current;
+	struct rte_rcu_qsbr *qsv; /* one reader per worker; offline while asleep */
+};
+
+/* By stable name id; NULL when this generation has none. */
+const struct ss_listener *ss_snapshot_listener(const struct ss_snapshot *s, uint32_t name);
+const struct ss_cluster *ss_snapshot_cluster(const struct ss_snapshot *s, uint32_t name);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * tlsconf.h - TLS policy of a listener or a cluster, ready for use by workers.
+ *
+ * Takes:   what ctrl/build made of secrets, trust bundles and policy.
+ * Gives:   one SSL_CTX per worker (so that handshakes share no counters), identities to accept.
+ * Owns:    nothing here: the snapshot owns the contexts and drops its references when it is freed;
+ *          a live connection holds its own reference through its SSL.
+ * Thread:  immutable once published; ctx[i] is used by worker i only.
+ */
+#ifndef SS_TLSCONF_H
+#define SS_TLSCONF_H
+
+#include "base/base.h"
+#include "base/span.h"
+
+enum ss_tls_mode {
+	SS_TLS_DISABLE = 0,    /* plaintext only */
+	SS_TLS_PERMISSIVE = 1, /* the first byte decides: TLS or plaintext */
+	SS_TLS_STRICT = 2,     /* TLS only */
+};
+
+enum ss_alpn {
+	SS_ALPN_NONE = 0,
+	SS_ALPN_H1 = 1, /* "http/1.1" */
+	SS_ALPN_H2 = 2, /* "h2" */
+};
+
+enum ss_id_match_kind {
+	SS_ID_EXACT = 0,  /* the whole URI or DNS name */
+	SS_ID_PREFIX = 1, /* the URI starts so */
+	SS_ID_DOMAIN = 2, /* any SPIFFE id of this trust domain ("mesh.local") */
+	SS_ID_ANY = 3,    /* any verified identity */
+};
+
+struct ss_id_match {
+	uint8_t kind; /* enum ss_id_match_kind */
+	struct ss_span value;
+};
+
+/* A listener's side. */
+struct ss_tls_server {
+	uint8_t mode;             /* enum ss_tls_mode */
+	bool client_certificate;  /* mutual TLS: a verified client certificate is required */
+	void *ctx[SS_MAX_WORKERS]; /* SSL_CTX *; NULL when mode is disable */
+	uint16_t n_ids;           /* 0: any identity that the trust bundle verifies */
+	const struct ss_id_match *ids;
+	uint64_t handshake_timeout_ns;
+};
+
+/* A cluster's side. The server is always verified: against the bundle, and against ids or sni. */
+struct ss_tls_client {
+	void *ctx[SS_MAX_WORKERS]; /* SSL_CTX * */
+	struct ss_span sni;        /* also the DNS name to verify when n_ids is 0; may be empty then not */
+	uint16_t n_ids;
+	const struct ss_id_match *ids;
+	uint64_t handshake_timeout_ns;
+};
+
+/* Does one identity (a SPIFFE URI or a DNS name) satisfy one matcher? */
+bool ss_id_matches(const struct ss_id_match *m, struct ss_span id);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * hdr.h - a header block: (name, value) spans plus tokens for the names the product looks at.
+ *
+ * Takes:   spans that the caller keeps alive as long as the block (usually in the stream's arena).
+ * Gives:   one shape for h1 and h2, requests and responses and trailers.
+ * Owns:    nothing: the field array and all bytes belong to whoever filled it.
+ * Thread:  any.
+ *
+ * Names are lower case. Pseudo-header fields (RFC 9113 8.3) stand in their own members and never
+ * in the array; h1 fills them from the request or status line and Host.
+ */
+#ifndef SS_HDR_H
+#define SS_HDR_H
+
+#include "base/span.h"
+
+/* X(token, "name"): names that the product reads or removes. */
+#define SS_HDR_TOKENS(X)                                          \
+	X(SS_H_CONNECTION, "connection")                          \
+	X(SS_H_KEEP_ALIVE, "keep-alive")                          \
+	X(SS_H_PROXY_CONNECTION, "proxy-connection")              \
+	X(SS_H_TRANSFER_ENCODING, "transfer-encoding")            \
+	X(SS_H_UPGRADE, "upgrade")                                \
+	X(SS_H_TE, "te")                                          \
+	X(SS_H_TRAILER, "trailer")                                \
+	X(SS_H_HOST, "host")                                      \
+	X(SS_H_CONTENT_LENGTH, "content-length")                  \
+	X(SS_H_CONTENT_TYPE, "content-type")                      \
+	X(SS_H_EXPECT, "expect")                                  \
+	X(SS_H_COOKIE, "cookie")                                  \
+	X(SS_H_SET_COOKIE, "set-cookie")                          \
+	X(SS_H_AUTHORIZATION, "authorization")                    \
+	X(SS_H_DATE, "date")                                      \
+	X(SS_H_SERVER, "server")                                  \
+	X(SS_H_LOCATION, "location")                              \
+	X(SS_H_USER_AGENT, "user-agent")                          \
+	X(SS_H_ACCEPT, "accept")                                  \
+	X(SS_H_ACCEPT_ENCODING, "accept-encoding")                \
+	X(SS_H_RETRY_AFTER, "retry-after")                        \
+	X(SS_H_X_REQUEST_ID, "x-request-id")                      \
+	X(SS_H_X_FORWARDED_FOR, "x-forwarded-for")                \
+	X(SS_H_X_FORWARDED_PROTO, "x-forwarded-proto")            \
+	X(SS_H_X_FORWARDED_HOST, "x-forwarded-host")              \
+	X(SS_H_X_FORWARDED_CLIENT_CERT, "x-forwarded-client-cert") \
+	X(SS_H_TRACEPARENT, "traceparent")                        \
+	X(SS_H_TRACESTATE, "tracestate")                          \
+	X(SS_H_GRPC_STATUS, "grpc-status")                        \
+	X(SS_H_GRPC_MESSAGE, "grpc-message")                      \
+	X(SS_H_GRPC_TIMEOUT, "grpc-timeout")
+
+enum ss_hdr_token {
+	SS_H_OTHER = 0,
+#define SS_HDR_X(tok, name) tok,
+	SS_HDR_TOKENS(SS_HDR_X)
+#undef SS_HDR_X
+	SS_H_COUNT
+};
+
+/* A field that no hop may put into a compression table (RFC 7541 7.1.3). */
+#define SS_HDR_NEVER_INDEX 0x1
+
+struct ss_hdr {
+	struct ss_span name; /* lower case */
+	struct ss_span value;
+	uint16_t tok;   /* enum ss_hdr_token */
+	uint16_t flags; /* SS_HDR_* */
+};
+
+struct ss_hdrs {
+	struct ss_hdr *v; /* n fields in the order received */
+	uint16_t n, cap;
+	uint16_t status;                                    /* responses: 100-599; requests: 0 */
+	uint32_t bytes;                                     /* RFC 9113 6.5.2 size: names + values + 32 each */
+	struct ss_span method, scheme, authority, path, protocol; /* requests; protocol: RFC 8441 */
+};
+
+/* An empty block over an array of cap fields. */
+void ss_hdrs_init(struct ss_hdrs *h, struct ss_hdr *v, uint16_t cap);
+/* Appends a field; sets its token. 0, or SS_ERR_LIMIT when the array is full. */
+int ss_hdrs_add(struct ss_hdrs *h, struct ss_span name, struct ss_span value, uint16_t flags);
+/* The first field with this token, or NULL. */
+const struct ss_hdr *ss_hdrs_find(const struct ss_hdrs *h, enum ss_hdr_token tok);
+/* The first field with this lower-case name, or NULL. */
+const struct ss_hdr *ss_hdrs_find_name(const struct ss_hdrs *h, struct ss_span name);
+/* Removes every field with this token; returns how many there were. Order is kept. */
+uint16_t ss_hdrs_remove(struct ss_hdrs *h, enum ss_hdr_token tok);
+/* As above by lower-case name. */
+uint16_t ss_hdrs_remove_name(struct ss_hdrs *h, struct ss_span name);
+/* The token of a lower-case name; SS_H_OTHER when it is none of ours. */
+enum ss_hdr_token ss_hdr_token(struct ss_span name);
+/* The name of a token. */
+struct ss_span ss_hdr_token_name(enum ss_hdr_token tok);
+
+#endif
