@@ -3,7 +3,8 @@
  *
  * Takes:   values from a configuration source (libconfig now, xDS later).
  * Gives:   one desired state to ctrl/build.
- * Owns:    all strings and arrays, until ss_model_free. Every array is (pointer, count).
+ * Owns:    all strings and arrays, until ss_model_free: they come from ss_model_alloc and ss_model_text.
+ *          Every array is (pointer, count).
  * Thread:  control.
  * Units:   nanoseconds, bytes; weights in hundredths of a percent.
  *
@@ -181,8 +182,12 @@ struct ss_model_process {
 	struct ss_model_port *ports;
 };
 
+struct ss_model_block;
+
 struct ss_model {
-	char hash[17];
+	struct ss_model_block *blocks; /* its memory */
+	char *file;                    /* the file it was read from */
+	char hash[17];                 /* hex of 64 bits over the canonical text */
 	struct ss_model_process process;
 	uint32_t n_secrets, n_trusts, n_hosts, n_listeners, n_clusters;
 	struct ss_model_secret *secrets;
@@ -198,7 +203,21 @@ struct ss_model_errors {
 	char **text; /* "file:line: key: what is wrong" */
 };
 
+/* An empty model; NULL without memory. */
+struct ss_model *ss_model_new(void);
 void ss_model_free(struct ss_model *m);
+/* Zeroed memory that lives as long as the model; NULL without memory. */
+void *ss_model_alloc(struct ss_model *m, size_t n);
+/* A copy that lives as long as the model; NULL for NULL, or without memory. */
+char *ss_model_text(struct ss_model *m, const char *text);
+
+#define SS_MODEL_NONE UINT32_MAX
+/* Index of the object of that name, or SS_MODEL_NONE. */
+uint32_t ss_model_secret(const struct ss_model *m, const char *name);
+uint32_t ss_model_trust(const struct ss_model *m, const char *name);
+uint32_t ss_model_host(const struct ss_model *m, const char *name);
+uint32_t ss_model_cluster(const struct ss_model *m, const char *name);
+
 /* printf-like; src may be NULL. */
 void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key,
 		    const char *fmt, ...) SS_PRINTF(4, 5);

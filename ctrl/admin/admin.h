@@ -1,0 +1,65 @@
+/*
+ * admin.h - the operator's Unix socket: one command line in, an answer out, then close.
+ *
+ * Takes:   command lines from sidestepctl; what main gives it to look at.
+ * Gives:   text or JSON; reload and drain on request.
+ * Owns:    the listening socket (mode 0600) and the connections that wait for an answer.
+ * Thread:  control. Never blocks on a client: slow readers are dropped at a bound.
+ * Errors:  the first line of an answer is "ok" or "error"; every refusal says why.
+ *
+ * Commands: status, stats, clusters, config, reload, drain, flows. Answers are JSON after the first line.
+ */
+#ifndef SS_ADMIN_H
+#define SS_ADMIN_H
+
+#include "apply/apply.h"
+#include "base/clock.h"
+#include "contract/counters.h"
+#include "contract/endpoints.h"
+#include "contract/names.h"
+
+struct event_base;
+struct ss_admin;
+
+/* A port as an operator sees it; filled by main, which may look into dataplane/port. */
+struct ss_admin_port {
+	const char *name, *device;
+	char driver[32];
+	uint8_t mac[6];
+	uint16_t mtu, queues;
+	bool link_up, tx_ip_csum, tx_tcp_csum, rx_csum, multi_segs, rss;
+	uint32_t pool_size, pool_held;
+};
+
+/* What the admin socket cannot reach by itself. Every function may be NULL: the answer says so. */
+struct ss_admin_ask {
+	/* Fills up to n entries; returns how many ports there are. */
+	uint32_t (*ports)(void *arg, struct ss_admin_port *out, uint32_t n);
+	/* Writes one line per rule, or the driver's message, to out (n bytes); of port i. */
+	void (*flows)(void *arg, uint32_t port, char *out, size_t n);
+	/* Starts the drain; the process ends when it is over. False: one is running already. */
+	bool (*drain)(void *arg);
+	void *arg;
+};
+
+struct ss_admin_conf {
+	const char *socket;
+	struct event_base *base;
+	struct ss_apply *apply;
+	struct ss_publish *publish;
+	struct ss_names *names;
+	struct ss_ep_table *endpoints;
+	uint32_t n_workers;
+	struct ss_counters *const *counters; /* one per worker */
+	const struct ss_clock *clock;        /* the workers', for ejected_until */
+	struct ss_admin_ask ask;
+};
+
+/* err (err_n bytes) gets a sentence on failure. A stale socket file is replaced, a live one refused. */
+int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf, char *err, size_t err_n);
+void ss_admin_free(struct ss_admin *a);
+/* Call often (every loop turn or few ms while a reload waits): answers waiters whose generation all
+ * workers have adopted. True while somebody waits. */
+bool ss_admin_poll(struct ss_admin *a);
+
+#endif

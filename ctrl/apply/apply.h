@@ -1,0 +1,40 @@
+/*
+ * apply.h - from a file to a configuration that every worker uses, or to a list of what is wrong with it.
+ *
+ * Takes:   the configuration's path.
+ * Gives:   one word per attempt: applied (hash, generation) or refused (every error).
+ * Owns:    the model in force.
+ * Thread:  control. ss_apply_reload blocks for the build; the acknowledgement is waited for by polling.
+ * Errors:  a refused attempt changes nothing that runs.
+ *
+ * What is read at start only (workers, ports, memory, sockets) may not change in a reload: it is refused
+ * with the key's name.
+ */
+#ifndef SS_APPLY_H
+#define SS_APPLY_H
+
+#include "build/build.h"
+#include "model/model.h"
+#include "publish/publish.h"
+
+struct ss_apply;
+
+struct ss_apply_conf {
+	const char *path;          /* copied */
+	struct ss_model *model;    /* loaded at start; taken */
+	struct ss_build *build;    /* borrowed */
+	struct ss_publish *publish; /* borrowed */
+};
+
+int ss_apply_create(struct ss_apply **out, const struct ss_apply_conf *conf);
+void ss_apply_free(struct ss_apply *a);
+
+/* Builds and publishes the model given at create: the first generation. */
+int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors);
+/* Loads, checks, builds and publishes. Its generation (above 0) is in *generation; acknowledged later. */
+int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors);
+/* The model in force. */
+const struct ss_model *ss_apply_model(const struct ss_apply *a);
+const char *ss_apply_path(const struct ss_apply *a);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * build.h - compiles a model into one immutable snapshot.
+ *
+ * Takes:   a model; opens the PEM files it names, compiles its regular expressions.
+ * Gives:   a snapshot with everything that workers need, or every error at once.
+ * Owns:    what outlives one snapshot: which slot of the endpoint table an endpoint has.
+ * Thread:  control. May block (files, hyperscan).
+ * Errors:  SS_ERR_CONFIG or SS_ERR_NO_MEM, with lines in `errors`; nothing that runs has changed then.
+ *
+ * The files of this room share build_int.h.
+ */
+#ifndef SS_BUILD_H
+#define SS_BUILD_H
+
+#include "contract/names.h"
+#include "contract/snapshot.h"
+#include "model/model.h"
+
+struct ss_build;
+
+struct ss_build_conf {
+	struct ss_names *names;        /* borrowed for the builder's life */
+	struct ss_ep_table *endpoints; /* borrowed for the builder's life */
+	uint32_t n_workers;
+};
+
+int ss_build_create(struct ss_build **out, const struct ss_build_conf *conf);
+void ss_build_free(struct ss_build *b);
+
+/* Compiles. *out is the caller's: give it to ctrl/publish, or free it with ss_build_destroy. */
+int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
+		      struct ss_snapshot **out, struct ss_model_errors *errors);
+/*
+ * Call just before the snapshot is published (never for one that is thrown away): writes the endpoint
+ * table's totals, and marks slots that the snapshot no longer names as free for later reuse.
+ */
+void ss_build_commit(struct ss_build *b, const struct ss_snapshot *s);
+/* Frees a snapshot and all it owns: SSL_CTX references, hyperscan databases, memory. NULL is allowed. */
+void ss_build_destroy(struct ss_snapshot *s);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * build_int.h - what the files of this room share: one build under way, its memory and its parts.
+ *
+ * Each part is one function that compiles its piece of the model, reports every error it finds with
+ * ss_model_error, and returns 0 or a negative number after having looked at all of its piece. Parts
+ * run in this order: clusters, routes, listeners.
+ */
+#ifndef SS_BUILD_INT_H
+#define SS_BUILD_INT_H
+
+#include "build/build.h"
+
+struct ss_build_job {
+	struct ss_build *b;
+	const struct ss_model *model;
+	struct ss_names *names;
+	struct ss_ep_table *endpoints;
+	uint32_t n_workers;
+	struct ss_snapshot *snap;             /* under construction, writable; its memory is the job's */
+	const struct ss_virtual_host *hosts;  /* one per model host, same order; set by ss_build_routes */
+	struct ss_model_errors *errors;
+};
+
+/* Zeroed, 64-byte aligned, freed with the snapshot. NULL: no memory, and an error line was added. */
+void *ss_build_alloc(struct ss_build_job *j, size_t n);
+/* As above, for n objects of a size; n may be 0 (never NULL then). */
+void *ss_build_array(struct ss_build_job *j, size_t n, size_t size);
+/* A copy of text that lives as long as the snapshot; NULL makes an empty span. Empty without memory. */
+struct ss_span ss_build_text(struct ss_build_job *j, const char *text);
+/* The same in lower case: header names, host patterns. */
+struct ss_span ss_build_lower(struct ss_build_job *j, const char *text);
+/* fn(arg) when the snapshot is freed, newest first: SSL_CTX_free, hs_free_database, hs_free_scratch.
+ * Runs fn(arg) at once and answers SS_ERR_NO_MEM when it cannot be remembered. */
+int ss_build_on_free(struct ss_build_job *j, void (*fn)(void *), void *arg);
+/* Name id, stable over generations; 0 and an error line when the name table is full. */
+uint32_t ss_build_name(struct ss_build_job *j, const char *name);
+/* "address:port", for endpoints. */
+uint32_t ss_build_addr_name(struct ss_build_job *j, const struct ss_addr *a);
+/* Matchers of a listener, a cluster or a rule. */
+int ss_build_ids(struct ss_build_job *j, uint32_t n, const struct ss_model_id *ids, uint16_t *out_n,
+		 const struct ss_id_match **out);
+
+/*
+ * Slots of the endpoint table, by name id of the cluster and by address; the same over generations, so
+ * that an endpoint keeps its history. Reserving changes nothing that workers see but in_use and cluster
+ * of a slot nobody used. SS_EP_NONE and an error line when the table is full.
+ */
+uint32_t ss_build_cluster_slot(struct ss_build_job *j, uint32_t cluster_name);
+uint32_t ss_build_ep_slot(struct ss_build_job *j, uint32_t cluster_name, const struct ss_addr *a);
+
+/* build_clusters.c: fills snap->clusters and n_clusters, in the model's order, so that a cluster's index
+ * is its index in the model (ss_model_cluster finds it). */
+int ss_build_clusters(struct ss_build_job *j);
+
+/* build_routes.c: compiles every virtual host of the model once, into j->hosts. */
+int ss_build_routes(struct ss_build_job *j);
+/* build_routes.c: a listener's table of host patterns over j->hosts. */
+int ss_build_host_table(struct ss_build_job *j, const struct ss_model_listener *l,
+			const struct ss_host_table **out);
+/* build_routes.c: rules, deny before allow. *out is never NULL on success: an absent policy allows all. */
+int ss_build_authz(struct ss_build_job *j, const struct ss_model_authz *a, const struct ss_authz **out);
+
+/* build_tls.c: a listener's side; *out is never NULL on success (mode disable without contexts).
+ * protocol decides which ALPN names are offered. */
+int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, enum ss_protocol protocol,
+			const struct ss_tls_server **out);
+/* build_tls.c: a cluster's side; *out is NULL when t is not present. */
+int ss_build_tls_client(struct ss_build_job *j, const struct ss_model_tls *t, enum ss_protocol protocol,
+			const struct ss_tls_client **out);
+
+/* build_listeners.c: fills snap->listeners and n_listeners. */
+int ss_build_listeners(struct ss_build_job *j);
+
+#endif

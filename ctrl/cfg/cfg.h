@@ -1,0 +1,29 @@
+/*
+ * cfg.h - a libconfig file, read into a model.
+ *
+ * Takes:   a file's path (@include is followed).
+ * Gives:   a complete model with every default filled in, or every error at once.
+ * Owns:    nothing; the model is the caller's (ss_model_free).
+ * Thread:  control. Blocks on file reads.
+ * Units:   the file's durations and sizes carry their unit ("250ms", "64KiB"); the model has ns and bytes.
+ * Errors:  SS_ERR_CONFIG with at least one line in `errors`: "file:line: key: what is wrong".
+ *
+ * Unknown keys are errors, references are resolved, relative paths are relative to the file.
+ * Certificates and regular expressions are not opened or compiled here: ctrl/build does that.
+ */
+#ifndef SS_CFG_H
+#define SS_CFG_H
+
+#include "model/model.h"
+
+/* On success *out is the caller's; on failure it is NULL. errors may hold earlier lines: none is lost. */
+int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors *errors);
+
+/*
+ * Every key the reader knows, as a path with [] for list entries ("listeners[].tls.mode"), in the
+ * order of the tables: for documentation checks. Calls fn once per key.
+ */
+typedef void (*ss_cfg_key_fn)(void *arg, const char *path, const char *type);
+void ss_cfg_keys(ss_cfg_key_fn fn, void *arg);
+
+#endif

@@ -1,0 +1,108 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/model.h"
+
+/* A model is built once and freed whole, so its memory is a list of blocks. */
+struct ss_model_block {
+	struct ss_model_block *next;
+	_Alignas(16) unsigned char bytes[];
+};
+
+struct ss_model *ss_model_new(void)
+{
+	return calloc(1, sizeof(struct ss_model));
+}
+
+void ss_model_free(struct ss_model *m)
+{
+	if (!m)
+		return;
+	while (m->blocks) {
+		struct ss_model_block *b = m->blocks;
+		m->blocks = b->next;
+		free(b);
+	}
+	free(m);
+}
+
+void *ss_model_alloc(struct ss_model *m, size_t n)
+{
+	struct ss_model_block *b = n < SIZE_MAX - sizeof(*b) ? calloc(1, sizeof(*b) + n) : NULL;
+	if (!b)
+		return NULL;
+	b->next = m->blocks;
+	m->blocks = b;
+	return b->bytes;
+}
+
+char *ss_model_text(struct ss_model *m, const char *text)
+{
+	if (!text)
+		return NULL;
+	size_t n = strlen(text) + 1;
+	char *copy = ss_model_alloc(m, n);
+	return copy ? memcpy(copy, text, n) : NULL;
+}
+
+/* Every named object begins with its source, then its name; the four searches differ in type only. */
+#define FIND(fn, array, count)                                         \
+	uint32_t fn(const struct ss_model *m, const char *name)        \
+	{                                                              \
+		for (uint32_t i = 0; name && i < m->count; i++)        \
+			if (m->array[i].name && !strcmp(m->array[i].name, name)) \
+				return i;                              \
+		return SS_MODEL_NONE;                                  \
+	}
+
+FIND(ss_model_secret, secrets, n_secrets)
+FIND(ss_model_trust, trusts, n_trusts)
+FIND(ss_model_host, hosts, n_hosts)
+FIND(ss_model_cluster, clusters, n_clusters)
+
+/* Shown in place of a line that there is no memory to format. */
+static char no_memory[] = "out of memory while reporting an error";
+
+static bool errors_grow(struct ss_model_errors *e)
+{
+	if (e->n < e->cap)
+		return true;
+	uint32_t cap = e->cap ? e->cap * 2 : 16;
+	char **text = realloc(e->text, cap * sizeof(*text));
+	if (!text)
+		return false;
+	e->text = text;
+	e->cap = cap;
+	return true;
+}
+
+void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key, const char *fmt,
+		    ...)
+{
+	char where[512] = "", what[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	if (src && src->file && src->line)
+		snprintf(where, sizeof(where), "%s:%u: ", src->file, src->line);
+	else if (src && src->file)
+		snprintf(where, sizeof(where), "%s: ", src->file);
+	if (!errors_grow(e))
+		return;
+	char *line;
+	if (asprintf(&line, "%s%s%s%s", where, key ? key : "", key ? ": " : "", what) < 0)
+		line = no_memory;
+	e->text[e->n++] = line;
+}
+
+void ss_model_errors_free(struct ss_model_errors *e)
+{
+	for (uint32_t i = 0; i < e->n; i++)
+		if (e->text[i] != no_memory)
+			free(e->text[i]);
+	free(e->text);
+	*e = (struct ss_model_errors){ 0 };
+}
