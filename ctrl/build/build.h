@@ -3,7 +3,7 @@
  *
  * Takes:   a model; opens the PEM files it names, compiles its regular expressions.
  * Gives:   a snapshot with everything that workers need, or every error at once.
- * Owns:    what outlives one snapshot: which slot of the endpoint table an endpoint has.
+ * Owns:    nothing that outlives a snapshot: slots of the endpoint table are held per snapshot.
  * Thread:  control. May block (files, hyperscan).
  * Errors:  SS_ERR_CONFIG or SS_ERR_NO_MEM, with lines in `errors`; nothing that runs has changed then.
  *
@@ -30,12 +30,8 @@ void ss_build_free(struct ss_build *b);
 /* Compiles. *out is the caller's: give it to ctrl/publish, or free it with ss_build_destroy. */
 int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
 		      struct ss_snapshot **out, struct ss_model_errors *errors);
-/*
- * Call just before the snapshot is published (never for one that is thrown away): writes the endpoint
- * table's totals, and marks slots that the snapshot no longer names as free for later reuse.
- */
-void ss_build_commit(struct ss_build *b, const struct ss_snapshot *s);
-/* Frees a snapshot and all it owns: SSL_CTX references, hyperscan databases, memory. NULL is allowed. */
+/* Frees a snapshot and all it owns: SSL_CTX references, hyperscan databases, its hold on slots of the
+ * endpoint table, memory. NULL is allowed. */
 void ss_build_destroy(struct ss_snapshot *s);
 
 #endif

@@ -41,15 +41,10 @@ int ss_build_ids(struct ss_build_job *j, uint32_t n, const struct ss_model_id *i
 		 const struct ss_id_match **out);
 
 /*
- * Slots of the endpoint table, by name id of the cluster and by address; the same over generations, so
- * that an endpoint keeps its history. Reserving changes nothing that workers see but in_use and cluster
- * of a slot nobody used. SS_EP_NONE and an error line when the table is full.
+ * build_clusters.c: fills snap->clusters and n_clusters, in the model's order, so that a cluster's index
+ * is its index in the model (ss_model_cluster finds it). Holds the endpoint table's slots for this
+ * snapshot (contract/endpoints.h) and gives them back when it is freed.
  */
-uint32_t ss_build_cluster_slot(struct ss_build_job *j, uint32_t cluster_name);
-uint32_t ss_build_ep_slot(struct ss_build_job *j, uint32_t cluster_name, const struct ss_addr *a);
-
-/* build_clusters.c: fills snap->clusters and n_clusters, in the model's order, so that a cluster's index
- * is its index in the model (ss_model_cluster finds it). */
 int ss_build_clusters(struct ss_build_job *j);
 
 /* build_routes.c: compiles every virtual host of the model once, into j->hosts. */

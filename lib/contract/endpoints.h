@@ -5,7 +5,7 @@
  * Gives:   "may this endpoint be picked", the same answer on every worker at once.
  * Owns:    its slots, for the life of the process; control assigns them by (cluster, address) so
  *          that an endpoint keeps its history over reloads.
- * Thread:  every worker and control; words of atomics, no locks.
+ * Thread:  every worker and control; words of atomics, no locks. The functions at the end: control only.
  * Units:   nanoseconds of ss_clock.
  *
  * Ejection is one compare-and-swap under the cluster-wide cap. No pick that begins after that
@@ -25,45 +25,75 @@
 struct ss_outlier_conf {
 	uint32_t consecutive_errors; /* 0 turns ejection off */
 	uint64_t base_ejection_ns, max_ejection_ns;
-	uint32_t max_ejection_percent;
-	uint32_t min_health_percent; /* below this share of healthy endpoints nothing is ejected */
+	uint64_t interval_ns; /* each one that passes without ejection lowers the multiplier; 0: base time */
+	uint32_t max_ejection_percent; /* of n_endpoints, rounded down */
+	uint32_t min_health_percent; /* no ejection may take the share of healthy endpoints below this */
+	uint32_t n_endpoints; /* of the cluster in this generation (ctrl/build fills it) */
 };
 
-/* Written by workers (compare-and-swap), read by all. One cache line each. */
+/* One cache line each. */
 struct ss_ep {
+	/* Written by workers, read by all. */
 	_Atomic uint64_t ejected_until; /* 0: not ejected */
+	_Atomic uint64_t last_until;    /* when the last ejection ended or ends; for the decay */
 	_Atomic uint32_t errors;        /* consecutive */
 	_Atomic uint32_t times_ejected; /* in a row: multiplies the base time */
-	_Atomic uint32_t unhealthy;     /* active health check says no (control writes) */
-	_Atomic uint32_t active;        /* requests in flight */
+	_Atomic uint32_t active;        /* requests that have picked it and not ended */
+	_Atomic uint32_t ejections;     /* total */
 	_Atomic uint64_t requests, failures; /* totals, for status */
-	_Atomic uint64_t ejections;
-	/* Written by control before publication, then constant. */
-	uint32_t cluster; /* slot of its cluster in ss_ep_table.cluster */
-	uint16_t in_use;
+	/* Written by control. */
+	_Atomic uint32_t unhealthy; /* active health check says no: ss_ep_set_unhealthy */
+	_Atomic uint32_t in_use;
+	uint32_t cluster; /* slot of its cluster in ss_ep_table.cluster; constant while in use */
 } SS_CACHE_ALIGNED;
+static_assert(sizeof(struct ss_ep) == SS_CACHE_LINE, "an endpoint fills one cache line");
 
 /* Per cluster: what the cap is measured against. */
 struct ss_ep_cluster {
-	_Atomic uint32_t ejected; /* how many of its endpoints are ejected now */
-	_Atomic uint32_t total;   /* how many endpoints it has (control writes) */
-	_Atomic uint32_t unhealthy;
+	_Atomic uint32_t ejected;   /* never less than how many of its endpoints are ejected */
+	_Atomic uint32_t unhealthy; /* how many of its endpoints fail their health check (control writes) */
 } SS_CACHE_ALIGNED;
+
+struct ss_ep_slots; /* who has which slot: control's */
 
 struct ss_ep_table {
 	uint32_t n_eps, n_clusters; /* capacities */
 	struct ss_ep *ep;
 	struct ss_ep_cluster *cluster;
+	struct ss_ep_slots *slots;
 };
 
 int ss_ep_table_create(struct ss_ep_table **out, uint32_t n_eps, uint32_t n_clusters);
 void ss_ep_table_free(struct ss_ep_table *t);
 
+/* -- workers -- */
+
 /* May a pick that begins now return it? Un-ejects (and lowers the cluster's count) when its time is over. */
 bool ss_ep_pickable(struct ss_ep_table *t, uint32_t ep, uint64_t now);
+/* A request has picked it, and has ended. A slot is not given to another endpoint in between. */
+void ss_ep_begin(struct ss_ep_table *t, uint32_t ep);
+void ss_ep_end(struct ss_ep_table *t, uint32_t ep);
 /* A request ended well: consecutive errors return to zero. */
 void ss_ep_success(struct ss_ep_table *t, uint32_t ep);
 /* A request failed (5xx, connect failure, reset, timeout). True when this call ejected it. */
 bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t now);
+/* How many endpoints of the cluster may be ejected at once. */
+uint32_t ss_ep_cap(const struct ss_outlier_conf *o, uint32_t unhealthy);
+
+/* -- control -- */
+
+/*
+ * The slot of a cluster (by name id) and of its endpoint at addr: the one it had, else a fresh one.
+ * Each call holds the slot once for the generation being built; the generation's end gives it
+ * back. A slot that nobody holds and no request uses is given to another.
+ * 0, or SS_ERR_FULL (nothing held).
+ */
+int ss_ep_cluster_hold(struct ss_ep_table *t, uint32_t name, uint32_t *slot);
+void ss_ep_cluster_drop(struct ss_ep_table *t, uint32_t slot);
+int ss_ep_hold(struct ss_ep_table *t, uint32_t cluster, const struct ss_addr *addr, uint32_t *ep);
+void ss_ep_drop(struct ss_ep_table *t, uint32_t ep);
+/* Un-ejects what is due although no worker picks it any more. */
+void ss_ep_sweep(struct ss_ep_table *t, uint64_t now);
+void ss_ep_set_unhealthy(struct ss_ep_table *t, uint32_t ep, bool unhealthy);
 
 #endif

@@ -1,0 +1,158 @@
+/* endpoints.c - ejection by compare-and-swap; what workers do. ep_slots.c has control's part. */
+#include "contract/endpoints.h"
+
+/*
+ * The order that keeps the cap exact: a place under the cap is reserved in the cluster's count first,
+ * then the endpoint is swapped from 0 to its time; whoever loses that swap gives the place back. The
+ * other way round the swap to 0 comes first and the count is lowered after it. So the count is never
+ * less than the number of endpoints that are ejected.
+ */
+static bool reserve(struct ss_ep_cluster *c, const struct ss_outlier_conf *o)
+{
+	uint32_t cap = ss_ep_cap(o, atomic_load(&c->unhealthy));
+	uint32_t ejected = atomic_load(&c->ejected);
+
+	do {
+		if (ejected >= cap)
+			return false;
+	} while (!atomic_compare_exchange_weak(&c->ejected, &ejected, ejected + 1));
+	return true;
+}
+
+static bool uneject(struct ss_ep_table *t, struct ss_ep *e, uint64_t until)
+{
+	if (!atomic_compare_exchange_strong(&e->ejected_until, &until, 0))
+		return false;
+	atomic_fetch_sub(&t->cluster[e->cluster].ejected, 1);
+	return true;
+}
+
+uint32_t ss_ep_cap(const struct ss_outlier_conf *o, uint32_t unhealthy)
+{
+	uint64_t n = o->n_endpoints;
+	uint64_t cap = n * ss_min_u32(o->max_ejection_percent, 100) / 100;
+	uint64_t healthy_min = (n * ss_min_u32(o->min_health_percent, 100) + 99) / 100;
+	uint64_t healthy = n - ss_min_u64(unhealthy, n);
+	uint64_t spare = healthy > healthy_min ? healthy - healthy_min : 0;
+
+	return (uint32_t)ss_min_u64(cap, spare);
+}
+
+bool ss_ep_pickable(struct ss_ep_table *t, uint32_t ep, uint64_t now)
+{
+	struct ss_ep *e = &t->ep[ep];
+	uint64_t until = atomic_load(&e->ejected_until);
+
+	if (ss_unlikely(until)) {
+		if (now < until)
+			return false;
+		uneject(t, e, until);
+		/* Another worker may have ejected it anew since the load above. */
+		if (atomic_load(&e->ejected_until) > now)
+			return false;
+	}
+	return atomic_load_explicit(&e->unhealthy, memory_order_relaxed) == 0;
+}
+
+void ss_ep_begin(struct ss_ep_table *t, uint32_t ep)
+{
+	atomic_fetch_add_explicit(&t->ep[ep].active, 1, memory_order_relaxed);
+}
+
+void ss_ep_end(struct ss_ep_table *t, uint32_t ep)
+{
+	/* Release: control gives the slot to another endpoint only after everything we did with it. */
+	atomic_fetch_sub_explicit(&t->ep[ep].active, 1, memory_order_release);
+}
+
+void ss_ep_success(struct ss_ep_table *t, uint32_t ep)
+{
+	struct ss_ep *e = &t->ep[ep];
+
+	atomic_fetch_add_explicit(&e->requests, 1, memory_order_relaxed);
+	/* Read first: a healthy endpoint's line is then not dirtied by this word. */
+	if (atomic_load_explicit(&e->errors, memory_order_relaxed))
+		atomic_store_explicit(&e->errors, 0, memory_order_relaxed);
+}
+
+/* Base time times the number of ejections in a row; each quiet interval since takes one back. */
+static uint32_t row_of(const struct ss_ep *e, const struct ss_outlier_conf *o, uint64_t now)
+{
+	uint32_t times = atomic_load(&e->times_ejected);
+	uint64_t last = atomic_load(&e->last_until);
+	uint64_t interval = o->interval_ns ? o->interval_ns : o->base_ejection_ns;
+	uint64_t quiet = last && now > last && interval ? (now - last) / interval : 0;
+
+	return times > quiet ? times - (uint32_t)quiet + 1 : 1;
+}
+
+static uint64_t time_of(const struct ss_outlier_conf *o, uint32_t row)
+{
+	uint64_t most = ss_max_u64(o->max_ejection_ns, o->base_ejection_ns);
+
+	/* At least 1: an ejection to "now" would look like none. */
+	if (!o->base_ejection_ns)
+		return 1;
+	return row > most / o->base_ejection_ns ? most : o->base_ejection_ns * row;
+}
+
+static bool eject(struct ss_ep_table *t, struct ss_ep *e, const struct ss_outlier_conf *o, uint64_t now)
+{
+	struct ss_ep_cluster *c = &t->cluster[e->cluster];
+	uint32_t row = row_of(e, o, now);
+	uint64_t until = now + time_of(o, row), none = 0;
+
+	if (!reserve(c, o))
+		return false;
+	if (!atomic_compare_exchange_strong(&e->ejected_until, &none, until)) {
+		atomic_fetch_sub(&c->ejected, 1);
+		return false;
+	}
+	atomic_store(&e->times_ejected, row);
+	atomic_store(&e->last_until, until);
+	atomic_store(&e->errors, 0);
+	atomic_fetch_add(&e->ejections, 1);
+	return true;
+}
+
+bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t now)
+{
+	struct ss_ep *e = &t->ep[ep];
+	uint64_t until = atomic_load(&e->ejected_until);
+
+	atomic_fetch_add_explicit(&e->requests, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&e->failures, 1, memory_order_relaxed);
+	if (!o->consecutive_errors || !atomic_load(&e->in_use))
+		return false;
+	if (until) {
+		/* What was under way when it was ejected says nothing new. */
+		if (now < until)
+			return false;
+		uneject(t, e, until);
+	}
+	if (atomic_fetch_add(&e->errors, 1) + 1 < o->consecutive_errors)
+		return false;
+	return eject(t, e, o, now);
+}
+
+void ss_ep_sweep(struct ss_ep_table *t, uint64_t now)
+{
+	for (uint32_t i = 0; i < t->n_eps; i++) {
+		uint64_t until = atomic_load_explicit(&t->ep[i].ejected_until, memory_order_relaxed);
+		if (until && until <= now)
+			uneject(t, &t->ep[i], until);
+	}
+}
+
+void ss_ep_set_unhealthy(struct ss_ep_table *t, uint32_t ep, bool unhealthy)
+{
+	struct ss_ep *e = &t->ep[ep];
+	uint32_t was = atomic_exchange(&e->unhealthy, unhealthy);
+
+	if (was == unhealthy)
+		return;
+	if (unhealthy)
+		atomic_fetch_add(&t->cluster[e->cluster].unhealthy, 1);
+	else
+		atomic_fetch_sub(&t->cluster[e->cluster].unhealthy, 1);
+}

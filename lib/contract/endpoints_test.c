@@ -1,0 +1,357 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "contract/endpoints.h"
+
+#define S SS_NS_PER_SEC
+
+static const struct ss_outlier_conf seed = {
+	.consecutive_errors = 5, .base_ejection_ns = 30 * S, .max_ejection_ns = 300 * S,
+	.interval_ns = 30 * S, .max_ejection_percent = 50, .min_health_percent = 30,
+};
+
+static struct ss_addr addr_of(uint32_t i)
+{
+	return (struct ss_addr){ .ip = ss_ip4(0x0a000000 + i), .port = 80 };
+}
+
+static struct ss_ep_table *table_of(uint32_t n, uint32_t *eps)
+{
+	struct ss_ep_table *t;
+	uint32_t c;
+
+	assert_int_equal(ss_ep_table_create(&t, n, 2), 0);
+	assert_int_equal(ss_ep_cluster_hold(t, 7, &c), 0);
+	for (uint32_t i = 0; i < n; i++) {
+		struct ss_addr a = addr_of(i);
+		assert_int_equal(ss_ep_hold(t, c, &a, &eps[i]), 0);
+	}
+	return t;
+}
+
+static bool fail_times(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, int n, uint64_t now)
+{
+	bool ejected = false;
+
+	for (int i = 0; i < n; i++)
+		ejected |= ss_ep_failure(t, ep, o, now);
+	return ejected;
+}
+
+static void five_failures_eject(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+	struct ss_outlier_conf o = seed;
+
+	o.n_endpoints = 4;
+	assert_false(fail_times(t, eps[0], &o, 4, S));
+	ss_ep_success(t, eps[0]);
+	assert_false(fail_times(t, eps[0], &o, 4, S));
+	assert_true(ss_ep_pickable(t, eps[0], S));
+	assert_true(ss_ep_failure(t, eps[0], &o, S));
+	assert_false(ss_ep_pickable(t, eps[0], S));
+	assert_true(ss_ep_pickable(t, eps[1], S));
+	assert_int_equal(t->cluster[0].ejected, 1);
+	/* What was under way changes nothing. */
+	assert_false(fail_times(t, eps[0], &o, 20, 2 * S));
+	assert_false(ss_ep_pickable(t, eps[0], 31 * S - 1));
+	assert_true(ss_ep_pickable(t, eps[0], 31 * S));
+	assert_int_equal(t->cluster[0].ejected, 0);
+	assert_false(fail_times(t, eps[0], &o, 4, 31 * S));
+	ss_ep_table_free(t);
+}
+
+static void the_time_grows_and_decays(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+	struct ss_outlier_conf o = seed;
+	uint64_t now = S, want[] = { 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 300, 300 };
+
+	o.n_endpoints = 4;
+	for (unsigned i = 0; i < SS_ARRAY_LEN(want); i++) {
+		assert_true(fail_times(t, eps[0], &o, 5, now));
+		assert_false(ss_ep_pickable(t, eps[0], now + want[i] * S - 1));
+		now += want[i] * S;
+		assert_true(ss_ep_pickable(t, eps[0], now));
+	}
+	/* Twelve in a row; three quiet intervals take three back: the next is the tenth. */
+	o.max_ejection_ns = 3000 * S;
+	now += 3 * 30 * S;
+	assert_true(fail_times(t, eps[0], &o, 5, now));
+	assert_int_equal(t->ep[eps[0]].ejected_until - now, 300 * S);
+	now += 300 * S + 100 * 30 * S;
+	assert_true(fail_times(t, eps[0], &o, 5, now));
+	assert_int_equal(t->ep[eps[0]].ejected_until - now, 30 * S);
+	ss_ep_table_free(t);
+}
+
+static void caps(void **state)
+{
+	static const struct {
+		uint32_t n, percent, min, unhealthy, cap;
+	} v[] = {
+		{ 10, 50, 30, 0, 5 }, { 3, 50, 30, 0, 1 }, { 2, 50, 30, 0, 1 }, { 1, 50, 30, 0, 0 },
+		{ 1, 99, 0, 0, 0 },   { 1, 100, 0, 0, 1 }, { 1, 100, 1, 0, 0 }, { 4, 100, 0, 0, 4 },
+		{ 4, 100, 30, 0, 2 }, { 10, 50, 30, 4, 3 }, { 10, 50, 30, 7, 0 }, { 10, 50, 30, 20, 0 },
+		{ 0, 100, 0, 0, 0 },  { 10, 0, 0, 0, 0 },  { 7, 900, 0, 0, 7 },
+	};
+
+	for (unsigned i = 0; i < SS_ARRAY_LEN(v); i++) {
+		struct ss_outlier_conf o = { .n_endpoints = v[i].n, .max_ejection_percent = v[i].percent,
+					     .min_health_percent = v[i].min };
+		assert_int_equal(ss_ep_cap(&o, v[i].unhealthy), v[i].cap);
+	}
+}
+
+static void off_means_off(void **state)
+{
+	uint32_t eps[2];
+	struct ss_ep_table *t = table_of(2, eps);
+	struct ss_outlier_conf o = { .n_endpoints = 2, .max_ejection_percent = 100, .base_ejection_ns = S };
+
+	assert_false(fail_times(t, eps[0], &o, 100, S));
+	assert_int_equal(t->ep[eps[0]].failures, 100);
+	ss_ep_table_free(t);
+}
+
+static void health_counts(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+
+	ss_ep_set_unhealthy(t, eps[2], true);
+	ss_ep_set_unhealthy(t, eps[2], true);
+	assert_int_equal(t->cluster[0].unhealthy, 1);
+	assert_false(ss_ep_pickable(t, eps[2], S));
+	ss_ep_set_unhealthy(t, eps[2], false);
+	assert_int_equal(t->cluster[0].unhealthy, 0);
+	assert_true(ss_ep_pickable(t, eps[2], S));
+	ss_ep_table_free(t);
+}
+
+static void slots_keep_history_and_recycle(void **state)
+{
+	struct ss_ep_table *t;
+	struct ss_outlier_conf o = seed;
+	struct ss_addr a = addr_of(1), b = addr_of(2), d = addr_of(3);
+	uint32_t c, c2, ea, ea2, eb, ed;
+
+	o.n_endpoints = 2;
+	assert_int_equal(ss_ep_table_create(&t, 2, 1), 0);
+	/* Generation 1 has a and b; generation 2 only a. */
+	assert_int_equal(ss_ep_cluster_hold(t, 9, &c), 0);
+	assert_int_equal(ss_ep_hold(t, c, &a, &ea), 0);
+	assert_int_equal(ss_ep_hold(t, c, &b, &eb), 0);
+	assert_true(fail_times(t, ea, &o, 5, S));
+	assert_true(ss_ep_cap(&o, 0) == 1);
+	assert_int_equal(ss_ep_cluster_hold(t, 9, &c2), 0);
+	assert_int_equal(c, c2);
+	assert_int_equal(ss_ep_hold(t, c2, &a, &ea2), 0);
+	assert_int_equal(ea, ea2);
+	assert_false(ss_ep_pickable(t, ea, S));
+	/* Full while generation 1 lives. */
+	assert_int_equal(ss_ep_hold(t, c2, &d, &ed), SS_ERR_FULL);
+	ss_ep_begin(t, eb);
+	ss_ep_drop(t, ea);
+	ss_ep_drop(t, eb);
+	ss_ep_cluster_drop(t, c);
+	assert_false(ss_ep_pickable(t, ea, S));
+	/* Not while a request still counts on b's slot. */
+	assert_int_equal(ss_ep_hold(t, c2, &d, &ed), SS_ERR_FULL);
+	assert_false(fail_times(t, eb, &o, 9, S));
+	ss_ep_end(t, eb);
+	assert_int_equal(ss_ep_hold(t, c2, &d, &ed), 0);
+	assert_int_equal(ed, eb);
+	assert_int_equal(t->ep[ed].failures, 0);
+	/* An ejected endpoint that leaves gives its place under the cap back. */
+	assert_int_equal(t->cluster[c].ejected, 1);
+	ss_ep_drop(t, ea);
+	assert_int_equal(t->cluster[c].ejected, 0);
+	/* A cluster's slot is reused although its endpoints' slots were not taken by anyone yet. */
+	ss_ep_drop(t, ed);
+	ss_ep_cluster_drop(t, c2);
+	assert_int_equal(ss_ep_cluster_hold(t, 10, &c), 0);
+	assert_int_equal(c, c2);
+	ss_ep_table_free(t);
+}
+
+static void endless_reloads_leak_nothing(void **state)
+{
+	struct ss_ep_table *t;
+	uint32_t held[8], c = 0, old_c = 0;
+	bool have = false;
+
+	assert_int_equal(ss_ep_table_create(&t, 16, 2), 0);
+	for (uint32_t g = 0; g < 500; g++) {
+		uint32_t now[8];
+		assert_int_equal(ss_ep_cluster_hold(t, 1 + g % 2, &c), 0);
+		for (uint32_t i = 0; i < 8; i++) {
+			struct ss_addr a = addr_of(g * 3 + i);
+			assert_int_equal(ss_ep_hold(t, c, &a, &now[i]), 0);
+		}
+		for (uint32_t i = 0; have && i < 8; i++)
+			ss_ep_drop(t, held[i]);
+		if (have)
+			ss_ep_cluster_drop(t, old_c);
+		memcpy(held, now, sizeof(held));
+		old_c = c;
+		have = true;
+	}
+	ss_ep_table_free(t);
+}
+
+/* -- threads -- */
+
+#define N_THREADS 4
+#define N_EPS 20
+#define ROUNDS 20000
+
+struct storm {
+	struct ss_ep_table *t;
+	const struct ss_outlier_conf *o;
+	const uint32_t *eps;
+	_Atomic uint32_t most, picked_late, ejections;
+	_Atomic uint32_t gone[N_EPS]; /* ejection seen, and it does not end while the test runs */
+	_Atomic uint32_t stop;
+	bool ends; /* ejections end during the test */
+};
+
+struct thrower {
+	struct storm *st;
+	uint64_t seed;
+};
+
+static uint32_t truly_ejected(const struct ss_ep_table *t, uint64_t now)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < t->n_eps; i++)
+		n += atomic_load(&t->ep[i].ejected_until) > now;
+	return n;
+}
+
+static void *throw(void *arg)
+{
+	struct thrower *th = arg;
+	struct storm *st = th->st;
+	struct ss_rng r;
+
+	ss_rng_seed(&r, th->seed);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		uint32_t k = ss_rng_below(&r, N_EPS), ep = st->eps[k];
+		uint64_t now = st->ends ? S + i : S;
+		bool gone = atomic_load(&st->gone[k]);
+
+		if (ss_ep_pickable(st->t, ep, now)) {
+			if (gone && !st->ends)
+				atomic_fetch_add(&st->picked_late, 1);
+			if (ss_ep_failure(st->t, ep, st->o, now)) {
+				atomic_store(&st->gone[k], 1);
+				atomic_fetch_add(&st->ejections, 1);
+			}
+		} else if (ss_rng_chance(&r, 1, 4)) {
+			ss_ep_success(st->t, ep);
+		}
+	}
+	return NULL;
+}
+
+/* Counts the ejected by two passes: what is in both passes was ejected at the moment between them. */
+static void *watch(void *arg)
+{
+	struct storm *st = arg;
+
+	while (!atomic_load(&st->stop)) {
+		uint64_t first[N_EPS];
+		uint32_t n = 0;
+		for (uint32_t i = 0; i < N_EPS; i++)
+			first[i] = atomic_load(&st->t->ep[st->eps[i]].ejected_until);
+		for (uint32_t i = 0; i < N_EPS; i++)
+			n += first[i] && atomic_load(&st->t->ep[st->eps[i]].ejected_until) == first[i];
+		if (n > atomic_load(&st->most))
+			atomic_store(&st->most, n);
+	}
+	return NULL;
+}
+
+static void run_storm(struct storm *st, uint64_t seed_no)
+{
+	pthread_t th[N_THREADS], w;
+	struct thrower a[N_THREADS];
+
+	pthread_create(&w, NULL, watch, st);
+	for (int i = 0; i < N_THREADS; i++) {
+		a[i] = (struct thrower){ st, seed_no + (uint64_t)i };
+		pthread_create(&th[i], NULL, throw, &a[i]);
+	}
+	for (int i = 0; i < N_THREADS; i++)
+		pthread_join(th[i], NULL);
+	atomic_store(&st->stop, 1);
+	pthread_join(w, NULL);
+}
+
+static void many_threads_never_pass_the_cap(void **state)
+{
+	uint32_t eps[N_EPS];
+	struct ss_ep_table *t = table_of(N_EPS, eps);
+	struct ss_outlier_conf o = seed;
+	struct storm st = { .t = t, .o = &o, .eps = eps };
+
+	o.n_endpoints = N_EPS;
+	run_storm(&st, 42);
+	/* Everything failed all the time: exactly the cap is out, each endpoint once. */
+	assert_int_equal(truly_ejected(t, S), 10);
+	assert_int_equal(t->cluster[0].ejected, 10);
+	assert_int_equal(st.ejections, 10);
+	assert_true(st.most <= 10);
+	assert_int_equal(st.picked_late, 0);
+	for (uint32_t i = 0; i < N_EPS; i++)
+		ss_ep_pickable(t, eps[i], 1000 * S);
+	assert_int_equal(t->cluster[0].ejected, 0);
+	ss_ep_table_free(t);
+}
+
+static void counts_return_to_zero(void **state)
+{
+	uint32_t eps[N_EPS];
+	struct ss_ep_table *t = table_of(N_EPS, eps);
+	struct ss_outlier_conf o = { .consecutive_errors = 1, .base_ejection_ns = 3, .max_ejection_ns = 20,
+				     .interval_ns = 5, .max_ejection_percent = 35, .n_endpoints = N_EPS };
+	struct storm st = { .t = t, .o = &o, .eps = eps, .ends = true };
+
+	run_storm(&st, 4242);
+	assert_true(st.ejections > 100);
+	assert_true(st.most <= 7);
+	assert_true(truly_ejected(t, S) <= 7);
+	ss_ep_sweep(t, 10 * S);
+	assert_int_equal(truly_ejected(t, 0), 0);
+	assert_int_equal(t->cluster[0].ejected, 0);
+	ss_ep_table_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(five_failures_eject),
+		cmocka_unit_test(the_time_grows_and_decays),
+		cmocka_unit_test(caps),
+		cmocka_unit_test(off_means_off),
+		cmocka_unit_test(health_counts),
+		cmocka_unit_test(slots_keep_history_and_recycle),
+		cmocka_unit_test(endless_reloads_leak_nothing),
+		cmocka_unit_test(many_threads_never_pass_the_cap),
+		cmocka_unit_test(counts_return_to_zero),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
