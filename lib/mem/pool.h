@@ -3,7 +3,7 @@
  *
  * Takes:   a size and a count.
  * Gives:   objects; NULL when all are out (the caller sheds the newest work, by name).
- * Owns:    the memory, until ss_pool_free; objects still out then are reported.
+ * Owns:    the memory, until ss_pool_free; in sanitizer builds objects still out then show as leaks.
  * Thread:  one owner; ss_pool_used may be read by any thread (relaxed).
  */
 #ifndef SS_POOL_H
