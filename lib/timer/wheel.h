@@ -27,6 +27,7 @@ struct ss_timer {
 struct ss_wheel {
 	uint64_t tick_ns, now_tick;
 	uint32_t armed;
+	uint64_t taken[SS_WHEEL_LEVELS][SS_WHEEL_SLOTS / 64]; /* a bit per slot that is not empty */
 	struct ss_list slot[SS_WHEEL_LEVELS][SS_WHEEL_SLOTS];
 };
 
@@ -36,9 +37,9 @@ static inline bool ss_timer_armed(const struct ss_timer *t)
 {
 	return t->deadline != SS_NEVER;
 }
-/* Arms or re-arms. A deadline in the past fires at the next expire. */
+/* Arms or re-arms (a due timer leaves its list). A deadline in the past fires at the next expire. */
 void ss_wheel_arm(struct ss_wheel *w, struct ss_timer *t, uint64_t deadline);
-/* Harmless when not armed. */
+/* Also takes a due timer off the list that expire put it on. Harmless when neither armed nor due. */
 void ss_wheel_cancel(struct ss_wheel *w, struct ss_timer *t);
 /* Moves every due timer to the back of `due` (disarmed: deadline is SS_NEVER, node is linked there). */
 void ss_wheel_expire(struct ss_wheel *w, uint64_t now, struct ss_list *due);
