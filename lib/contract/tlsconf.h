@@ -27,7 +27,9 @@ enum ss_alpn {
 
 enum ss_id_match_kind {
 	SS_ID_EXACT = 0,  /* the whole URI or DNS name */
-	SS_ID_PREFIX = 1, /* the URI starts so */
+	/* The URI starts so, whole path segments only: "spiffe://mesh.local/ns/a" takes itself and
+	 * "spiffe://mesh.local/ns/a/sa/b" but not "spiffe://mesh.local/ns/ab". */
+	SS_ID_PREFIX = 1,
 	SS_ID_DOMAIN = 2, /* any SPIFFE id of this trust domain ("mesh.local") */
 	SS_ID_ANY = 3,    /* any verified identity */
 };
@@ -56,7 +58,12 @@ struct ss_tls_client {
 	uint64_t handshake_timeout_ns;
 };
 
-/* Does one identity (a SPIFFE URI or a DNS name) satisfy one matcher? */
+/* Does one identity (a SPIFFE URI or a DNS name) satisfy one matcher? An empty identity satisfies none.
+ * DNS names compare without regard to case (RFC 6125 6.4.1), SPIFFE ids byte for byte. */
 bool ss_id_matches(const struct ss_id_match *m, struct ss_span id);
+/* Is this a well-formed SPIFFE id ("spiffe://<trust domain>/<path>", SPIFFE-ID 2)? */
+bool ss_id_is_spiffe(struct ss_span id);
+/* The trust domain of something that starts as a SPIFFE id; empty when it does not. Borrowed from id. */
+struct ss_span ss_id_trust_domain(struct ss_span id);
 
 #endif
