@@ -66,6 +66,16 @@ struct ss_segs {
 	struct ss_seg v[SS_BURST * 4];
 };
 
+/*
+ * Which worker a raw frame belongs to, where a port cannot steer: the worker of its TCP tuple;
+ * SS_NET_EVERYONE for ARP (each worker keeps its own neighbours: hand a copy to each, only the one
+ * with `answers` replies); 0 for everything else, malformed frames included. m is only read.
+ */
+#define SS_NET_EVERYONE UINT16_MAX
+uint16_t ss_net_steer(const struct rte_mbuf *m, uint16_t n_workers);
+/* The same decision for a tuple seen from our side: a connect picks a local port by it. */
+uint16_t ss_net_steer_tuple(const struct ss_tuple *t, uint16_t n_workers);
+
 int ss_net_create(struct ss_net **out, const struct ss_net_conf *conf, uint64_t now);
 void ss_net_free(struct ss_net *n);
 

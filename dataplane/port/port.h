@@ -9,12 +9,16 @@
  *
  * A worker that has no queue of a port sends through its owner: a single-producer single-consumer
  * ring per pair, drained by the owner in ss_port_tx. Knows nothing about what is in a packet.
+ *
+ * A port on a kernel interface (iface= in its device string) follows that interface's link state.
+ * Flow rules (ss_port_flows_*) are an optimisation that a driver may refuse: its own words are kept.
  */
 #ifndef SS_PORT_H
 #define SS_PORT_H
 
 #include <rte_mbuf.h>
 
+#include "base/addr.h"
 #include "base/base.h"
 #include "contract/counters.h"
 
@@ -56,9 +60,12 @@ struct ss_port_q *ss_port_queue(struct ss_port *p, uint16_t worker, struct ss_co
 uint16_t ss_port_rx(struct ss_port_q *q, struct rte_mbuf **m);
 /* Takes m always; it leaves with the next ss_port_tx. Chains are copied where the device needs it. */
 void ss_port_push(struct ss_port_q *q, struct rte_mbuf *m);
-/* Sends what was pushed (and what other workers pushed through us). Frees and counts what the
- * device does not take. */
-void ss_port_tx(struct ss_port_q *q);
+/*
+ * Sends what was pushed (and what other workers pushed through us). What the device does not take
+ * stays for a few more calls (ss_port_pending says so), then it is freed and counted. Returns the
+ * workers (bit i: worker i) to wake when asleep: their rings got packets of ours to send.
+ */
+uint32_t ss_port_tx(struct ss_port_q *q);
 /* Does anything wait in this queue's rings or buffers? */
 bool ss_port_pending(const struct ss_port_q *q);
 /* Descriptor that becomes readable when packets arrive, or -1: this queue cannot sleep (the worker
@@ -66,6 +73,17 @@ bool ss_port_pending(const struct ss_port_q *q);
 int ss_port_fd(struct ss_port_q *q);
 /* Offload facts the stack above needs, constant after open. */
 bool ss_port_needs_tcp_csum(const struct ss_port_q *q);
+
+/*
+ * Asks the device to steer packets for these addresses (TCP: with port; port 0: any) to the workers'
+ * queues, the rest to queue 0. 0 when every rule was taken, else SS_ERR_REFUSED: ss_port_flows says
+ * why. Replaces the rules of an earlier call. Control only.
+ */
+int ss_port_flows_set(struct ss_port *p, const struct ss_addr *addrs, uint16_t n);
+/* Removes our rules; ss_port_close does so too. */
+void ss_port_flows_clear(struct ss_port *p);
+/* Writes one line a rule, or the driver's refusal, to buf (NUL-terminated); returns the length written. */
+size_t ss_port_flows(const struct ss_port *p, char *buf, size_t n);
 
 /* An in-memory port for tests: what is pushed comes out of ss_port_sim_take, what is put in is received. */
 struct ss_port_q *ss_port_sim_create(struct ss_counters *c, bool multi_segs);
