@@ -38,8 +38,8 @@
 
 /* Timers of a connection; a version arms the ones it needs with ss_http_arm. */
 enum ss_http_timer {
-	SS_HTTP_T_IDLE = 0,  /* no stream: common part closes (drop HTTP_IDLE) */
-	SS_HTTP_T_CONNECT,   /* common: transport not ready in time; and the first bytes of a plaintext one */
+	SS_HTTP_T_IDLE = 0,  /* no stream for too long: the version finishes with drop HTTP_IDLE */
+	SS_HTTP_T_CONNECT,   /* common: transport not ready in time; first bytes too slow */
 	SS_HTTP_T_LINGER,    /* common: closing takes too long */
 	SS_HTTP_T_HEAD,      /* h1: request head too slow */
 	SS_HTTP_T_SETTINGS,  /* h2: SETTINGS not acknowledged */
@@ -66,9 +66,9 @@ struct ss_http_version {
 	int (*open)(struct ss_http_conn *c);
 	/* c->in has bytes or c->eof is set: take from the front what can be used, leave the rest. */
 	void (*input)(struct ss_http_conn *c);
-	/* Frame what streams have queued into c->out, up to `room` bytes of bodies (ss_http_out_room).
-	 * The common part then hands c->out to tls. Say ss_http_sent for each stream whose end went. */
-	void (*flush)(struct ss_http_conn *c, uint32_t room);
+	/* Frame what streams have queued into c->out, up to `room` bytes or little more. The common part then
+	 * hands c->out to tls. Say ss_http_sent for each stream whose end went. True: it stopped for want of room. */
+	bool (*flush)(struct ss_http_conn *c, uint32_t room);
 	/* A head: request on an upstream stream, (1xx or final) response on a downstream one. Goes to c->out
 	 * now (the block is borrowed). s->tx_end is set already when end. 0, SS_ERR_CLOSED, SS_ERR_NO_MEM. */
 	int (*send_head)(struct ss_http_stream *s, const struct ss_hdrs *h, bool end);
@@ -80,7 +80,9 @@ struct ss_http_version {
 	void (*reset)(struct ss_http_stream *s, enum ss_http_code code);
 	/* No new streams from now on; end when the ones there are have ended. May be called twice. */
 	void (*drain)(struct ss_http_conn *c);
-	/* One of the version's own timers (SS_HTTP_T_HEAD and later) is due. */
+	/* s is over: take it off the version's own lists. ss_http_conn_quiet if it was the last. */
+	void (*over)(struct ss_http_stream *s);
+	/* SS_HTTP_T_IDLE (say goodbye and finish) or one of the version's own timers is due. */
 	void (*expire)(struct ss_http_conn *c, enum ss_http_timer t);
 	/* Give back what open took. Called once, streams are gone. */
 	void (*close)(struct ss_http_conn *c);
@@ -112,7 +114,8 @@ struct ss_http_conn {
 	const struct ss_http_version *v; /* NULL until chosen */
 	uint8_t state;           /* enum ss_http_conn_state */
 	bool upstream;
-	bool eof;                /* the peer will send no more bytes (c->in may still hold some) */
+	bool fin;                /* tls said EOF */
+	bool eof;                /* ... and tls holds nothing any more: c->in has all that will ever come */
 	bool no_more;            /* draining or GOAWAY: no new streams */
 	bool released;           /* upstream: the upper room is done with it */
 	bool shut;               /* ss_tls_shutdown was called */
@@ -120,11 +123,11 @@ struct ss_http_conn {
 	uint16_t reason;         /* enum ss_drop; why it went */
 	uint32_t events;         /* enum ss_http_conn_event not yet taken */
 	uint32_t slots;          /* upstream: more requests it may carry now; the version keeps it */
-	uint32_t n_streams;      /* alive: on `streams` */
+	uint32_t n_streams;      /* not over */
 	uint32_t requests;       /* streams ever opened */
 	struct ss_http_limits limits; /* of the listener or cluster, at creation */
 	struct ss_bufq in, out;
-	struct ss_list streams;  /* ss_http_stream.all */
+	struct ss_list streams;  /* ss_http_stream.all: also those that are over and wait for release */
 	struct ss_list all, todo, dirty, news;
 	struct ss_timer timer[SS_HTTP_T_COUNT]; /* kind is the index */
 	void *owner;
@@ -163,17 +166,29 @@ struct ss_http_stream {
 	struct ss_h2_stream h2;
 };
 
+/* -- what HTTP/2's connections are made of is known in h2_*.c only -- */
+size_t ss_h2_conn_size(void);
+uint32_t ss_h2_mbufs(const struct ss_http_conn *c);
+
 /* -- streams (http_stream.c) -- */
 /* A stream on c with an empty arena; NULL when the pool is empty (counted: STREAMS_FULL). */
 struct ss_http_stream *ss_http_stream_new(struct ss_http_conn *c);
 /* Adds events and puts s on the news; nothing for a released stream. Marks a downstream s as handed. */
 void ss_http_news(struct ss_http_stream *s, uint32_t events);
-/* s is complete both ways, or reset without news: leaves conn->streams; freed when released (or never handed). */
+/* Called by bury. */
+void ss_http_stream_free(struct ss_http_stream *s);
+/* Takes n bytes off conn->in into s->body (BODY as news), or throws them away for a released stream and
+ * says consumed. 0, or SS_ERR_NO_MEM (nothing moved: try again next turn). */
+int ss_http_body_take(struct ss_http_stream *s, uint32_t n);
+/* s is complete both ways, or reset: calls v->over; freed by bury once released (or never handed up). */
 void ss_http_stream_over(struct ss_http_stream *s);
-/* RESET as news with a reason (counted when count), then over. */
+/* RESET as news with a reason (the caller counts it), then over. */
 void ss_http_stream_fail(struct ss_http_stream *s, enum ss_drop why, bool unprocessed);
 /* Copies a block (fields, pseudo fields, bytes) into the stream's arena. 0 or SS_ERR_NO_MEM. */
 int ss_http_hdrs_copy(struct ss_arena *a, struct ss_hdrs *to, const struct ss_hdrs *from);
+/* A downstream request's authority is valid and its path in normal spelling (wire/uri.h), or SS_ERR_BAD_STREAM
+ * (answer 400), SS_ERR_NO_MEM. For a head that the version has found well-formed. */
+int ss_http_request_clean(struct ss_http_stream *s);
 /* All of s's message was handed to the transport: SENT as news. */
 void ss_http_sent(struct ss_http_stream *s);
 /* tx has shrunk: ROOM as news if it was owed and half of the room is back. */
@@ -193,8 +208,24 @@ void ss_http_arm(struct ss_http_conn *c, enum ss_http_timer t, uint64_t after);
  * goes out, then FIN and a bounded wait.
  */
 void ss_http_conn_finish(struct ss_http_conn *c, enum ss_drop why);
-/* The same, at once, without flushing: transport is dead or must be. */
+/* The same, at once, without flushing and counting: the transport is dead or must be. */
 void ss_http_conn_abort(struct ss_http_conn *c, enum ss_drop why);
+/* No bytes either way from now on. */
+void ss_http_conn_gone(struct ss_http_conn *c);
+/* Gone, without streams and without an owner above: bury takes it. */
+void ss_http_conn_settle(struct ss_http_conn *c);
+/* Graceful end as the version does it. */
+void ss_http_conn_drain(struct ss_http_conn *c);
+void ss_http_conn_free(struct ss_http_conn *c);
+/* Ends c and its streams and frees them: for ss_http_free only. */
+void ss_http_conn_discard(struct ss_http_conn *c);
+/* Pulls plaintext out of tls and runs the version's input. */
+void ss_http_conn_feed(struct ss_http_conn *c);
+/* Runs the version's flush, hands c->out to tls, ends a closing connection. */
+void ss_http_conn_flush(struct ss_http_conn *c);
+/* tls has news of t. */
+void ss_http_conn_transport(struct ss_http *h, const struct ss_snapshot *snap, struct ss_tls_conn *t);
+void ss_http_conn_timer(struct ss_http_conn *c, enum ss_http_timer t);
 /* Called by a version when c has no stream and nothing to wait for: idle timer, or end when no_more. */
 void ss_http_conn_quiet(struct ss_http_conn *c);
 

@@ -63,6 +63,15 @@ struct ss_span ss_bufq_front(const struct ss_bufq *q);
 const uint8_t *ss_bufq_peek(const struct ss_bufq *q, uint32_t off, uint32_t n, void *scratch);
 /* Copies up to n bytes from offset off to dst; returns how many. */
 uint32_t ss_bufq_read(const struct ss_bufq *q, uint32_t off, void *dst, uint32_t n);
+/* How many mbufs the queue holds (walks it: for accounting). */
+static inline uint32_t ss_bufq_mbufs(const struct ss_bufq *q)
+{
+	uint32_t n = 0;
+
+	for (const struct rte_mbuf *m = q->head; m; m = m->next)
+		n++;
+	return n;
+}
 /* A fresh empty mbuf with default headroom, or NULL (counted in bp->fails). */
 struct rte_mbuf *ss_buf_alloc(struct ss_bufpool *bp);
 
