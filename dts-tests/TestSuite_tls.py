@@ -1,0 +1,236 @@
+"""TLS: mutual TLS with verified identities on both legs, refusals that the peer can see."""
+import os
+
+from local.bench_site import ORIGIN, Site, VIP, cluster, listener, one_host, route
+from local.lab import sh, wait_for
+from local.programs import curl, nghttpd
+from local.suite import TestSuite
+
+STRICT, PERMISSIVE, PLAIN, TLS_ONLY = 443, 444, 80, 445
+NODE = "spiffe://mesh.local/ns/demo/sa/dut"
+CLIENT_ID = "spiffe://mesh.local/ns/demo/sa/client"
+ORIGIN_ID = "spiffe://mesh.local/ns/demo/sa/origin"
+
+
+class Certs:
+    """Certificates by tools/ca: DIR/NAME.pem (leaf and chain), DIR/NAME.key, DIR/CA.pem."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        self.tool = os.path.join(root, "tools", "ca")
+        os.makedirs(folder, exist_ok=True)
+
+    def authority(self, name):
+        sh(self.tool, self.folder, "init", name)
+        return self.pem(name)
+
+    def leaf(self, name, ca="mesh", spiffe=None, dns=None, days=30, *more):
+        argv = [self.tool, self.folder, "leaf", "--ca", ca, "--out", name, "--days", days]
+        if spiffe:
+            argv += ["--spiffe", spiffe]
+        for d in dns or []:
+            argv += ["--dns", d]
+        sh(*argv, *more)
+
+    def pem(self, name):
+        return os.path.join(self.folder, f"{name}.pem")
+
+    def key(self, name):
+        return os.path.join(self.folder, f"{name}.key")
+
+
+class TestTls(TestSuite):
+    def set_up_suite(self):
+        self.site = Site("tl")
+        lab = self.site.lab
+        self.certs = c = Certs(lab.path("certs"))
+        c.authority("mesh")
+        c.authority("other")
+        c.leaf("dut", spiffe=NODE, dns=["dut.example"])
+        c.leaf("client", spiffe=CLIENT_ID)
+        c.leaf("client-other-ca", ca="other", spiffe=CLIENT_ID)
+        c.leaf("client-expired", spiffe=CLIENT_ID, days=-1)
+        c.leaf("client-wrong-id", spiffe="spiffe://mesh.local/ns/prod/sa/client")
+        c.leaf("client-dns", dns=["client.example"])
+        c.leaf("origin", spiffe=ORIGIN_ID, dns=["origin.example"])
+        c.leaf("origin-other-ca", ca="other", spiffe=ORIGIN_ID)
+        c.leaf("origin-expired", spiffe=ORIGIN_ID, days=-1)
+        c.leaf("origin-wrong-id", spiffe="spiffe://mesh.local/ns/prod/sa/origin")
+        root = lab.path("root")
+        os.mkdir(root)
+        with open(os.path.join(root, "x"), "w", encoding="ascii") as f:
+            f.write("from the origin\n")
+        self.upstreams = {"good": 9001, "other-ca": 9002, "expired": 9003, "wrong-id": 9004, "plain": 9005}
+        for name, port in self.upstreams.items():
+            cert = "origin" if name == "good" else f"origin-{name}"
+            if name == "plain":
+                nghttpd(lab, "origin", "up-plain", ORIGIN, port, root)
+            else:
+                nghttpd(lab, "origin", f"up-{name}", ORIGIN, port, root, c.key(cert), c.pem(cert), c.pem("mesh"))
+        up_tls = {"secret": "dut", "trust": "mesh", "allowed_ids": [{"exact": ORIGIN_ID}]}
+        allowed = [{"prefix": "spiffe://mesh.local/ns/demo"}]
+        self.dut = self.site.appliance(self.build, {
+            "secrets": [{"name": "dut", "certificate": c.pem("dut"), "private_key": c.key("dut")}],
+            "trust": [{"name": "mesh", "trust_domain": "mesh.local", "bundle": c.pem("mesh")}],
+            "listeners": [
+                listener(STRICT, "strict", tls={"mode": "strict", "secret": "dut", "trust": "mesh",
+                                                "allowed_ids": allowed}),
+                listener(PERMISSIVE, "permissive", tls={"mode": "permissive", "secret": "dut", "trust": "mesh",
+                                                        "allowed_ids": allowed}),
+                listener(TLS_ONLY, "tls-only", tls={"mode": "strict", "secret": "dut",
+                                                    "client_certificate": False}),
+                listener(PLAIN, "plain")],
+            "virtual_hosts": one_host(
+                [{"match": {"prefix": "/direct"}, "direct_response": {"status": 200, "body": "direct\n"}}]
+                + [route(n, prefix=f"/{n}/", prefix_rewrite="/", max_retries=0) for n in self.upstreams]),
+            "clusters": [cluster(n, [(ORIGIN, p)], protocol="http2", tls=up_tls,
+                                 outlier={"consecutive_errors": 0})
+                         for n, p in self.upstreams.items()]}).start()
+
+    def tear_down_suite(self):
+        try:
+            self.dut.stop()
+        finally:
+            self.site.close()
+
+    def https(self, *more, cert="client", port=STRICT, path="/direct", check=False):
+        c = self.certs
+        argv = ["--cacert", c.pem("mesh"), "--resolve", f"dut.example:{port}:{VIP}"]
+        if cert:
+            argv += ["--cert", c.pem(cert), "--key", c.key(cert)]
+        return curl(self.site.lab, "client", *argv, *more, f"https://dut.example:{port}{path}", check=check)
+
+    def s_client(self, *more, cert="client", port=STRICT):
+        """openssl s_client with one request on its input; returns all it printed."""
+        c = self.certs
+        argv = ["openssl", "s_client", "-connect", f"{VIP}:{port}", "-servername", "dut.example",
+                "-CAfile", c.pem("mesh"), "-verify_return_error", "-state", "-ign_eof"]
+        if cert:
+            argv += ["-cert", c.pem(cert), "-key", c.key(cert)]
+        done = self.site.lab.run("client", *argv, *more, check=False, timeout=30,
+                                 input="GET /direct HTTP/1.1\r\nHost: dut.example\r\nConnection: close\r\n\r\n")
+        return done.stdout + done.stderr
+
+    def refused(self, reason, cert, alerts):
+        """A client certificate that must be refused: alert in openssl's output, counted and logged by
+        reason; and the same request with the right certificate passes."""
+        before = self.dut.drops(reason)
+        text = self.s_client(cert=cert)
+        self.verify(any(a in text.lower() for a in alerts), f"{reason}: openssl saw no alert {alerts}:\n{text[-900:]}")
+        self.verify("direct" not in text.split("\r\n\r\n")[-1], "the request was answered")
+        self.verify_equal(self.dut.drops(reason), before + 1, f"{reason} counted")
+        self.dut.wait_access(lambda r: r.get("reason") == reason, kind="refused")
+        self.verify("direct" in self.s_client(cert="client"), "the right certificate was refused too")
+
+    def test_strict_mutual(self):
+        """TLS 1.3 and 1.2, HTTP/1.1 and HTTP/2, with a client certificate: answered, and the access log
+        names the verified identity."""
+        for version in ("--tlsv1.3", "--tls-max"):
+            for http in ("--http1.1", "--http2"):
+                extra = [version, "1.2"] if version == "--tls-max" else [version]
+                done = self.https(http, *extra)
+                self.verify_equal(done.stdout, "direct\n", f"{version} {http}: {done.stderr}")
+        r = self.dut.wait_access(lambda r: r.get("peer") == CLIENT_ID)
+        self.verify_equal(r["tls"], "mutual", "tls in the access log")
+
+    def test_wrong_ca(self):
+        """A client certificate of another authority: alert unknown_ca."""
+        self.refused("tls_untrusted", "client-other-ca", ("unknown ca",))
+
+    def test_expired(self):
+        """An expired client certificate: alert certificate_expired."""
+        self.refused("tls_expired", "client-expired", ("certificate expired",))
+
+    def test_no_certificate(self):
+        """No client certificate: alert certificate_required (1.3), handshake_failure (1.2)."""
+        self.refused("tls_no_cert", None, ("certificate required", "handshake failure"))
+        text = self.s_client("-tls1_2", cert=None)
+        self.verify("alert" in text.lower(), text[-900:])
+
+    def test_wrong_identity(self):
+        """A certificate of the right authority with another SPIFFE identity: refused by an alert."""
+        self.refused("tls_identity", "client-wrong-id", ("alert",))
+        self.refused("tls_identity", "client-dns", ("alert",))
+
+    def test_plaintext_on_strict(self):
+        """Plaintext HTTP on a strict port is refused and counted; the same request over TLS passes."""
+        before = self.dut.drops("tls_plaintext")
+        done = curl(self.site.lab, "client", f"http://{VIP}:{STRICT}/direct", check=False)
+        self.verify(done.returncode != 0 and "direct" not in done.stdout, f"answered: {done.stdout}")
+        self.verify_equal(self.dut.drops("tls_plaintext"), before + 1, "tls_plaintext")
+        self.dut.wait_access(lambda r: r.get("reason") == "tls_plaintext", kind="refused")
+        self.verify_equal(self.https().stdout, "direct\n", "the same over TLS")
+
+    def test_permissive(self):
+        """A permissive port takes both; plaintext carries no identity, TLS must still verify."""
+        self.verify_equal(curl(self.site.lab, "client", f"http://{VIP}:{PERMISSIVE}/direct").stdout, "direct\n",
+                          "plaintext")
+        self.verify_equal(self.https(port=PERMISSIVE).stdout, "direct\n", "TLS")
+        self.verify(self.https(port=PERMISSIVE, cert="client-other-ca").returncode != 0, "wrong CA on permissive")
+
+    def test_disable(self):
+        """A listener without TLS refuses a ClientHello as the malformed HTTP that it is."""
+        self.verify_equal(curl(self.site.lab, "client", f"http://{VIP}:{PLAIN}/direct").stdout, "direct\n", "plain")
+        self.verify(self.https(port=PLAIN).returncode != 0, "TLS was answered")
+
+    def test_server_tls_only(self):
+        """Without client certificates asked for, curl with only the CA gets its answer; the server's name
+        is verified by curl."""
+        self.verify_equal(self.https(port=TLS_ONLY, cert=None).stdout, "direct\n", "TLS only")
+
+    def test_suites_and_groups(self):
+        """Every AEAD suite of 1.3 and 1.2, groups X25519 and P-256; CBC suites and TLS 1.1 are refused."""
+        for suite in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"):
+            self.verify("direct" in self.s_client("-tls1_3", "-ciphersuites", suite), suite)
+        for suite in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+                      "ECDHE-ECDSA-CHACHA20-POLY1305"):
+            self.verify("direct" in self.s_client("-tls1_2", "-cipher", suite), suite)
+        for group in ("X25519", "P-256"):
+            self.verify("direct" in self.s_client("-groups", group), group)
+        self.verify("direct" not in self.s_client("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"), "CBC was taken")
+        self.verify("direct" not in self.s_client("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), "TLS 1.1 was taken")
+
+    def test_gnutls(self):
+        """gnutls-cli as the client, with a certificate."""
+        c = self.certs
+        done = self.site.lab.run("client", "gnutls-cli", "--x509cafile", c.pem("mesh"), "--x509certfile",
+                                 c.pem("client"), "--x509keyfile", c.key("client"), "--verify-hostname",
+                                 "dut.example", "-p", str(STRICT), VIP, check=False, timeout=30,
+                                 input="GET /direct HTTP/1.1\r\nHost: dut.example\r\nConnection: close\r\n\r\n")
+        self.verify("direct" in done.stdout, done.stdout[-900:] + done.stderr[-300:])
+
+    def test_upstream_verified(self):
+        """Towards origins that demand our certificate (nghttpd): the good one answers; another authority,
+        an expired certificate, a wrong identity, and plaintext are each refused with 503 and a flag."""
+        done = self.https(path="/good/x")
+        self.verify_equal(done.stdout, "from the origin\n", "good: " + done.stderr)
+        for name in ("other-ca", "expired", "wrong-id", "plain"):
+            code = self.https("-o", "/dev/null", "-w", "%{http_code}", path=f"/{name}/x").stdout
+            self.verify_equal(code, "503", name)
+            self.dut.wait_access(lambda r, n=name: r.get("cluster") == n and r["status"] == 503 and r["flag"] == "UF")
+        for reason in ("tls_untrusted", "tls_expired", "tls_identity"):
+            self.verify(self.dut.drops(reason) >= 1, f"{reason} was not counted")
+
+    def test_half_closed_and_garbage(self):
+        """Garbage after a TLS record header, a connection cut in the middle of a handshake and an idle one that
+        never sends its hello leave nothing behind."""
+        self.site.lab.run("client", "/usr/bin/python3", "-c", f"""
+import random, socket
+r = random.Random(3)
+for i in range(60):
+    s = socket.create_connection(("{VIP}", {STRICT}), 5)
+    n = r.randrange(0, 400)
+    s.sendall(b"\\x16\\x03\\x01" + n.to_bytes(2, "big") + r.randbytes(r.randrange(0, 400)))
+    if i % 3 == 0:
+        s.shutdown(socket.SHUT_WR)
+    if i % 3 == 1:
+        s.settimeout(0.2)
+        try:
+            s.recv(1000)
+        except OSError:
+            pass
+    s.close()
+""")
+        wait_for("TLS connections to end", lambda: (self.dut.metric("sidestep_tls_conns") or 0) <= 8, 20, 0.3)
+        self.verify_equal(self.https().stdout, "direct\n", "afterwards")
