@@ -32,11 +32,12 @@ struct ss_proxy_conf {
 int ss_proxy_create(struct ss_proxy **out, const struct ss_proxy_conf *conf, uint64_t now);
 void ss_proxy_free(struct ss_proxy *p);
 /*
- * Takes http's news (both lists are emptied). The fixed steps of an exchange, in order: route,
- * authorize, direct response or pick, send the head, pump both ways, log. `snap` is held for the call only.
+ * Takes http's stream news and the waiters that ss_up_input and ss_up_expire served (both lists are
+ * emptied). The fixed steps of an exchange, in order: route, authorize, direct response or pick, send
+ * the head, pump both ways, log. `snap` is held for the call only.
  */
-void ss_proxy_run(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_news *news,
-		  uint64_t now);
+void ss_proxy_run(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_list *streams,
+		  struct ss_list *ready, uint64_t now);
 void ss_proxy_expire(struct ss_proxy *p, const struct ss_snapshot *snap, uint64_t now);
 uint64_t ss_proxy_next(const struct ss_proxy *p);
 void ss_proxy_bury(struct ss_proxy *p);
