@@ -4,7 +4,7 @@
  * Takes:   what ctrl/build/build_routes.c compiled.
  * Gives:   immutable tables; the decision is a pure function over them.
  * Owns:    nothing: the snapshot's memory.
- * Thread:  immutable once published; hs_scratch[i] is used by worker i only.
+ * Thread:  immutable once published (scratch apart: contract/route_index.h).
  * Units:   nanoseconds; weights in hundredths of a percent (sum 10,000).
  */
 #ifndef SS_ROUTES_H
@@ -61,9 +61,9 @@ struct ss_authz_rule {
 	uint16_t methods;    /* ss_method_bit set; 0: any */
 	uint16_t n_ids, n_paths;
 	const struct ss_id_match *ids;
-	const struct ss_span *paths; /* path prefixes; a trailing "/" matches whole segments */
+	const struct ss_span *paths; /* prefixes of whole segments: "/a" and "/a/" cover "/a" and "/a/b", not "/ab" */
 };
-/* Deny rules first, then allow rules; no allow rule at all means allow unless default_deny. */
+/* Deny rules stand first, then allow rules; no allow rule at all means allow unless default_deny. */
 struct ss_authz {
 	bool default_deny;
 	uint16_t n_rules;
@@ -76,8 +76,8 @@ struct ss_route {
 	uint8_t path_kind;
 	uint8_t action;
 	uint16_t methods;
-	struct ss_span path; /* exact or prefix text */
-	uint32_t regex;      /* SS_PATH_REGEX: id in its host's path database */
+	struct ss_span path; /* exact text, or prefix: any bytes may follow it. The query plays no part. */
+	uint32_t regex;      /* SS_PATH_REGEX: id in its host's path database (its own index) */
 	uint16_t n_headers, n_clusters;
 	const struct ss_route_header *headers;
 	const struct ss_weighted_cluster *clusters;
@@ -91,7 +91,7 @@ struct ss_route {
 	const struct ss_authz *authz;  /* NULL: the listener's */
 };
 
-struct ss_route_index; /* two tiers; the compiler in ctrl/build and dataplane/route share its shape */
+struct ss_route_index; /* two tiers: contract/route_index.h */
 
 struct ss_virtual_host {
 	uint32_t name; /* name id */
