@@ -1,0 +1,122 @@
+/* build_clusters.c - clusters, their endpoints' slots, and each worker's share of their limits. */
+#include "base/err.h"
+#include "build/build_int.h"
+
+/* What a snapshot holds in the endpoint table, so that its end can give it back. */
+struct holds {
+	struct ss_ep_table *table;
+	uint32_t n_eps, n_clusters;
+	uint32_t *eps, *clusters;
+};
+
+static void let_go(void *arg)
+{
+	struct holds *h = arg;
+
+	for (uint32_t i = 0; i < h->n_eps; i++)
+		ss_ep_drop(h->table, h->eps[i]);
+	for (uint32_t i = 0; i < h->n_clusters; i++)
+		ss_ep_cluster_drop(h->table, h->clusters[i]);
+}
+
+static int start_holds(struct ss_build_job *j, struct holds **out)
+{
+	struct holds *h = ss_build_alloc(j, sizeof(*h));
+	size_t n = 0;
+
+	if (!h)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < j->model->n_clusters; i++)
+		n += j->model->clusters[i].n_endpoints;
+	h->table = j->endpoints;
+	h->eps = ss_build_array(j, n, sizeof(*h->eps));
+	h->clusters = ss_build_array(j, j->model->n_clusters, sizeof(*h->clusters));
+	if (!h->eps || !h->clusters)
+		return SS_ERR_NO_MEM;
+	*out = h;
+	return ss_build_on_free(j, let_go, h);
+}
+
+static bool listed_before(const struct ss_model_cluster *m, uint32_t i)
+{
+	for (uint32_t k = 0; k < i; k++)
+		if (ss_addr_eq(&m->endpoints[k].addr, &m->endpoints[i].addr))
+			return true;
+	return false;
+}
+
+static int build_endpoint(struct ss_build_job *j, struct holds *h, const struct ss_model_cluster *m, uint32_t i,
+			  uint32_t slot, struct ss_endpoint *e)
+{
+	const struct ss_model_endpoint *me = &m->endpoints[i];
+	char text[SS_ADDR_TEXT];
+
+	*e = (struct ss_endpoint){ .addr = me->addr, .ep = SS_EP_NONE, .weight = ss_max_u32(me->weight, 1),
+				   .name = ss_build_addr_name(j, &me->addr) };
+	if (listed_before(m, i)) {
+		ss_model_error(j->errors, &me->src, "endpoints", "%s is listed twice",
+			       ss_addr_text(&me->addr, text));
+		return SS_ERR_CONFIG;
+	}
+	if (ss_ep_hold(j->endpoints, slot, &me->addr, &e->ep) < 0) {
+		ss_model_error(j->errors, &me->src, "endpoints",
+			       "no place left for %s: more than max_endpoints (%u), old generations included",
+			       ss_addr_text(&me->addr, text), j->endpoints->n_eps);
+		return SS_ERR_CONFIG;
+	}
+	h->eps[h->n_eps++] = e->ep;
+	return 0;
+}
+
+/* Rounded up, so that every worker may have one: the sum may pass the limit by less than n_workers. */
+static uint32_t share(const struct ss_build_job *j, uint32_t limit)
+{
+	return limit == 0 ? 0 : (uint32_t)(((uint64_t)limit + j->n_workers - 1) / j->n_workers);
+}
+
+static int build_cluster(struct ss_build_job *j, struct holds *h, const struct ss_model_cluster *m,
+			 struct ss_cluster *c)
+{
+	struct ss_endpoint *eps = ss_build_array(j, m->n_endpoints, sizeof(*eps));
+	int err = 0;
+
+	if (!eps)
+		return SS_ERR_NO_MEM;
+	*c = (struct ss_cluster){
+		.name = ss_build_name(j, m->name), .lb = (uint8_t)m->lb, .protocol = (uint8_t)m->protocol,
+		.n_endpoints = m->n_endpoints, .endpoints = eps, .outlier = m->outlier, .line = m->src.line,
+		.connect_timeout_ns = m->connect_timeout_ns, .http = m->http,
+		.max_connections = share(j, m->max_connections), .max_pending = share(j, m->max_pending),
+		.max_requests = share(j, m->max_requests),
+	};
+	c->outlier.n_endpoints = m->n_endpoints;
+	if (ss_ep_cluster_hold(j->endpoints, c->name, &c->slot) < 0) {
+		ss_model_error(j->errors, &m->src, "clusters",
+			       "more than max_clusters (%u), old generations included", j->endpoints->n_clusters);
+		return SS_ERR_CONFIG;
+	}
+	h->clusters[h->n_clusters++] = c->slot;
+	for (uint32_t i = 0; i < m->n_endpoints; i++)
+		if (build_endpoint(j, h, m, i, c->slot, &eps[i]) < 0)
+			err = SS_ERR_CONFIG;
+	if (ss_build_tls_client(j, &m->tls, m->protocol, &c->tls) < 0)
+		err = SS_ERR_CONFIG;
+	return err;
+}
+
+int ss_build_clusters(struct ss_build_job *j)
+{
+	struct ss_cluster *clusters = ss_build_array(j, j->model->n_clusters, sizeof(*clusters));
+	struct holds *h;
+	int err = 0;
+
+	if (!clusters || start_holds(j, &h) < 0)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < j->model->n_clusters && err != SS_ERR_NO_MEM; i++) {
+		int one = build_cluster(j, h, &j->model->clusters[i], &clusters[i]);
+		err = one < 0 ? one : err;
+	}
+	j->snap->clusters = clusters;
+	j->snap->n_clusters = j->model->n_clusters;
+	return err;
+}

@@ -1,0 +1,131 @@
+/* build_routes.c - virtual hosts and their routes, compiled once for all listeners. */
+#include "base/err.h"
+#include "build/build_routes.h"
+
+static int build_split(struct ss_build_job *j, const struct ss_model_route *m, struct ss_route *r)
+{
+	struct ss_weighted_cluster *w = ss_build_array(j, m->n_clusters, sizeof(*w));
+	uint64_t sum = 0;
+	int err = 0;
+
+	if (!w)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < m->n_clusters; i++) {
+		w[i].cluster = ss_model_cluster(j->model, m->clusters[i].cluster);
+		if (w[i].cluster == SS_MODEL_NONE) {
+			ss_model_error(j->errors, &m->src, "clusters", "no cluster is named \"%s\"",
+				       m->clusters[i].cluster);
+			err = SS_ERR_CONFIG;
+		}
+		sum += m->clusters[i].weight;
+		w[i].upto = (uint32_t)ss_min_u64(sum, SS_WEIGHT_SUM);
+	}
+	if (sum != SS_WEIGHT_SUM) {
+		ss_model_error(j->errors, &m->src, "clusters", "weights sum to %u.%02u %%, not to 100 %%",
+			       (unsigned)(sum / 100), (unsigned)(sum % 100));
+		err = SS_ERR_CONFIG;
+	}
+	r->clusters = w;
+	r->n_clusters = (uint16_t)m->n_clusters;
+	return err;
+}
+
+static int build_matches(struct ss_build_job *j, const struct ss_model_route *m, struct ss_route *r)
+{
+	struct ss_route_header *h = ss_build_array(j, m->n_headers, sizeof(*h));
+
+	if (!h)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < m->n_headers; i++)
+		h[i] = (struct ss_route_header){ .name = ss_build_lower(j, m->headers[i].name),
+						 .kind = (uint8_t)m->headers[i].kind,
+						 .invert = m->headers[i].invert,
+						 .value = ss_build_text(j, m->headers[i].value) };
+	r->headers = h;
+	r->n_headers = (uint16_t)m->n_headers;
+	return 0;
+}
+
+static int build_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n,
+		     struct ss_header_ops *out)
+{
+	struct ss_header_op *op = ss_build_array(j, n, sizeof(*op));
+
+	if (!op)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < n; i++)
+		op[i] = (struct ss_header_op){ .kind = (uint8_t)m[i].kind, .name = ss_build_lower(j, m[i].name),
+					       .value = ss_build_text(j, m[i].value) };
+	*out = (struct ss_header_ops){ .n = (uint16_t)n, .op = op };
+	return 0;
+}
+
+static void build_plain(struct ss_build_job *j, const struct ss_model_route *m, struct ss_route *r)
+{
+	*r = (struct ss_route){
+		.name = ss_build_name(j, m->name), .line = m->src.line, .path_kind = (uint8_t)m->path_kind,
+		.action = (uint8_t)m->action, .methods = m->methods, .path = ss_build_text(j, m->path),
+		.direct_status = m->direct_status, .direct_body = ss_build_text(j, m->direct_body),
+		.direct_type = ss_build_text(j, m->direct_type), .timeout_ns = m->timeout_ns,
+		.idle_timeout_ns = m->idle_timeout_ns, .max_retries = m->max_retries,
+		.prefix_rewrite = ss_build_text(j, m->prefix_rewrite),
+	};
+}
+
+static int worse(int a, int b)
+{
+	return a == SS_ERR_NO_MEM || b >= 0 ? a : b;
+}
+
+static int build_route(struct ss_build_job *j, const struct ss_model_route *m, struct ss_route *r)
+{
+	int err = 0;
+
+	build_plain(j, m, r);
+	err = worse(err, build_matches(j, m, r));
+	err = worse(err, build_ops(j, m->request_ops, m->n_request_ops, &r->request_ops));
+	err = worse(err, build_ops(j, m->response_ops, m->n_response_ops, &r->response_ops));
+	if (m->action == SS_ACTION_CLUSTERS)
+		err = worse(err, build_split(j, m, r));
+	if (m->prefix_rewrite && m->path_kind != SS_PATH_PREFIX) {
+		ss_model_error(j->errors, &m->src, "prefix_rewrite", "needs a path prefix to replace");
+		err = worse(err, SS_ERR_CONFIG);
+	}
+	if (m->authz.present)
+		err = worse(err, ss_build_authz(j, &m->authz, &r->authz));
+	return err;
+}
+
+static int build_host(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_host *m,
+		      struct ss_virtual_host *out)
+{
+	struct ss_build_host h = { .model = m, .host = out };
+	int err = 0;
+
+	h.routes = ss_build_array(j, m->n_routes, sizeof(*h.routes));
+	h.index = ss_build_alloc(j, sizeof(*h.index));
+	if (!h.routes || !h.index)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < m->n_routes; i++)
+		err = worse(err, build_route(j, &m->routes[i], &h.routes[i]));
+	if (err != SS_ERR_NO_MEM)
+		err = worse(err, ss_build_index(j, &h));
+	if (err != SS_ERR_NO_MEM)
+		err = worse(err, ss_build_regex_host(j, x, &h));
+	*out = (struct ss_virtual_host){ .name = ss_build_name(j, m->name), .n_routes = m->n_routes,
+					 .routes = h.routes, .index = h.index };
+	return err;
+}
+
+int ss_build_routes(struct ss_build_job *j)
+{
+	struct ss_virtual_host *hosts = ss_build_array(j, j->model->n_hosts, sizeof(*hosts));
+	struct ss_build_regex x = { 0 };
+	int err = hosts ? ss_build_regex_start(j, &x) : SS_ERR_NO_MEM;
+
+	for (uint32_t i = 0; err != SS_ERR_NO_MEM && i < j->model->n_hosts; i++)
+		err = worse(err, build_host(j, &x, &j->model->hosts[i], &hosts[i]));
+	err = worse(err, ss_build_regex_finish(j, &x));
+	j->hosts = hosts;
+	return err;
+}
