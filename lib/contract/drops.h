@@ -16,10 +16,13 @@
 #define SS_DROP_LIST(X)                                                                  \
 	X(ETH_SHORT, p, "-", "frame shorter than its Ethernet header")                   \
 	X(ETH_NOT_US, p, "-", "frame for another station")                               \
+	X(ETH_VLAN, p, "-", "frame with a VLAN tag that the interface does not have")    \
 	X(ETH_TYPE, p, "-", "unknown EtherType")                                         \
+	X(ARP_CONFLICT, p, "-", "another station claims an address of ours")            \
 	X(ARP_BAD, p, "-", "malformed ARP packet")                                       \
 	X(IP_BAD, p, "-", "malformed IP header")                                         \
 	X(IP_CSUM, p, "-", "wrong IP header checksum")                                   \
+	X(IP_SOURCE, p, "-", "source address that no other host may have")               \
 	X(IP_NOT_US, p, "-", "packet for an address we do not own")                      \
 	X(IP_FRAGMENT, p, "-", "IP fragment (not reassembled)")                          \
 	X(IP_PROTO, p, "-", "IP protocol we do not speak")                               \
@@ -37,6 +40,7 @@
 	X(NEIGH_DEAD, p, "-", "next hop does not answer ARP")                            \
 	X(NO_ROUTE, p, "-", "no route to the destination")                               \
 	X(PORT_TX_FULL, p, "-", "transmit queue full")                                   \
+	X(PORT_TX_LONG, p, "-", "packet longer than a transmit buffer of the port")      \
 	X(HANDOVER_FULL, p, "-", "ring to another worker full")                          \
 	X(MBUF_EMPTY, p, "-", "packet buffer pool empty")                                \
 	X(TCP_LISTEN_FULL, c, "-", "listener at its connection limit")                   \
