@@ -9,7 +9,8 @@
  * Errors:  SS_ERR_CONFIG with at least one line in `errors`: "file:line: key: what is wrong".
  *
  * Unknown keys are errors, references are resolved, relative paths are relative to the file.
- * Certificates and regular expressions are not opened or compiled here: ctrl/build does that.
+ * PEM files must be readable, but are not parsed here, and regular expressions are not compiled: ctrl/build
+ * does that.
  */
 #ifndef SS_CFG_H
 #define SS_CFG_H
@@ -21,9 +22,9 @@ int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors 
 
 /*
  * Every key the reader knows, as a path with [] for list entries ("listeners[].tls.mode"), in the
- * order of the tables: for documentation checks. Calls fn once per key.
+ * order of the tables: for documentation checks. def is the default as the file would say it, or NULL.
  */
-typedef void (*ss_cfg_key_fn)(void *arg, const char *path, const char *type);
+typedef void (*ss_cfg_key_fn)(void *arg, const char *path, const char *type, const char *def);
 void ss_cfg_keys(ss_cfg_key_fn fn, void *arg);
 
 #endif

@@ -1,0 +1,75 @@
+/* Clusters: endpoints, outlier detection, limits. */
+#include <string.h>
+
+#include "cfg/cfg_int.h"
+
+/* ---- endpoints ---- */
+
+#define ENDPOINT(field) offsetof(struct ss_model_endpoint, field)
+static const struct ss_cfg_key endpoint_keys[] = {
+	{ "address", SS_CFG_IP, ENDPOINT(addr.ip), .required = true },
+	{ "port", SS_CFG_U16, ENDPOINT(addr.port), .required = true, .min = 1, .max = 65535 },
+	{ "weight", SS_CFG_U32, ENDPOINT(weight), .def = "1", .min = 1, .max = 1000 },
+};
+static const struct ss_cfg_table endpoint = { .what = "endpoint", .size = sizeof(struct ss_model_endpoint),
+					      .src = true, SS_CFG_KEYS(endpoint_keys) };
+
+/* ---- outlier detection: the defaults are those of the seed profile ---- */
+
+#define OUTLIER(field) offsetof(struct ss_outlier_conf, field)
+static const struct ss_cfg_key outlier_keys[] = {
+	{ "consecutive_errors", SS_CFG_U32, OUTLIER(consecutive_errors), .def = "5", .max = 1000000 },
+	{ "base_ejection", SS_CFG_DURATION, OUTLIER(base_ejection_ns), .def = "30s", .min = SS_NS_PER_MS,
+	  .max = 86400 * SS_NS_PER_SEC },
+	{ "max_ejection", SS_CFG_DURATION, OUTLIER(max_ejection_ns), .def = "5m", .min = SS_NS_PER_MS,
+	  .max = 86400 * SS_NS_PER_SEC },
+	{ "max_ejection_percent", SS_CFG_U32, OUTLIER(max_ejection_percent), .def = "50", .max = 100 },
+	{ "min_health_percent", SS_CFG_U32, OUTLIER(min_health_percent), .def = "30", .max = 100 },
+};
+
+static void check_outlier(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	struct ss_outlier_conf *o = obj;
+	if (o->max_ejection_ns < o->base_ejection_ns)
+		ss_cfg_error(c, g, "max_ejection", "is shorter than base_ejection");
+}
+
+static const struct ss_cfg_table outlier = { .what = "group", .check = check_outlier, SS_CFG_KEYS(outlier_keys) };
+
+/* ---- clusters ---- */
+
+/* An address is an endpoint's identity in the endpoint table: it may be there once. */
+static void check_cluster(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	struct ss_model_cluster *k = obj;
+	char text[SS_ADDR_TEXT];
+	for (uint32_t i = 0; i < k->n_endpoints; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (k->endpoints[i].addr.ip.family && ss_addr_eq(&k->endpoints[i].addr, &k->endpoints[j].addr))
+				ss_cfg_error(c, g, "endpoints", "%s is there twice, in lines %u and %u",
+					     ss_addr_text(&k->endpoints[i].addr, text), k->endpoints[j].src.line,
+					     k->endpoints[i].src.line);
+}
+
+static const struct ss_cfg_word protocols[] = {
+	{ "auto", SS_PROTO_AUTO }, { "http1", SS_PROTO_H1 }, { "http2", SS_PROTO_H2 }, { NULL, 0 },
+};
+static const struct ss_cfg_word policies[] = { { "round_robin", SS_LB_ROUND_ROBIN }, { NULL, 0 } };
+
+#define CLUSTER(field) offsetof(struct ss_model_cluster, field)
+static const struct ss_cfg_key cluster_keys[] = {
+	{ "name", SS_CFG_TEXT, CLUSTER(name), .required = true, .min = 1 },
+	{ "protocol", SS_CFG_WORD, CLUSTER(protocol), .def = "auto", .words = protocols },
+	{ "load_balancing", SS_CFG_WORD, CLUSTER(lb), .def = "round_robin", .words = policies },
+	{ "connect_timeout", SS_CFG_DURATION, CLUSTER(connect_timeout_ns), .def = "5s", .min = SS_NS_PER_MS,
+	  .max = 600 * SS_NS_PER_SEC },
+	{ "max_connections", SS_CFG_U32, CLUSTER(max_connections), .def = "1024", .min = 1, .max = 4194304 },
+	{ "max_pending", SS_CFG_U32, CLUSTER(max_pending), .def = "4096", .min = 1, .max = 4194304 },
+	{ "max_requests", SS_CFG_U32, CLUSTER(max_requests), .def = "8192", .min = 1, .max = 4194304 },
+	{ "endpoints", SS_CFG_LIST, CLUSTER(endpoints), CLUSTER(n_endpoints), .required = true, .table = &endpoint },
+	{ "tls", SS_CFG_GROUP, CLUSTER(tls), CLUSTER(tls.present), .table = &ss_cfg_cluster_tls },
+	{ "outlier", SS_CFG_GROUP, CLUSTER(outlier), .table = &outlier },
+	{ "http", SS_CFG_GROUP, CLUSTER(http), .table = &ss_cfg_http },
+};
+const struct ss_cfg_table ss_cfg_cluster = { .what = "cluster", .size = sizeof(struct ss_model_cluster), .src = true,
+					     .named = true, .check = check_cluster, SS_CFG_KEYS(cluster_keys) };

@@ -1,0 +1,111 @@
+/*
+ * cfg_int.h - the shape of the file as tables, and the one reader that walks them.
+ *
+ * A table describes a group: its keys, their types, units, defaults and bounds. The reader checks,
+ * converts and stores; what a table cannot say is said by a `check` that runs after the group was
+ * read. Groups are read in the order of the tables, not of the file: what is referred to comes first,
+ * so that a reference is resolved, and refused with its line, where it is read.
+ */
+#ifndef SS_CFG_INT_H
+#define SS_CFG_INT_H
+
+#include <libconfig.h>
+
+#include "cfg/cfg.h"
+
+/* One load under way. */
+struct ss_cfg {
+	struct ss_model *m;
+	struct ss_model_errors *errors;
+	const char *dir;      /* of the file: "" or ends in "/" */
+	bool no_memory;
+	const char *file;     /* the last source file's name as libconfig holds it, and our copy */
+	const char *file_copy;
+	char why[256];        /* the reason a value was refused */
+};
+
+enum ss_cfg_type {
+	SS_CFG_BOOL,
+	SS_CFG_U16,
+	SS_CFG_U32,
+	SS_CFG_HUNDREDTHS, /* 12.5 -> 1250, uint32_t */
+	SS_CFG_DURATION,   /* "250ms" -> ns, uint64_t */
+	SS_CFG_SIZE,       /* "64KiB" -> bytes, uint32_t */
+	SS_CFG_TEXT,       /* char * */
+	SS_CFG_FILE,       /* char *: relative to the configuration file; "-" stays */
+	SS_CFG_WORD,       /* one of `words` -> uint32_t, an enum, or a bool */
+	SS_CFG_IP,         /* struct ss_ip */
+	SS_CFG_REF,        /* char *: name that `find` must know */
+	SS_CFG_METHODS,    /* list of method names -> uint16_t bits */
+	SS_CFG_TEXTS,      /* list of texts -> char **, count at at_n */
+	SS_CFG_REFS,       /* the same, each known to `find` */
+	SS_CFG_TRUE,       /* only `true` makes sense; stores nothing */
+	SS_CFG_GROUP,      /* `table` at `at`; at_n: offset of a bool that says it was there */
+	SS_CFG_LIST,       /* list of `table` -> array at `at`, count at at_n */
+	SS_CFG_OWN,        /* `read` does it */
+};
+
+struct ss_cfg_word {
+	const char *word; /* NULL ends the list */
+	uint32_t value;
+};
+
+struct ss_cfg_table;
+struct ss_cfg_key {
+	const char *name;
+	enum ss_cfg_type type;
+	uint32_t at, at_n; /* offsets in the group's object */
+	bool required;
+	const char *def;   /* default, as the file would say it; NULL: none */
+	uint64_t min, max; /* when max is not 0 */
+	const struct ss_cfg_word *words;
+	const struct ss_cfg_table *table;
+	const char *what;  /* SS_CFG_REF: what is referred to */
+	uint32_t (*find)(const struct ss_model *m, const char *name);
+	void (*read)(struct ss_cfg *c, config_setting_t *s, void *obj);
+	uint32_t bytes;    /* SS_CFG_OWN: size of the value, for comparison; SS_CFG_WORD: 1 when it is a bool */
+};
+
+struct ss_cfg_table {
+	const char *what;       /* "listener" */
+	uint32_t size;          /* of a list's element */
+	bool src;               /* the object begins with struct ss_model_src */
+	bool named;             /* and then char *name, unique in its list */
+	const char *shorthand;  /* an element that is a text means this key */
+	void (*check)(struct ss_cfg *c, config_setting_t *g, void *obj);
+	uint32_t n_keys;
+	const struct ss_cfg_key *keys;
+};
+
+#define SS_CFG_KEYS(k) .n_keys = SS_ARRAY_LEN(k), .keys = (k)
+
+/* cfg_table.c: reads group g into obj (zeroed by the caller), defaults first. */
+void ss_cfg_group(struct ss_cfg *c, config_setting_t *g, const struct ss_cfg_table *t, void *obj);
+/* Adds an error at the setting's file and line; key, when given, is a key inside the group s. */
+void ss_cfg_error(struct ss_cfg *c, const config_setting_t *s, const char *key, const char *fmt, ...)
+	SS_PRINTF(4, 5);
+void ss_cfg_src(struct ss_cfg *c, const config_setting_t *s, struct ss_model_src *out);
+/* Zeroed, the model's; NULL sets no_memory. */
+void *ss_cfg_alloc(struct ss_cfg *c, size_t n);
+char *ss_cfg_text(struct ss_cfg *c, const char *text);
+/* How many of the keys (a NULL-ended list) does group g have? */
+uint32_t ss_cfg_count(config_setting_t *g, const char *const *keys);
+/* A list or array of texts, or NULL with an error; *n its length. */
+char **ss_cfg_texts(struct ss_cfg *c, config_setting_t *s, uint32_t *n);
+
+/* cfg_value.c: converts text to the key's type at dest. NULL, or why it is refused (valid until the next call). */
+const char *ss_cfg_value(struct ss_cfg *c, const struct ss_cfg_key *k, const char *text, void *dest);
+/* Bit of a method name, 0 for none. */
+uint16_t ss_cfg_method(const char *name);
+
+/* The tables, by the file they are in. */
+extern const struct ss_cfg_table ss_cfg_root;                                   /* cfg_load.c */
+extern const struct ss_cfg_table ss_cfg_workers, ss_cfg_memory, ss_cfg_tcp, ss_cfg_port; /* cfg_process.c */
+extern const struct ss_cfg_table ss_cfg_admin, ss_cfg_metrics, ss_cfg_access_log;
+extern const struct ss_cfg_table ss_cfg_secret, ss_cfg_trust, ss_cfg_id;        /* cfg_tls.c */
+extern const struct ss_cfg_table ss_cfg_listener_tls, ss_cfg_cluster_tls;
+extern const struct ss_cfg_table ss_cfg_http, ss_cfg_listener, ss_cfg_authz;    /* cfg_listener.c */
+extern const struct ss_cfg_table ss_cfg_cluster;                                /* cfg_cluster.c */
+extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */
+
+#endif

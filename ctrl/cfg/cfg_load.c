@@ -1,0 +1,159 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/siphash.h"
+#include "cfg/cfg_int.h"
+
+/* ---- the root of the file; in the order in which it is read: referred to before referring ---- */
+
+#define M(field) offsetof(struct ss_model, field)
+#define ROOT_LIST(array, count) M(array), M(count)
+
+static const struct ss_cfg_key root_keys[] = {
+	{ "node", SS_CFG_TEXT, M(process.node), .def = "sidestep", .min = 1 },
+	{ "workers", SS_CFG_GROUP, M(process), .table = &ss_cfg_workers },
+	{ "memory", SS_CFG_GROUP, M(process), .table = &ss_cfg_memory },
+	{ "tcp", SS_CFG_GROUP, M(process), .table = &ss_cfg_tcp },
+	{ "drain_timeout", SS_CFG_DURATION, M(process.drain_timeout_ns), .def = "30s", .min = SS_NS_PER_MS,
+	  .max = 3600 * SS_NS_PER_SEC },
+	{ "admin", SS_CFG_GROUP, M(process), .table = &ss_cfg_admin },
+	{ "metrics", SS_CFG_GROUP, M(process), .table = &ss_cfg_metrics },
+	{ "access_log", SS_CFG_GROUP, M(process), .table = &ss_cfg_access_log },
+	{ "ports", SS_CFG_LIST, ROOT_LIST(process.ports, process.n_ports), .required = true, .table = &ss_cfg_port },
+	{ "secrets", SS_CFG_LIST, ROOT_LIST(secrets, n_secrets), .table = &ss_cfg_secret },
+	{ "trust", SS_CFG_LIST, ROOT_LIST(trusts, n_trusts), .table = &ss_cfg_trust },
+	{ "clusters", SS_CFG_LIST, ROOT_LIST(clusters, n_clusters), .table = &ss_cfg_cluster },
+	{ "virtual_hosts", SS_CFG_LIST, ROOT_LIST(hosts, n_hosts), .table = &ss_cfg_host },
+	{ "listeners", SS_CFG_LIST, ROOT_LIST(listeners, n_listeners), .required = true, .table = &ss_cfg_listener },
+};
+
+/* Sums that no single list can check. */
+static void check_root(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	struct ss_model *m = obj;
+	uint64_t endpoints = 0;
+	for (uint32_t i = 0; i < m->n_clusters; i++)
+		endpoints += m->clusters[i].n_endpoints;
+	if (m->n_clusters > m->process.max_clusters)
+		ss_cfg_error(c, g, "clusters", "has %u entries, memory.clusters allows %u", m->n_clusters,
+			     m->process.max_clusters);
+	if (endpoints > m->process.max_endpoints)
+		ss_cfg_error(c, g, "clusters", "have %llu endpoints in all, memory.endpoints allows %u",
+			     (unsigned long long)endpoints, m->process.max_endpoints);
+}
+
+const struct ss_cfg_table ss_cfg_root = { .what = "file", .check = check_root, SS_CFG_KEYS(root_keys) };
+
+/* ---- loading ---- */
+
+/* 64 bits over what libconfig writes back: comments, spacing and the split into files do not count. */
+static void hash_text(struct ss_cfg *c, config_t *file)
+{
+	static const struct ss_sipkey key = { { 0, 0 } };
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+	if (f) {
+		config_write(file, f);
+		if (fclose(f) == 0)
+			snprintf(c->m->hash, sizeof(c->m->hash), "%016llx",
+				 (unsigned long long)ss_siphash(&key, text, n));
+	}
+	c->no_memory |= c->m->hash[0] == '\0';
+	free(text);
+}
+
+static void parse_failed(struct ss_cfg *c, const config_t *file, const char *path)
+{
+	struct ss_model_src src = { config_error_file(file), (uint32_t)config_error_line(file) };
+	if (config_error_type(file) == CONFIG_ERR_FILE_IO) {
+		src = (struct ss_model_src){ path, 0 };
+		ss_model_error(c->errors, &src, NULL, "cannot be read: %s", strerror(errno ? errno : EIO));
+		return;
+	}
+	if (!src.file)
+		src.file = path;
+	ss_model_error(c->errors, &src, NULL, "%s", config_error_text(file));
+}
+
+/* The directory of a path with its "/", or "". */
+static char *directory(struct ss_cfg *c, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = ss_cfg_text(c, path);
+	if (dir)
+		dir[slash ? slash + 1 - path : 0] = '\0';
+	return dir;
+}
+
+static void read_file(struct ss_cfg *c, config_t *file, const char *path)
+{
+	errno = 0;
+	if (config_read_file(file, path) != CONFIG_TRUE) {
+		parse_failed(c, file, path);
+		return;
+	}
+	hash_text(c, file);
+	ss_cfg_group(c, config_root_setting(file), &ss_cfg_root, c->m);
+}
+
+int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors *errors)
+{
+	struct ss_cfg c = { .m = ss_model_new(), .errors = errors };
+	uint32_t before = errors->n;
+	*out = NULL;
+	if (!c.m) {
+		ss_model_error(errors, NULL, path, "out of memory");
+		return SS_ERR_NO_MEM;
+	}
+	c.m->file = ss_cfg_text(&c, path);
+	c.dir = directory(&c, path);
+	if (c.m->file && c.dir) {
+		config_t file;
+		config_init(&file);
+		config_set_include_dir(&file, c.dir[0] ? c.dir : ".");
+		read_file(&c, &file, path);
+		config_destroy(&file);
+	}
+	if (c.no_memory)
+		ss_model_error(errors, NULL, path, "out of memory");
+	if (!c.no_memory && errors->n == before) {
+		*out = c.m;
+		return 0;
+	}
+	ss_model_free(c.m);
+	return SS_ERR_CONFIG;
+}
+
+/* ---- the list of keys ---- */
+
+static const char *const type_names[] = {
+	[SS_CFG_BOOL] = "true or false", [SS_CFG_U16] = "number",	  [SS_CFG_U32] = "number",
+	[SS_CFG_HUNDREDTHS] = "percent", [SS_CFG_DURATION] = "duration", [SS_CFG_SIZE] = "size",
+	[SS_CFG_TEXT] = "text",		 [SS_CFG_FILE] = "path",	  [SS_CFG_WORD] = "word",
+	[SS_CFG_IP] = "address",	 [SS_CFG_REF] = "name",		  [SS_CFG_METHODS] = "list of methods",
+	[SS_CFG_TEXTS] = "list of texts", [SS_CFG_REFS] = "list of names", [SS_CFG_TRUE] = "true",
+	[SS_CFG_GROUP] = "group",	 [SS_CFG_LIST] = "list of groups", [SS_CFG_OWN] = "list",
+};
+
+static void list_keys(const struct ss_cfg_table *t, const char *under, ss_cfg_key_fn fn, void *arg)
+{
+	char path[256];
+	for (uint32_t i = 0; i < t->n_keys; i++) {
+		const struct ss_cfg_key *k = &t->keys[i];
+		snprintf(path, sizeof(path), "%s%s%s", under, k->name, k->type == SS_CFG_LIST ? "[]" : "");
+		fn(arg, path, type_names[k->type], k->def);
+		if (!k->table)
+			continue;
+		snprintf(path, sizeof(path), "%s%s%s.", under, k->name, k->type == SS_CFG_LIST ? "[]" : "");
+		list_keys(k->table, path, fn, arg);
+	}
+}
+
+void ss_cfg_keys(ss_cfg_key_fn fn, void *arg)
+{
+	list_keys(&ss_cfg_root, "", fn, arg);
+}

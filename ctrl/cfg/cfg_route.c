@@ -1,0 +1,276 @@
+/* Virtual hosts and routes. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cfg/cfg_int.h"
+
+#define ROUTE(field) offsetof(struct ss_model_route, field)
+
+/* RFC 9110 5.1: a field name is a token. */
+static bool is_token(const char *s)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("!#$%&'*+-.^_`|~", *s))
+			return false;
+	return true;
+}
+
+static void check_header_name(struct ss_cfg *c, config_setting_t *g, const char *name)
+{
+	if (name && !is_token(name))
+		ss_cfg_error(c, g, "name", "\"%s\" is no header name", name);
+}
+
+/* ---- match ---- */
+
+#define HEADER(field) offsetof(struct ss_model_header_match, field)
+static void check_header(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	static const char *const names[] = { "exact", "prefix", "suffix", "present", "regex", NULL };
+	struct ss_model_header_match *h = obj;
+	if (ss_cfg_count(g, names) != 1)
+		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, suffix, present, regex");
+	for (int i = 0; names[i]; i++)
+		if (config_setting_get_member(g, names[i]))
+			h->kind = (enum ss_header_match)i; /* same order as the enum */
+	check_header_name(c, g, h->name);
+}
+
+static const struct ss_cfg_key header_keys[] = {
+	{ "name", SS_CFG_TEXT, HEADER(name), .required = true, .min = 1 },
+	{ "exact", SS_CFG_TEXT, HEADER(value) },
+	{ "prefix", SS_CFG_TEXT, HEADER(value), .min = 1 },
+	{ "suffix", SS_CFG_TEXT, HEADER(value), .min = 1 },
+	{ "present", SS_CFG_TRUE },
+	{ "regex", SS_CFG_TEXT, HEADER(value), .min = 1 },
+	{ "invert", SS_CFG_BOOL, HEADER(invert), .def = "false" },
+};
+static const struct ss_cfg_table header = { .what = "header", .size = sizeof(struct ss_model_header_match),
+					    .check = check_header, SS_CFG_KEYS(header_keys) };
+
+static void check_match(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	static const char *const names[] = { "path", "prefix", "regex", NULL };
+	struct ss_model_route *r = obj;
+	if (ss_cfg_count(g, names) > 1)
+		ss_cfg_error(c, g, NULL, "has more than one of path, prefix, regex");
+	for (int i = 0; names[i]; i++)
+		if (config_setting_get_member(g, names[i]))
+			r->path_kind = (enum ss_path_match)(i + 1); /* same order as the enum, after ANY */
+	if ((r->path_kind == SS_PATH_EXACT || r->path_kind == SS_PATH_PREFIX) && r->path && r->path[0] != '/')
+		ss_cfg_error(c, g, r->path_kind == SS_PATH_EXACT ? "path" : "prefix", "must begin with /");
+}
+
+static const struct ss_cfg_key match_keys[] = {
+	{ "path", SS_CFG_TEXT, ROUTE(path), .min = 1 },
+	{ "prefix", SS_CFG_TEXT, ROUTE(path), .min = 1 },
+	{ "regex", SS_CFG_TEXT, ROUTE(path), .min = 1 },
+	{ "methods", SS_CFG_METHODS, ROUTE(methods) },
+	{ "headers", SS_CFG_LIST, ROUTE(headers), ROUTE(n_headers), .table = &header },
+};
+static const struct ss_cfg_table match = { .what = "group", .check = check_match, SS_CFG_KEYS(match_keys) };
+
+/* ---- header operations ---- */
+
+struct ops {
+	uint32_t n_set, n_add, n_remove;
+	struct ss_model_header_op *set, *add;
+	char **remove;
+};
+
+/* What frames a message or steers a connection is the proxy's to write, not a route's. */
+static void check_op_name(struct ss_cfg *c, config_setting_t *g, const char *name)
+{
+	static const char *const ours[] = { "connection", "content-length", "host", "keep-alive", "te", "trailer",
+					    "transfer-encoding", "upgrade", NULL };
+	if (!name)
+		return;
+	check_header_name(c, g, name);
+	for (int i = 0; ours[i]; i++)
+		if (!strcasecmp(ours[i], name))
+			ss_cfg_error(c, g, NULL, "\"%s\" is not a route's to change", name);
+}
+
+static void check_op(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	struct ss_model_header_op *op = obj;
+	check_op_name(c, g, op->name);
+	size_t n = op->value ? strlen(op->value) : 0;
+	if (n && (op->value[0] == ' ' || op->value[n - 1] == ' '))
+		ss_cfg_error(c, g, "value", "begins or ends with a space");
+}
+
+#define OP(field) offsetof(struct ss_model_header_op, field)
+static const struct ss_cfg_key op_keys[] = {
+	{ "name", SS_CFG_TEXT, OP(name), .required = true, .min = 1 },
+	{ "value", SS_CFG_TEXT, OP(value), .required = true },
+};
+static const struct ss_cfg_table op = { .what = "header", .size = sizeof(struct ss_model_header_op),
+					.check = check_op, SS_CFG_KEYS(op_keys) };
+static const struct ss_cfg_key ops_keys[] = {
+	{ "remove", SS_CFG_TEXTS, offsetof(struct ops, remove), offsetof(struct ops, n_remove) },
+	{ "set", SS_CFG_LIST, offsetof(struct ops, set), offsetof(struct ops, n_set), .table = &op },
+	{ "add", SS_CFG_LIST, offsetof(struct ops, add), offsetof(struct ops, n_add), .table = &op },
+};
+static const struct ss_cfg_table ops_table = { .what = "group", SS_CFG_KEYS(ops_keys) };
+
+/* The file's three lists become one: remove, then set, then add. */
+static void read_ops(struct ss_cfg *c, config_setting_t *s, struct ss_model_header_op **out, uint32_t *n)
+{
+	struct ops o = { 0 };
+	ss_cfg_group(c, s, &ops_table, &o);
+	struct ss_model_header_op *all = ss_cfg_alloc(c, (o.n_remove + o.n_set + o.n_add + 1) * sizeof(*all));
+	*n = 0;
+	if (!all)
+		return;
+	for (uint32_t i = 0; i < o.n_remove; i++) {
+		check_op_name(c, s, o.remove[i]);
+		all[(*n)++] = (struct ss_model_header_op){ SS_OP_REMOVE, o.remove[i], NULL };
+	}
+	for (uint32_t i = 0; i < o.n_set; i++)
+		all[(*n)++] = (struct ss_model_header_op){ SS_OP_SET, o.set[i].name, o.set[i].value };
+	for (uint32_t i = 0; i < o.n_add; i++)
+		all[(*n)++] = (struct ss_model_header_op){ SS_OP_ADD, o.add[i].name, o.add[i].value };
+	*out = all;
+}
+
+static void read_request_ops(struct ss_cfg *c, config_setting_t *s, void *obj)
+{
+	struct ss_model_route *r = obj;
+	read_ops(c, s, &r->request_ops, &r->n_request_ops);
+}
+
+static void read_response_ops(struct ss_cfg *c, config_setting_t *s, void *obj)
+{
+	struct ss_model_route *r = obj;
+	read_ops(c, s, &r->response_ops, &r->n_response_ops);
+}
+
+/* ---- where a request goes ---- */
+
+static void check_direct(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	struct ss_model_route *r = obj;
+	bool no_body = r->direct_status == 204 || r->direct_status == 205 || r->direct_status == 304;
+	r->action = SS_ACTION_DIRECT;
+	if (no_body && r->direct_body && r->direct_body[0])
+		ss_cfg_error(c, g, "body", "a response with status %u has none", r->direct_status);
+}
+
+static const struct ss_cfg_key direct_keys[] = {
+	{ "status", SS_CFG_U16, ROUTE(direct_status), .required = true, .min = 200, .max = 599 },
+	{ "body", SS_CFG_TEXT, ROUTE(direct_body), .def = "", .max = 16384 },
+	{ "content_type", SS_CFG_TEXT, ROUTE(direct_type), .def = "text/plain", .min = 1 },
+};
+static const struct ss_cfg_table direct = { .what = "group", .check = check_direct, SS_CFG_KEYS(direct_keys) };
+
+#define WEIGHTED(field) offsetof(struct ss_model_weighted, field)
+static const struct ss_cfg_key weighted_keys[] = {
+	{ "name", SS_CFG_REF, WEIGHTED(cluster), .required = true, .what = "cluster", .find = ss_model_cluster },
+	{ "weight", SS_CFG_HUNDREDTHS, WEIGHTED(weight), .max = SS_WEIGHT_SUM },
+};
+static const struct ss_cfg_table weighted = { .what = "cluster", .size = sizeof(struct ss_model_weighted),
+					      .shorthand = "name", SS_CFG_KEYS(weighted_keys) };
+
+/* `cluster = "x"` is `clusters = ( { name = "x"; weight = 100; } )`. */
+static void read_cluster(struct ss_cfg *c, config_setting_t *s, void *obj)
+{
+	struct ss_model_route *r = obj;
+	const char *name = config_setting_get_string(s);
+	struct ss_model_weighted *w = ss_cfg_alloc(c, sizeof(*w));
+	const char *why = name && w ? ss_cfg_value(c, &weighted_keys[0], name, &w->cluster) : "must be a name in quotes";
+	if (why) {
+		ss_cfg_error(c, s, NULL, "%s", why);
+		return;
+	}
+	w->weight = SS_WEIGHT_SUM;
+	r->clusters = w;
+	r->n_clusters = 1;
+}
+
+static void check_weights(struct ss_cfg *c, config_setting_t *g, struct ss_model_route *r)
+{
+	static const char *const list[] = { "clusters", NULL }, *const weight[] = { "weight", NULL };
+	uint64_t sum = 0;
+	if (!ss_cfg_count(g, list) || r->n_clusters == 0)
+		return;
+	config_setting_t *s = config_setting_get_member(g, "clusters");
+	for (uint32_t i = 0; i < r->n_clusters; i++) {
+		if (r->n_clusters == 1 && !ss_cfg_count(config_setting_get_elem(s, 0), weight))
+			r->clusters[0].weight = SS_WEIGHT_SUM;
+		sum += r->clusters[i].weight;
+	}
+	if (sum != SS_WEIGHT_SUM)
+		ss_cfg_error(c, s, NULL, "the weights sum to %llu.%02llu, not to 100",
+			     (unsigned long long)sum / 100, (unsigned long long)sum % 100);
+}
+
+static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	static const char *const where[] = { "cluster", "clusters", "direct_response", NULL };
+	struct ss_model_route *r = obj;
+	if (ss_cfg_count(g, where) != 1)
+		ss_cfg_error(c, g, NULL, "needs one of cluster, clusters, direct_response");
+	if (!r->authz.present)
+		r->authz.default_deny = false; /* the default is that of a group that is there */
+	check_weights(c, g, r);
+	if (r->prefix_rewrite && r->path_kind != SS_PATH_PREFIX)
+		ss_cfg_error(c, g, "prefix_rewrite", "needs match.prefix: that is what it replaces");
+	if (r->prefix_rewrite && r->prefix_rewrite[0] != '/')
+		ss_cfg_error(c, g, "prefix_rewrite", "must begin with /");
+}
+
+static const struct ss_cfg_key route_keys[] = {
+	{ "name", SS_CFG_TEXT, ROUTE(name), .required = true, .min = 1 },
+	{ "match", SS_CFG_GROUP, 0, .table = &match },
+	{ "cluster", SS_CFG_OWN, ROUTE(clusters), .read = read_cluster },
+	{ "clusters", SS_CFG_LIST, ROUTE(clusters), ROUTE(n_clusters), .required = false, .table = &weighted },
+	{ "direct_response", SS_CFG_GROUP, 0, .table = &direct },
+	{ "timeout", SS_CFG_DURATION, ROUTE(timeout_ns), .def = "5s", .max = 86400 * SS_NS_PER_SEC },
+	{ "idle_timeout", SS_CFG_DURATION, ROUTE(idle_timeout_ns), .def = "5m", .max = 86400 * SS_NS_PER_SEC },
+	{ "retries", SS_CFG_U32, ROUTE(max_retries), .def = "1", .max = 4 },
+	{ "prefix_rewrite", SS_CFG_TEXT, ROUTE(prefix_rewrite), .min = 1 },
+	{ "request_headers", SS_CFG_OWN, .table = &ops_table, .read = read_request_ops },
+	{ "response_headers", SS_CFG_OWN, .table = &ops_table, .read = read_response_ops },
+	{ "authorization", SS_CFG_GROUP, ROUTE(authz), ROUTE(authz.present), .table = &ss_cfg_authz },
+};
+static const struct ss_cfg_table route = { .what = "route", .size = sizeof(struct ss_model_route), .src = true,
+					   .named = true, .check = check_route, SS_CFG_KEYS(route_keys) };
+
+/* ---- virtual hosts ---- */
+
+/* "a.example", "*.example" or "*". */
+static bool is_domain(const char *s)
+{
+	if (!strcmp(s, "*"))
+		return true;
+	if (!strncmp(s, "*.", 2))
+		s += 2;
+	if (!*s || *s == '.' || strlen(s) > 253)
+		return false;
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("-._", *s))
+			return false;
+	return true;
+}
+
+static void check_host(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	struct ss_model_host *h = obj;
+	for (uint32_t i = 0; i < h->n_domains; i++)
+		if (h->domains[i] && !is_domain(h->domains[i]))
+			ss_cfg_error(c, g, "domains", "\"%s\" is neither a host name, nor \"*.name\", nor \"*\"",
+				     h->domains[i]);
+}
+
+#define HOST(field) offsetof(struct ss_model_host, field)
+static const struct ss_cfg_key host_keys[] = {
+	{ "name", SS_CFG_TEXT, HOST(name), .required = true, .min = 1 },
+	{ "domains", SS_CFG_TEXTS, HOST(domains), HOST(n_domains), .required = true },
+	{ "routes", SS_CFG_LIST, HOST(routes), HOST(n_routes), .required = true, .table = &route },
+};
+const struct ss_cfg_table ss_cfg_host = { .what = "virtual host", .size = sizeof(struct ss_model_host), .src = true,
+					  .named = true, .check = check_host, SS_CFG_KEYS(host_keys) };
