@@ -1,0 +1,237 @@
+/*
+ * Encoding header blocks. A field that was sent before is one or two bytes. What is worth an entry
+ * is learnt: names that repeat by nature go in at once, others when the same field comes the second time,
+ * so that values used once never push out those that repeat.
+ */
+#include "base/err.h"
+#include "wire/hpack_int.h"
+
+#define OP_INDEXED 0x80
+#define OP_INSERT 0x40
+#define OP_RESIZE 0x20
+#define OP_NEVER 0x10
+#define OP_PLAIN 0x00
+
+#define PROXY_AUTHORIZATION 49 /* static index of a name without a token */
+
+/* Opcode, name index, and two lengths take no more than this beside the bytes. */
+#define FIELD_SLACK 16u
+#define BLOCK_SLACK 16u
+
+/* What a name's values are like. Names not listed are LEARN. */
+enum policy {
+	LEARN,  /* index when the field comes again */
+	AT_ONCE, /* few values, used for ever */
+	UNIQUE, /* differs each time: not even looked up */
+	SECRET, /* RFC 7541 7.1.3: never in any table, on no hop */
+};
+
+static const uint8_t policies[SS_HP_END] = {
+	[SS_H_AUTHORIZATION] = SECRET, [SS_H_COOKIE] = SECRET, [SS_H_SET_COOKIE] = SECRET,
+	[SS_H_X_FORWARDED_CLIENT_CERT] = LEARN,
+	[SS_H_CONTENT_TYPE] = AT_ONCE, [SS_H_TE] = AT_ONCE, [SS_H_SERVER] = AT_ONCE,
+	[SS_H_USER_AGENT] = AT_ONCE, [SS_H_ACCEPT_ENCODING] = AT_ONCE, [SS_H_GRPC_STATUS] = AT_ONCE,
+	[SS_H_X_FORWARDED_PROTO] = AT_ONCE, [SS_HP_AUTHORITY] = AT_ONCE, [SS_HP_STATUS] = AT_ONCE,
+	[SS_HP_METHOD] = AT_ONCE, [SS_HP_PROTOCOL] = AT_ONCE,
+	[SS_H_X_REQUEST_ID] = UNIQUE, [SS_H_TRACEPARENT] = UNIQUE,
+};
+
+void ss_hpack_enc_init(struct ss_hpack_enc *e)
+{
+	memset(e, 0, offsetof(struct ss_hpack_enc, dyn));
+	ss_hpack_dyn_init(&e->dyn, SS_HPACK_TABLE);
+}
+
+void ss_hpack_enc_limit(struct ss_hpack_enc *e, uint32_t limit)
+{
+	limit = ss_min_u32(limit, SS_HPACK_TABLE);
+	if (limit == e->dyn.max)
+		return;
+	e->low = e->resized ? ss_min_u32(e->low, limit) : limit;
+	e->resized = true;
+	ss_hpack_dyn_resize(&e->dyn, limit);
+}
+
+uint32_t ss_hpack_bound(const struct ss_hdrs *h)
+{
+	uint32_t n = BLOCK_SLACK + 6 * FIELD_SLACK + h->method.n + h->scheme.n + h->authority.n + h->path.n +
+		     h->protocol.n;
+
+	for (uint16_t i = 0; i < h->n; i++)
+		n += h->v[i].name.n + h->v[i].value.n + FIELD_SLACK;
+	return n;
+}
+
+/* Eight bytes at a time; equality is checked afterwards, so a collision only costs bytes. */
+static uint32_t hash(struct ss_span s, uint32_t seed)
+{
+	uint64_t h = (seed + 1ull) * 0x9e3779b97f4a7c15ull ^ s.n, w = 0;
+	uint32_t i = 0;
+
+	for (; i + 8 <= s.n; i += 8) {
+		memcpy(&w, s.p + i, 8);
+		h = (h ^ w) * 0x9fb21c651e98df25ull;
+		h ^= h >> 32;
+	}
+	w = 0;
+	for (; i < s.n; i++)
+		w = w << 8 | s.p[i];
+	h = (h ^ w) * 0x9fb21c651e98df25ull;
+	return (uint32_t)(h >> 32 ^ h);
+}
+
+struct one {
+	struct ss_span name, value;
+	uint16_t tok;
+	uint16_t flags;
+	uint32_t name_hash, field_hash;
+};
+
+/* Entry of an insertion remembered as number + 1, or NULL when it has gone; *back says how far back it is. */
+static const struct ss_hpack_entry *entry(const struct ss_hpack_enc *e, uint16_t number1, uint32_t *back)
+{
+	*back = (uint16_t)(e->dyn.inserted - number1);
+	return *back < e->dyn.n ? ss_hpack_dyn_get(&e->dyn, *back) : NULL;
+}
+
+/* The index of the whole field, 0 when it is in neither table. */
+static uint32_t find_field(const struct ss_hpack_enc *e, const struct one *f, uint32_t stat)
+{
+	uint32_t back;
+
+	/* Entries of one name stand together in the static table. */
+	for (uint32_t i = stat; i && i <= SS_HPACK_STATIC && ss_hpack_static[i].value.n; i++)
+		if (ss_hpack_static[i].tok == f->tok && ss_span_eq(ss_hpack_static[i].value, f->value))
+			return i;
+	const struct ss_hpack_entry *d = entry(e, e->by_field[f->field_hash % 256], &back);
+	if (d && d->nlen == f->name.n && d->vlen == f->value.n && ss_hpack_dyn_eq(&e->dyn, d->off, f->name) &&
+	    ss_hpack_dyn_eq(&e->dyn, (uint16_t)(d->off + d->nlen), f->value))
+		return SS_HPACK_STATIC + 1 + back;
+	return 0;
+}
+
+static uint32_t find_name(const struct ss_hpack_enc *e, const struct one *f)
+{
+	uint32_t back;
+	const struct ss_hpack_entry *d = entry(e, e->by_name[f->name_hash % 64], &back);
+
+	if (d && d->nlen == f->name.n && ss_hpack_dyn_eq(&e->dyn, d->off, f->name))
+		return SS_HPACK_STATIC + 1 + back;
+	return 0;
+}
+
+/* Is the field worth an entry now? */
+static bool worth(struct ss_hpack_enc *e, const struct one *f, enum policy policy)
+{
+	/* Large entries would empty a quarter of the table each. */
+	if (f->name.n + f->value.n + 32 > e->dyn.max / 4)
+		return false;
+	if (policy == AT_ONCE)
+		return true;
+	uint16_t *tag = &e->seen[(f->field_hash >> 8) % SS_HPACK_SEEN], mine = (uint16_t)(f->field_hash >> 16 | 1);
+	bool again = *tag == mine;
+	*tag = mine;
+	return again;
+}
+
+static uint8_t *put_string(uint8_t *p, struct ss_span s)
+{
+	uint32_t coded = ss_hpack_huff_len(s.p, s.n);
+
+	if (coded < s.n) {
+		p = ss_hpack_int_encode(p, 0x80, 7, coded);
+		return ss_hpack_huff_encode(s.p, s.n, p);
+	}
+	p = ss_hpack_int_encode(p, 0, 7, s.n);
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+static uint8_t *put_literal(uint8_t *p, const struct one *f, uint8_t op, uint32_t name_index)
+{
+	p = ss_hpack_int_encode(p, op, op == OP_INSERT ? 6 : 4, name_index);
+	if (!name_index)
+		p = put_string(p, f->name);
+	return put_string(p, f->value);
+}
+
+static void insert(struct ss_hpack_enc *e, const struct one *f)
+{
+	uint16_t number1 = (uint16_t)(e->dyn.inserted + 1);
+
+	if (ss_hpack_dyn_insert(&e->dyn, f->name, f->value, 0)) {
+		e->by_field[f->field_hash % 256] = number1;
+		e->by_name[f->name_hash % 64] = number1;
+	}
+}
+
+static uint8_t *put_field(struct ss_hpack_enc *e, uint8_t *p, struct one *f)
+{
+	/* The static name is in the table of known names, whose slot a token knows. */
+	const struct ss_hdr_known *k = f->tok && f->tok < SS_H_COUNT ? &ss_hdr_known[ss_hdr_slot[f->tok]] :
+								       ss_hdr_lookup(f->name);
+	uint32_t stat = k ? k->hpack : 0;
+	bool secret = (f->flags & SS_HDR_NEVER_INDEX) || stat == PROXY_AUTHORIZATION;
+	enum policy policy = secret ? SECRET : (enum policy)policies[f->tok];
+
+	f->name_hash = k ? (uint32_t)(k - ss_hdr_known) : hash(f->name, 0);
+	if (policy < UNIQUE) {
+		f->field_hash = hash(f->value, f->name_hash);
+		uint32_t index = find_field(e, f, stat);
+		if (index)
+			return ss_hpack_int_encode(p, OP_INDEXED, 7, index);
+	}
+	uint32_t name_index = stat ? stat : find_name(e, f);
+	if (policy < UNIQUE && worth(e, f, policy)) {
+		p = put_literal(p, f, OP_INSERT, name_index);
+		insert(e, f);
+		return p;
+	}
+	return put_literal(p, f, policy == SECRET ? OP_NEVER : OP_PLAIN, name_index);
+}
+
+static uint8_t *put_pseudo(struct ss_hpack_enc *e, uint8_t *p, struct ss_span name, struct ss_span value,
+			   uint16_t tok)
+{
+	struct one f = { name, value, tok, 0, 0, 0 };
+
+	return value.n ? put_field(e, p, &f) : p;
+}
+
+static uint8_t *put_head(struct ss_hpack_enc *e, uint8_t *p, const struct ss_hdrs *h)
+{
+	if (h->status) {
+		const uint8_t digits[3] = { (uint8_t)('0' + h->status / 100 % 10),
+					    (uint8_t)('0' + h->status / 10 % 10),
+					    (uint8_t)('0' + h->status % 10) };
+		return put_pseudo(e, p, SS_SPAN(":status"), ss_span(digits, 3), SS_HP_STATUS);
+	}
+	p = put_pseudo(e, p, SS_SPAN(":method"), h->method, SS_HP_METHOD);
+	p = put_pseudo(e, p, SS_SPAN(":scheme"), h->scheme, SS_HP_SCHEME);
+	p = put_pseudo(e, p, SS_SPAN(":authority"), h->authority, SS_HP_AUTHORITY);
+	p = put_pseudo(e, p, SS_SPAN(":path"), h->path, SS_HP_PATH);
+	return put_pseudo(e, p, SS_SPAN(":protocol"), h->protocol, SS_HP_PROTOCOL);
+}
+
+int ss_hpack_encode(struct ss_hpack_enc *e, const struct ss_hdrs *h, struct ss_out *out)
+{
+	uint8_t *p = out->p;
+
+	if (ss_out_room(out) < ss_hpack_bound(h))
+		return SS_ERR_FULL;
+	if (e->resized) {
+		if (e->low < e->dyn.max)
+			p = ss_hpack_int_encode(p, OP_RESIZE, 5, e->low);
+		p = ss_hpack_int_encode(p, OP_RESIZE, 5, e->dyn.max);
+		e->resized = false;
+	}
+	p = put_head(e, p, h);
+	for (uint16_t i = 0; i < h->n; i++) {
+		struct one f = { h->v[i].name, h->v[i].value, h->v[i].tok, h->v[i].flags, 0, 0 };
+		p = put_field(e, p, &f);
+	}
+	int n = (int)(p - out->p);
+	out->p = p;
+	return n;
+}
