@@ -66,6 +66,9 @@ void ss_tcp_expire(struct ss_tcp *t, uint64_t now, struct ss_list *news);
 uint64_t ss_tcp_next(const struct ss_tcp *t);
 /* Sends what connections have queued and the ACKs they owe. */
 void ss_tcp_flush(struct ss_tcp *t, uint64_t now);
+/* Ends every connection now, with RST: FAILED follows as news for each that an upper room holds. For
+ * the end of a worker: what is still held some turns later is a leak. */
+void ss_tcp_fail_all(struct ss_tcp *t, uint64_t now, struct ss_list *news);
 /* Frees what ended this turn and was released. */
 void ss_tcp_bury(struct ss_tcp *t);
 

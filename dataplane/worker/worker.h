@@ -59,7 +59,8 @@ struct ss_worker_holdings {
 
 int ss_worker_create(struct ss_worker **out, const struct ss_worker_conf *conf, char *err, size_t err_n);
 void ss_worker_free(struct ss_worker *w);
-/* Runs until SS_MAIL_STOP. Suits rte_eal_remote_launch; arg is the ss_worker. */
+/* Runs until SS_MAIL_STOP. Suits rte_eal_remote_launch; arg is the ss_worker. The first generation must
+ * have been published before, and every worker that shares a hand-over must have been created. */
 int ss_worker_run(void *arg);
 void ss_worker_holdings(const struct ss_worker *w, struct ss_worker_holdings *out);
 
