@@ -1,0 +1,84 @@
+/*
+ * OpenSSL's input is tcp's receive queue and its output a queue of mbufs: bytes are copied once, by the
+ * call that needs them contiguous, and nothing is allocated per record.
+ */
+#include "tls/tls_int.h"
+
+static int bio_read(BIO *b, char *dst, int n)
+{
+	struct ss_tls_conn *c = BIO_get_data(b);
+
+	BIO_clear_retry_flags(b);
+	if (n <= 0)
+		return 0;
+	uint32_t got = ss_bufq_read(ss_tcp_rx(c->tcp), 0, dst, (uint32_t)n);
+	if (got == 0) {
+		/* Also at the peer's FIN: whether that is an orderly end is decided in tls_record.c. */
+		BIO_set_retry_read(b);
+		return -1;
+	}
+	ss_bufq_drop(ss_tcp_rx(c->tcp), got);
+	ss_tcp_consumed(c->tcp, got);
+	return (int)got;
+}
+
+static int bio_write(BIO *b, const char *src, int n)
+{
+	struct ss_tls_conn *c = BIO_get_data(b);
+
+	BIO_clear_retry_flags(b);
+	if (n <= 0)
+		return 0;
+	if (ss_bufq_append(&c->out, c->t->conf.bufs, src, (uint32_t)n) < 0) {
+		BIO_set_retry_write(b);
+		return -1;
+	}
+	return n;
+}
+
+static long bio_ctrl(BIO *b, int cmd, long num, void *ptr)
+{
+	switch (cmd) {
+	case BIO_CTRL_FLUSH: /* ss_tls_out does it, once per call into OpenSSL */
+	case BIO_CTRL_SET_CLOSE:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+BIO_METHOD *ss_tls_bio_create(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "sidestep tcp");
+
+	if (!m)
+		return NULL;
+	BIO_meth_set_read(m, bio_read);
+	BIO_meth_set_write(m, bio_write);
+	BIO_meth_set_ctrl(m, bio_ctrl);
+	return m;
+}
+
+int ss_tls_bio_attach(struct ss_tls_conn *c, const BIO_METHOD *method)
+{
+	BIO *b = BIO_new(method);
+
+	if (!b)
+		return SS_ERR_NO_MEM;
+	BIO_set_data(b, c);
+	BIO_set_init(b, 1);
+	SSL_set_bio(c->ssl, b, b); /* takes b; with the same one twice, one reference (SSL_set_bio(3)) */
+	return 0;
+}
+
+void ss_tls_out(struct ss_tls_conn *c)
+{
+	if (c->out.len == 0)
+		return;
+	if (c->tcp_over) {
+		ss_bufq_free(&c->out);
+		return;
+	}
+	/* A refusal means that tcp is over; its news says so. */
+	(void)ss_tcp_send(c->tcp, &c->out);
+}

@@ -1,0 +1,158 @@
+/*
+ * tls_int.h - what the files of this room share: the connection and who changes it.
+ *
+ * Takes:   nothing.
+ * Gives:   struct ss_tls_conn, struct ss_tls, the room's inner calls.
+ * Owns:    nothing by itself.
+ * Thread:  one worker.
+ *
+ * tls_conn.c       life: create, connect, release, bury; what the upper room asks
+ * tls_input.c      news from tcp and timers; which state does what with it
+ * tls_bio.c        OpenSSL's input and output are tcp's receive queue and our queue of ciphertext
+ * tls_handshake.c  SSL_do_handshake, a bounded number of steps a turn
+ * tls_record.c     records to plaintext and back
+ * tls_peer.c       who is the other side, and may it come in
+ * tls_refuse.c     how a connection is ended by us, counted and reported
+ */
+#ifndef SS_TLS_INT_H
+#define SS_TLS_INT_H
+
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+#include "mem/pool.h"
+#include "timer/wheel.h"
+#include "tls/tls.h"
+#include "wire/tlsrec.h"
+
+/* Handshake steps per turn: one is 0.3 to 1 ms of asymmetric cryptography, a turn is microseconds. */
+#define TLS_STEPS_PER_TURN 4
+/* How long we go on dropping what the peer still sends after our FIN (see ss_tls_close). */
+#define TLS_LINGER_NS SS_NS_PER_SEC
+#define TLS_TICK_NS (10 * SS_NS_PER_MS)
+#define TLS_DETAIL 200
+
+enum tls_state {
+	TLS_ST_FIRST,      /* downstream: waits for the byte that tells TLS from plaintext */
+	TLS_ST_CONNECTING, /* upstream: waits for tcp */
+	TLS_ST_SHAKING,    /* handshake under way */
+	TLS_ST_OPEN,       /* records */
+	TLS_ST_PLAIN,      /* plaintext passes through */
+	TLS_ST_CLOSED,     /* FIN or RST sent, or tcp over: what still comes is dropped */
+	TLS_ST_COUNT
+};
+
+enum tls_timer_kind { TLS_TIMER_HANDSHAKE = 1, TLS_TIMER_LINGER = 2 };
+
+/* What the peer must be; a copy, because the snapshot may go before the handshake ends. */
+struct tls_policy {
+	uint16_t n;
+	struct ss_id_match id[];
+};
+
+struct ss_tls_conn {
+	struct ss_list news;  /* on a news list */
+	struct ss_list work;  /* on t->parked or t->ready */
+	struct ss_list dirty; /* on t->dirty: something to seal or to end */
+	struct ss_list all;
+	struct ss_timer timer;
+	struct ss_tls *t;
+	struct ss_tcp_conn *tcp;
+	SSL *ssl;
+	void *owner;
+	struct ss_bufq rx;  /* plaintext not yet taken */
+	struct ss_bufq tx;  /* plaintext not yet sealed */
+	struct ss_bufq out; /* ciphertext not yet given to tcp */
+	struct ss_peer peer;
+	uint64_t handshake_ns; /* time allowed */
+	struct tls_policy *policy;
+	char *identity, *sni; /* what the spans in peer point to */
+	uint32_t cookie;
+	uint32_t events;
+	uint16_t reason;  /* enum ss_drop, with SS_TLS_EV_FAILED */
+	uint16_t refusal; /* enum ss_drop: what the certificate check found */
+	const char *why;  /* the same in words; lives for ever */
+	uint8_t state;
+	uint8_t mode;      /* enum ss_tls_mode of the listener when it was accepted */
+	bool server;
+	bool handed;       /* the upper room knows it, and will release it */
+	bool released;
+	bool tcp_eof;      /* FIN has come */
+	bool tcp_over;     /* reset by either side: nothing can be sent or received */
+	bool got_data;     /* application data has come: later alerts are no handshake's */
+	bool got_notify;   /* the peer's close_notify (or EOF) has been told */
+	bool cert_asked;   /* upstream asked for our certificate */
+	bool shut;         /* the upper room wants close_notify after what is queued */
+	bool notified;     /* our close_notify is out */
+	bool stalled;      /* reading stopped at max_plain or for want of mbufs */
+	bool room_short;   /* the upper room saw no room */
+	bool dead;         /* on t->dead */
+};
+
+struct ss_tls {
+	struct ss_tls_conf conf;
+	struct ss_pool *pool;
+	BIO_METHOD *bio;
+	struct ss_wheel wheel;
+	uint64_t now; /* the time this room was told last */
+	uint32_t steps; /* handshake steps left in this turn */
+	struct ss_list pending; /* news for the next list we are given */
+	struct ss_list parked;  /* handshakes with something to do */
+	struct ss_list ready;   /* stalled connections that may read again */
+	struct ss_list dirty;
+	struct ss_list all;
+	struct ss_list dead;
+	uint8_t scratch[SS_TLSREC_MAX_PLAIN]; /* gathers small writes into one record */
+};
+
+/* -- tls_conn.c -- */
+/* A connection over tcp, in state FIRST or CONNECTING; NULL when the pool is empty. */
+struct ss_tls_conn *ss_tls_conn_new(struct ss_tls *t, struct ss_tcp_conn *tcp);
+/* Gives the connection back to tcp and to the pool (at the turn's end) when neither side needs it. */
+void ss_tls_settle(struct ss_tls_conn *c);
+/* Notes events; the connection comes up with the next list of news. */
+void ss_tls_raise(struct ss_tls_conn *c, uint32_t events);
+/* Asks for ss_tls_flush to look at c. */
+void ss_tls_dirty(struct ss_tls_conn *c);
+
+/* -- tls_bio.c -- */
+BIO_METHOD *ss_tls_bio_create(void);
+/* Joins an SSL to c. 0 or SS_ERR_NO_MEM. */
+int ss_tls_bio_attach(struct ss_tls_conn *c, const BIO_METHOD *method);
+/* Gives the ciphertext that OpenSSL has made to tcp. */
+void ss_tls_out(struct ss_tls_conn *c);
+
+/* -- tls_handshake.c -- */
+/* Makes the SSL objects. 0, SS_ERR_NO_MEM. */
+int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_tls_server *s);
+int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, enum ss_protocol protocol);
+/* Queues c's next handshake step when there are bytes for it. */
+void ss_tls_park(struct ss_tls_conn *c);
+/* Runs parked handshakes as far as this turn's budget goes. */
+void ss_tls_steps(struct ss_tls *t);
+
+/* -- tls_record.c -- */
+/* Opens records until the peer has sent no more or max_plain is reached. */
+void ss_tls_pump(struct ss_tls_conn *c);
+/* Seals what is queued; then close_notify and FIN when that was asked for. */
+void ss_tls_seal(struct ss_tls_conn *c);
+
+/* -- tls_peer.c -- */
+int ss_tls_policy_copy(struct tls_policy **out, const struct ss_id_match *ids, uint16_t n);
+int ss_tls_verify(int ok, X509_STORE_CTX *store);
+/* After the handshake: fills c->peer. */
+void ss_tls_peer_learn(struct ss_tls_conn *c);
+
+/* -- tls_refuse.c -- */
+/* Counts, reports and ends: alerts OpenSSL has made leave first. detail may be empty. */
+void ss_tls_refuse(struct ss_tls_conn *c, enum ss_drop drop, struct ss_span detail);
+/* As above for a failed OpenSSL call: reason and detail come from its error queue and the certificate check. */
+void ss_tls_refuse_openssl(struct ss_tls_conn *c, enum ss_drop drop);
+/* A connection that never became one of ours. */
+void ss_tls_refuse_tcp(struct ss_tls *t, struct ss_tcp_conn *tcp, enum ss_drop drop);
+/* Sends FIN after what is queued and drops what still comes, until the peer's FIN or a while later. */
+void ss_tls_close(struct ss_tls_conn *c);
+/* Resets. */
+void ss_tls_reset(struct ss_tls_conn *c);
+
+#endif
