@@ -45,7 +45,8 @@ struct ss_port_info {
 	bool link_up;
 	bool tx_ip_csum, tx_tcp_csum, rx_csum, multi_segs, rss;
 	char driver[32];
-	uint32_t pool_size, pool_held; /* receive pool; held: what the driver keeps by itself */
+	uint32_t pool_size, pool_used; /* receive pool; used: out of it now */
+	uint32_t pool_held;            /* what the driver took at start and keeps by itself */
 };
 
 /* Opens, configures and starts. err (err_n bytes) gets a sentence on failure. May block. */

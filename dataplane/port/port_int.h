@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <rte_ring.h>
 
+#include "base/err.h"
 #include "port/port.h"
 
 #define PORT_OUT 512         /* packets waiting for the device, at most */
@@ -39,26 +40,26 @@ struct ss_port_q {
 	struct rte_mbuf *out[PORT_OUT];
 };
 
-/* One rule we asked for. */
+/* One rule we asked for; rule is NULL when the driver refused. */
 struct port_flow {
 	struct rte_flow *rule;
 	struct ss_addr addr;
-	bool rss; /* spread over all queues, or queue 0 */
 };
 
 struct ss_port {
-	char name[32], driver[32], device[64];
+	char name[32], driver[32];
 	char iface[IFNAMSIZ]; /* the kernel interface below, or "" */
 	uint16_t dev, mtu, queues, n_workers;
 	uint8_t mac[6];
-	bool started, rss, tx_ip_csum, tx_tcp_csum, rx_csum, multi_segs;
+	bool probed, started, rss, tx_ip_csum, tx_tcp_csum, rx_csum, multi_segs;
 	uint16_t max_segs;
 	uint64_t rss_hf;
 	struct rte_mempool *pool;
 	struct rte_ring *rings[SS_MAX_WORKERS]; /* of workers without a queue */
 	int fds[SS_MAX_WORKERS];
 	struct ss_port_q q[SS_MAX_WORKERS];
-	uint16_t n_flows, n_flows_refused;
+	uint32_t held; /* buffers that the driver took at start */
+	uint16_t n_flows;
 	struct port_flow flows[PORT_MAX_FLOWS];
 	char flow_error[160];
 };
@@ -67,6 +68,14 @@ struct ss_port {
 uint16_t ss_port_sim_rx(struct ss_port_sim *s, struct rte_mbuf **m, uint16_t n);
 uint16_t ss_port_sim_tx(struct ss_port_sim *s, struct rte_mbuf **m, uint16_t n);
 bool ss_port_sim_pending(const struct ss_port_sim *s);
+
+/* port_device.c. Finds or creates the device; err gets a sentence without the port's name. */
+int ss_port_device_probe(const char *device, uint16_t queues, uint16_t *id, char *err, size_t err_n);
+bool ss_port_device_arg(const char *device, const char *key, char *out, size_t n);
+
+/* port_link.c: the kernel's interface of this name. MTU 0: there is none. */
+bool ss_port_link_up(const char *iface);
+uint16_t ss_port_link_mtu(const char *iface);
 
 /* port_fd.c: the packet sockets that this process has open, to tell which ones a call opened. */
 #define PORT_MAX_FDS 1024
