@@ -15,6 +15,7 @@
 #ifndef SS_HTTP_INT_H
 #define SS_HTTP_INT_H
 
+#include "base/err.h"
 #include "buf/buf.h"
 #include "contract/counters.h"
 #include "http/h1_int.h"

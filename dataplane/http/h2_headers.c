@@ -1,0 +1,249 @@
+/*
+ * h2_headers.c - field blocks: assembled, decoded, judged, and made a stream's head or trailers.
+ */
+#include "http/http_int.h"
+
+#include "wire/h2msg.h"
+
+/* Most CONTINUATION frames are few; their number is guarded, their bytes are bounded here. */
+static uint32_t block_max(const struct ss_http_conn *c)
+{
+	return ss_min_u32(c->limits.max_header_bytes, SS_H2_HALF_SCRATCH);
+}
+
+/* -- what a decoded block means -- */
+
+/* rc of decoding or checking, for a stream that is open: over with it, or answered (RFC 9113 8.1.1). */
+static void refuse_block(struct ss_http_stream *s, int rc)
+{
+	struct ss_http_conn *c = s->conn;
+	enum ss_drop why = rc == SS_ERR_LIMIT ? SS_DROP_HEADERS_TOO_LARGE : SS_DROP_H2_STREAM;
+
+	if (rc == SS_ERR_NO_MEM) {
+		ss_count_drop(c->http->conf.counters, SS_DROP_STREAMS_FULL);
+		if (s->handed)
+			ss_http_stream_fail(s, SS_DROP_STREAMS_FULL, false);
+		ss_h2_reset(s, SS_H2_REFUSED_STREAM);
+	} else if (rc == SS_ERR_LIMIT && !c->upstream && !s->handed) {
+		ss_count_drop(c->http->conf.counters, why);
+		ss_h2_answer(s, 431);
+	} else {
+		ss_h2_stream_error(c, s->h2.id, s, SS_H2_PROTOCOL_ERROR, why);
+	}
+}
+
+/* A request begins (8.3.1). */
+static int take_request(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
+{
+	int rc = ss_h2msg_check_request(h, &s->h2.length_left);
+
+	if (rc < 0)
+		return rc;
+	if (h->protocol.n)
+		return SS_ERR_BAD_STREAM; /* RFC 8441 3: not without our SETTINGS_ENABLE_CONNECT_PROTOCOL */
+	if (end && s->h2.length_left != SS_H2MSG_NO_LENGTH && s->h2.length_left)
+		return SS_ERR_BAD_STREAM;
+	if (ss_http_hdrs_copy(&s->arena, &s->head, h) < 0)
+		return SS_ERR_NO_MEM;
+	s->connect = ss_span_eq(s->head.method, SS_SPAN("CONNECT"));
+	s->no_body = ss_span_eq(s->head.method, SS_SPAN("HEAD"));
+	s->h2.got_head = true;
+	rc = ss_http_request_clean(s);
+	if (rc == SS_ERR_BAD_STREAM) {
+		ss_count_drop(s->conn->http->conf.counters, SS_DROP_H2_STREAM);
+		s->rx_end = end;
+		ss_h2_answer(s, 400);
+		return 0;
+	}
+	if (rc == 0)
+		ss_http_news(s, SS_HTTP_EV_HEAD);
+	return rc;
+}
+
+/* An informational or final response (8.1, 8.3.2). */
+static int take_response(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
+{
+	uint64_t length;
+	int rc = ss_h2msg_check_response(h, &length);
+
+	if (rc < 0)
+		return rc;
+	if (h->status < 200) {
+		/* "END_STREAM ... informational (1xx) status code is malformed"; 101 is not for HTTP/2 (8.6) */
+		if (end || h->status == 101 || ++s->infos > SS_HTTP_INFO_MAX)
+			return SS_ERR_BAD_STREAM;
+	} else if (!s->no_body && h->status != 304 && h->status != 204) {
+		s->h2.length_left = length;
+	} else {
+		s->h2.length_left = 0; /* no DATA may follow (RFC 9110 6.4.1) */
+	}
+	if (ss_http_hdrs_copy(&s->arena, &s->head, h) < 0)
+		return SS_ERR_NO_MEM;
+	if (h->status >= 200)
+		s->h2.got_head = true;
+	ss_http_news(s, h->status < 200 ? SS_HTTP_EV_INFO : SS_HTTP_EV_HEAD);
+	return 0;
+}
+
+/* "Trailers MUST NOT include pseudo-header fields" (8.1); without END_STREAM they are malformed. */
+static int take_trailers(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
+{
+	if (!end || ss_h2msg_check_trailers(h) < 0)
+		return SS_ERR_BAD_STREAM;
+	if (s->released || !h->n)
+		return 0;
+	if (ss_http_hdrs_copy(&s->arena, &s->trailers, h) < 0)
+		return SS_ERR_NO_MEM;
+	s->has_trailers = true;
+	return 0;
+}
+
+static int take_block(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
+{
+	if (s->h2.got_head)
+		return take_trailers(s, h, end);
+	return s->conn->upstream ? take_response(s, h, end) : take_request(s, h, end);
+}
+
+/* -- which stream it is for -- */
+
+/* A new request stream; NULL when it is refused, or the connection has ended. */
+static struct ss_http_stream *open_request(struct ss_http_conn *c, uint32_t id)
+{
+	struct ss_h2_conn *k = c->h2;
+	struct ss_http_stream *s;
+
+	k->last_peer = id;
+	if (k->draining == 2)
+		return NULL; /* above GOAWAY's last id: "ignore frames on streams" (6.8) */
+	if (c->n_streams >= c->limits.max_streams) {
+		ss_h2_stream_error(c, id, NULL, SS_H2_REFUSED_STREAM, SS_DROP_H2_STREAM); /* 5.1.2 */
+		return NULL;
+	}
+	s = ss_http_stream_new(c);
+	if (!s) {
+		ss_h2_stream_error(c, id, NULL, SS_H2_REFUSED_STREAM, SS_DROP_H2_STREAM);
+		return NULL;
+	}
+	ss_h2_stream_open(s, id);
+	if (c->limits.max_requests && c->requests >= c->limits.max_requests)
+		ss_http_conn_drain(c);
+	return s;
+}
+
+/*
+ * The stream of a HEADERS frame. NULL: the block is to be decoded (4.3: both tables must stay in step) and
+ * forgotten; c->state says whether the connection has ended.
+ */
+static struct ss_http_stream *block_stream(struct ss_http_conn *c, uint32_t id)
+{
+	struct ss_http_stream *s = ss_h2_find(c, id);
+	enum ss_h2_id what;
+
+	if (s && s->rx_end) {
+		ss_h2_stream_error(c, id, s, SS_H2_STREAM_CLOSED, SS_DROP_H2_STREAM);
+		return NULL;
+	}
+	if (s)
+		return s;
+	what = ss_h2_id(c, id);
+	if (what == SS_H2_ID_IDLE && !c->upstream && id % 2)
+		return open_request(c, id);
+	/* 5.1.1: even ids, and ids at or below one used before, "MUST ... connection error". */
+	if (what == SS_H2_ID_IDLE || (what == SS_H2_ID_FORGOTTEN && !c->upstream))
+		ss_h2_conn_error(c, SS_H2_PROTOCOL_ERROR, SS_DROP_H2_PROTOCOL);
+	else if (what == SS_H2_ID_DONE)
+		ss_h2_conn_error(c, SS_H2_STREAM_CLOSED, SS_DROP_H2_PROTOCOL);
+	else if (what == SS_H2_ID_GONE)
+		ss_h2_stream_error(c, id, NULL, SS_H2_STREAM_CLOSED, SS_DROP_H2_STREAM);
+	return NULL;
+}
+
+/* A whole field block of stream id: p has n bytes, in the first half of the scratch or in an mbuf. */
+static void whole_block(struct ss_http_conn *c, uint32_t id, uint8_t flags, const uint8_t *p, uint32_t n)
+{
+	struct ss_http *http = c->http;
+	struct ss_out out = ss_out(http->scratch + SS_H2_HALF_SCRATCH, SS_H2_HALF_SCRATCH);
+	bool end = flags & SS_H2_F_END_STREAM;
+	struct ss_http_stream *s = block_stream(c, id);
+	struct ss_hdrs h;
+	int rc;
+
+	if (c->state != SS_HTTP_OPEN)
+		return;
+	ss_hdrs_init(&h, http->fields, (uint16_t)ss_min_u32(c->limits.max_headers, SS_HTTP_HDRS_MAX));
+	rc = ss_hpack_decode(&c->h2->dec, p, n, c->limits.max_header_bytes, &out, &h);
+	if (rc == SS_ERR_BAD_HPACK) {
+		ss_h2_conn_error(c, SS_H2_COMPRESSION_ERROR, SS_DROP_H2_HPACK);
+		return;
+	}
+	if (!s)
+		return;
+	if (rc == 0)
+		rc = take_block(s, &h, end);
+	if (rc < 0) {
+		s->rx_end = end;
+		refuse_block(s, rc);
+	} else if (end && !s->over && !s->rx_end) {
+		ss_h2_rx_end(s);
+	}
+}
+
+/* -- frames -- */
+
+/* One more fragment of a block that has not ended. False: the connection has ended. */
+static bool add_fragment(struct ss_http_conn *c, const uint8_t *p, uint32_t n)
+{
+	struct ss_h2_conn *k = c->h2;
+
+	if (k->block.len + n > block_max(c)) {
+		ss_h2_conn_error(c, SS_H2_ENHANCE_YOUR_CALM, SS_DROP_HEADERS_TOO_LARGE);
+		return false;
+	}
+	if (n && ss_bufq_append(&k->block, c->http->conf.bufs, p, n) < 0) {
+		ss_h2_conn_error(c, SS_H2_INTERNAL_ERROR, SS_DROP_MBUF_EMPTY);
+		return false;
+	}
+	return true;
+}
+
+void ss_h2_on_headers(struct ss_http_conn *c, const uint8_t *p)
+{
+	struct ss_h2_conn *k = c->h2;
+	struct ss_h2frame f = k->f;
+	struct ss_h2prio prio = { 0 };
+	struct ss_h2body b;
+
+	if (ss_h2frame_body(&f, p, &b, &prio) < 0) {
+		ss_h2_conn_error(c, f.code, SS_DROP_H2_PROTOCOL);
+		return;
+	}
+	if (f.flags & SS_H2_F_END_HEADERS) {
+		whole_block(c, f.stream, f.flags, p + b.skip, b.len);
+		return;
+	}
+	if (b.len == 0 && !ss_h2_guard(c, SS_H2_B_EMPTY))
+		return;
+	k->block_stream = f.stream;
+	k->block_flags = f.flags;
+	add_fragment(c, p + b.skip, b.len);
+}
+
+void ss_h2_on_continuation(struct ss_http_conn *c, const uint8_t *p)
+{
+	struct ss_h2_conn *k = c->h2;
+	uint32_t id = k->block_stream, n;
+
+	if (!ss_h2_guard(c, SS_H2_B_CONTINUATION))
+		return;
+	if (k->f.len == 0 && !(k->f.flags & SS_H2_F_END_HEADERS) && !ss_h2_guard(c, SS_H2_B_EMPTY))
+		return;
+	if (!add_fragment(c, p, k->f.len) || !(k->f.flags & SS_H2_F_END_HEADERS))
+		return;
+	ss_h2_guard_clear(c, SS_H2_B_CONTINUATION);
+	k->block_stream = 0;
+	n = k->block.len;
+	/* p is done with: the scratch is free for the joined block. */
+	whole_block(c, id, k->block_flags, n ? ss_bufq_peek(&k->block, 0, n, c->http->scratch) : c->http->scratch, n);
+	ss_bufq_free(&k->block);
+}
