@@ -1,0 +1,138 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_rcu_qsbr.h>
+
+#include "base/err.h"
+#include "publish/publish.h"
+
+/* A generation that was current once and may still be read. */
+struct old {
+	struct ss_snapshot *snap;
+	uint64_t token; /* of the grace period that began when it was replaced */
+};
+
+struct ss_publish {
+	struct ss_publish_conf conf;
+	struct ss_snapshot *current;
+	struct old *old; /* oldest first */
+	uint32_t n_old, cap_old;
+	uint64_t adopted[SS_MAX_WORKERS]; /* by each worker's own word */
+};
+
+static struct rte_rcu_qsbr *qsbr_create(uint32_t n_workers)
+{
+	size_t n = rte_rcu_qsbr_get_memsize(n_workers);
+	struct rte_rcu_qsbr *v = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(n, RTE_CACHE_LINE_SIZE));
+	if (!v)
+		return NULL;
+	memset(v, 0, n);
+	if (rte_rcu_qsbr_init(v, n_workers) != 0) {
+		free(v);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < n_workers; i++)
+		rte_rcu_qsbr_thread_register(v, i);
+	return v;
+}
+
+int ss_publish_create(struct ss_publish **out, const struct ss_publish_conf *conf)
+{
+	struct ss_publish *p = calloc(1, sizeof(*p));
+	*out = NULL;
+	if (!p || conf->n_workers > SS_MAX_WORKERS)
+		goto fail;
+	p->conf = *conf;
+	conf->box->qsv = qsbr_create(conf->n_workers);
+	if (!conf->box->qsv)
+		goto fail;
+	atomic_store_explicit(&conf->box->current, NULL, memory_order_relaxed);
+	*out = p;
+	return 0;
+fail:
+	free(p);
+	return SS_ERR_NO_MEM;
+}
+
+void ss_publish_free(struct ss_publish *p)
+{
+	if (!p)
+		return;
+	atomic_store_explicit(&p->conf.box->current, NULL, memory_order_release);
+	for (uint32_t i = 0; i < p->n_old; i++)
+		p->conf.destroy(p->old[i].snap);
+	if (p->current)
+		p->conf.destroy(p->current);
+	free(p->conf.box->qsv);
+	p->conf.box->qsv = NULL;
+	free(p->old);
+	free(p);
+}
+
+/* Remembers the replaced generation. Without memory to remember it, waits its grace period out here:
+ * the one place where publishing blocks, for as long as the slowest worker's turn. */
+static void retire(struct ss_publish *p, struct ss_snapshot *s, uint64_t token)
+{
+	if (p->n_old == p->cap_old) {
+		uint32_t cap = p->cap_old ? p->cap_old * 2 : 8;
+		struct old *grown = realloc(p->old, cap * sizeof(*grown));
+		if (!grown) {
+			rte_rcu_qsbr_check(p->conf.box->qsv, token, true);
+			p->conf.destroy(s);
+			return;
+		}
+		p->old = grown;
+		p->cap_old = cap;
+	}
+	p->old[p->n_old++] = (struct old){ s, token };
+}
+
+void ss_publish_swap(struct ss_publish *p, struct ss_snapshot *s)
+{
+	struct ss_snapshot *before = p->current;
+	assert(!before || before->generation < s->generation);
+	p->current = s;
+	atomic_store_explicit(&p->conf.box->current, s, memory_order_release);
+	/* The token is taken after the store: who reports a quiescent state for it has seen the new pointer. */
+	if (before)
+		retire(p, before, rte_rcu_qsbr_start(p->conf.box->qsv));
+	for (uint32_t i = 0; p->conf.mail && i < p->conf.n_workers; i++)
+		ss_mailbox_wake(p->conf.mail[i]);
+}
+
+void ss_publish_adopted(struct ss_publish *p, uint32_t worker, uint64_t generation)
+{
+	if (worker < p->conf.n_workers && generation > p->adopted[worker])
+		p->adopted[worker] = generation;
+}
+
+bool ss_publish_acknowledged(const struct ss_publish *p, uint64_t generation)
+{
+	for (uint32_t i = 0; i < p->conf.n_workers; i++)
+		if (p->adopted[i] < generation)
+			return false;
+	return true;
+}
+
+bool ss_publish_poll(struct ss_publish *p)
+{
+	uint32_t n = 0;
+	/* Grace periods end in the order in which they began. */
+	while (n < p->n_old && rte_rcu_qsbr_check(p->conf.box->qsv, p->old[n].token, false) == 1)
+		p->conf.destroy(p->old[n++].snap);
+	if (n) {
+		p->n_old -= n;
+		memmove(p->old, p->old + n, p->n_old * sizeof(*p->old));
+	}
+	return p->n_old > 0;
+}
+
+uint32_t ss_publish_live(const struct ss_publish *p)
+{
+	return p->n_old + (p->current != NULL);
+}
+
+const struct ss_snapshot *ss_publish_current(const struct ss_publish *p)
+{
+	return p->current;
+}
