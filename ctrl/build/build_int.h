@@ -21,6 +21,12 @@ struct ss_build_job {
 	struct ss_model_errors *errors;
 };
 
+/* build_mem.c: the snapshot's memory (ss_snapshot.memory). */
+struct ss_build_mem;
+struct ss_build_mem *ss_build_mem_create(void);
+void *ss_build_mem_take(struct ss_build_mem *m, size_t n);
+void ss_build_mem_free(struct ss_build_mem *m);
+
 /* Zeroed, 64-byte aligned, freed with the snapshot. NULL: no memory, and an error line was added. */
 void *ss_build_alloc(struct ss_build_job *j, size_t n);
 /* As above, for n objects of a size; n may be 0 (never NULL then). */

@@ -15,10 +15,19 @@
 #ifndef SS_CFG_H
 #define SS_CFG_H
 
+#include "model/json.h"
 #include "model/model.h"
 
 /* On success *out is the caller's; on failure it is NULL. errors may hold earlier lines: none is lost. */
 int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors *errors);
+
+/* Writes the model's keys, defaults filled in, as members of the object that j is in. Secrets are named
+ * by their files. */
+void ss_cfg_show(struct ss_json *j, const struct ss_model *m);
+/* 0 when both agree in what is read at start only (struct ss_model_process), else SS_ERR_CONFIG and a line
+ * for every key that differs. */
+int ss_cfg_same_process(const struct ss_model *running, const struct ss_model *wanted,
+			struct ss_model_errors *errors);
 
 /*
  * Every key the reader knows, as a path with [] for list entries ("listeners[].tls.mode"), in the

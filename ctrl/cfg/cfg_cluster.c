@@ -23,6 +23,8 @@ static const struct ss_cfg_key outlier_keys[] = {
 	  .max = 86400 * SS_NS_PER_SEC },
 	{ "max_ejection", SS_CFG_DURATION, OUTLIER(max_ejection_ns), .def = "5m", .min = SS_NS_PER_MS,
 	  .max = 86400 * SS_NS_PER_SEC },
+	{ "interval", SS_CFG_DURATION, OUTLIER(interval_ns), .def = "30s", .min = SS_NS_PER_MS,
+	  .max = 86400 * SS_NS_PER_SEC },
 	{ "max_ejection_percent", SS_CFG_U32, OUTLIER(max_ejection_percent), .def = "50", .max = 100 },
 	{ "min_health_percent", SS_CFG_U32, OUTLIER(min_health_percent), .def = "30", .max = 100 },
 };

@@ -63,6 +63,7 @@ struct ss_cfg_key {
 	const char *what;  /* SS_CFG_REF: what is referred to */
 	uint32_t (*find)(const struct ss_model *m, const char *name);
 	void (*read)(struct ss_cfg *c, config_setting_t *s, void *obj);
+	void (*show)(struct ss_json *j, const struct ss_cfg_key *k, const void *obj); /* instead of the type's way */
 	uint32_t bytes;    /* SS_CFG_OWN: size of the value, for comparison; SS_CFG_WORD: 1 when it is a bool */
 };
 
@@ -95,8 +96,11 @@ char **ss_cfg_texts(struct ss_cfg *c, config_setting_t *s, uint32_t *n);
 
 /* cfg_value.c: converts text to the key's type at dest. NULL, or why it is refused (valid until the next call). */
 const char *ss_cfg_value(struct ss_cfg *c, const struct ss_cfg_key *k, const char *text, void *dest);
-/* Bit of a method name, 0 for none. */
+/* Bit of a method name, 0 for none; and the name of a bit. */
 uint16_t ss_cfg_method(const char *name);
+const char *ss_cfg_method_name(uint16_t bit);
+/* A duration or size as the file would say it. */
+char *ss_cfg_unit_text(enum ss_cfg_type type, uint64_t v, char *buf, size_t n);
 
 /* The tables, by the file they are in. */
 extern const struct ss_cfg_table ss_cfg_root;                                   /* cfg_load.c */

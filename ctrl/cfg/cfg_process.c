@@ -30,6 +30,15 @@ static void read_cores(struct ss_cfg *c, config_setting_t *s, void *obj)
 	}
 }
 
+static void show_cores(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_process *p = obj;
+	ss_json_list(j, k->name);
+	for (uint32_t i = 0; i < p->n_workers; i++)
+		ss_json_u64(j, NULL, p->worker_core[i]);
+	ss_json_end_list(j);
+}
+
 /* Without a map: the CPUs after the control thread's, around the machine; control's own comes last. */
 static void spread_cores(struct ss_model_process *p)
 {
@@ -51,7 +60,7 @@ static const struct ss_cfg_word busy_poll[] = { { "adaptive", 0 }, { "always", 1
 static const struct ss_cfg_key worker_keys[] = {
 	{ "count", SS_CFG_U32, P(n_workers), .def = "1", .min = 1, .max = SS_MAX_WORKERS },
 	{ "control_core", SS_CFG_U32, P(control_core), .def = "0", .max = 1023 },
-	{ "cores", SS_CFG_OWN, P(worker_core), .read = read_cores,
+	{ "cores", SS_CFG_OWN, P(worker_core), .read = read_cores, .show = show_cores,
 	  .bytes = sizeof(((struct ss_model_process *)0)->worker_core) },
 	{ "busy_poll", SS_CFG_WORD, P(busy_poll_always), .def = "adaptive", .words = busy_poll,
 	  .bytes = sizeof(bool) },
@@ -128,6 +137,18 @@ static void read_addresses(struct ss_cfg *c, config_setting_t *s, void *obj)
 	}
 }
 
+static void show_addresses(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_port *p = obj;
+	char ip[SS_IP_TEXT], text[SS_IP_TEXT + 8];
+	ss_json_list(j, k->name);
+	for (uint32_t i = 0; i < p->n_addrs; i++) {
+		snprintf(text, sizeof(text), "%s/%u", ss_ip_text(&p->addrs[i].ip, ip), p->addrs[i].prefix);
+		ss_json_text(j, NULL, text);
+	}
+	ss_json_end_list(j);
+}
+
 /* Are the first bits of both the same? */
 static bool same_net(const struct ss_ip *a, const struct ss_ip *b, uint8_t bits)
 {
@@ -159,7 +180,7 @@ static const struct ss_cfg_key port_keys[] = {
 	{ "rx_descriptors", SS_CFG_U32, PORT(rx_descriptors), .def = "1024", .min = 64, .max = 32768 },
 	{ "tx_descriptors", SS_CFG_U32, PORT(tx_descriptors), .def = "1024", .min = 64, .max = 32768 },
 	{ "mbufs", SS_CFG_U32, PORT(mbufs), .def = "8192", .min = 1024, .max = 8388608 },
-	{ "addresses", SS_CFG_OWN, PORT(addrs), .required = true, .read = read_addresses,
+	{ "addresses", SS_CFG_OWN, PORT(addrs), .required = true, .read = read_addresses, .show = show_addresses,
 	  .bytes = sizeof(((struct ss_model_port *)0)->addrs) },
 	{ "gateway", SS_CFG_IP, PORT(gateway) },
 };

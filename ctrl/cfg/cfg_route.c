@@ -27,47 +27,67 @@ static void check_header_name(struct ss_cfg *c, config_setting_t *g, const char 
 /* ---- match ---- */
 
 #define HEADER(field) offsetof(struct ss_model_header_match, field)
+static const char *const header_kinds[] = { "exact", "prefix", "suffix", "present", "regex", NULL }; /* enum's order */
+
 static void check_header(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
-	static const char *const names[] = { "exact", "prefix", "suffix", "present", "regex", NULL };
 	struct ss_model_header_match *h = obj;
-	if (ss_cfg_count(g, names) != 1)
+	if (ss_cfg_count(g, header_kinds) != 1)
 		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, suffix, present, regex");
-	for (int i = 0; names[i]; i++)
-		if (config_setting_get_member(g, names[i]))
-			h->kind = (enum ss_header_match)i; /* same order as the enum */
+	for (int i = 0; header_kinds[i]; i++)
+		if (config_setting_get_member(g, header_kinds[i]))
+			h->kind = (enum ss_header_match)i;
 	check_header_name(c, g, h->name);
+}
+
+static void show_header(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_header_match *h = obj;
+	if (strcmp(k->name, header_kinds[h->kind]) != 0)
+		return;
+	if (h->kind == SS_HM_PRESENT)
+		ss_json_bool(j, k->name, true);
+	else
+		ss_json_text(j, k->name, h->value);
 }
 
 static const struct ss_cfg_key header_keys[] = {
 	{ "name", SS_CFG_TEXT, HEADER(name), .required = true, .min = 1 },
-	{ "exact", SS_CFG_TEXT, HEADER(value) },
-	{ "prefix", SS_CFG_TEXT, HEADER(value), .min = 1 },
-	{ "suffix", SS_CFG_TEXT, HEADER(value), .min = 1 },
-	{ "present", SS_CFG_TRUE },
-	{ "regex", SS_CFG_TEXT, HEADER(value), .min = 1 },
+	{ "exact", SS_CFG_TEXT, HEADER(value), .show = show_header },
+	{ "prefix", SS_CFG_TEXT, HEADER(value), .min = 1, .show = show_header },
+	{ "suffix", SS_CFG_TEXT, HEADER(value), .min = 1, .show = show_header },
+	{ "present", SS_CFG_TRUE, .show = show_header },
+	{ "regex", SS_CFG_TEXT, HEADER(value), .min = 1, .show = show_header },
 	{ "invert", SS_CFG_BOOL, HEADER(invert), .def = "false" },
 };
 static const struct ss_cfg_table header = { .what = "header", .size = sizeof(struct ss_model_header_match),
 					    .check = check_header, SS_CFG_KEYS(header_keys) };
 
+static const char *const path_kinds[] = { "path", "prefix", "regex", NULL }; /* enum's order, after ANY */
+
 static void check_match(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
-	static const char *const names[] = { "path", "prefix", "regex", NULL };
 	struct ss_model_route *r = obj;
-	if (ss_cfg_count(g, names) > 1)
+	if (ss_cfg_count(g, path_kinds) > 1)
 		ss_cfg_error(c, g, NULL, "has more than one of path, prefix, regex");
-	for (int i = 0; names[i]; i++)
-		if (config_setting_get_member(g, names[i]))
-			r->path_kind = (enum ss_path_match)(i + 1); /* same order as the enum, after ANY */
+	for (int i = 0; path_kinds[i]; i++)
+		if (config_setting_get_member(g, path_kinds[i]))
+			r->path_kind = (enum ss_path_match)(i + 1);
 	if ((r->path_kind == SS_PATH_EXACT || r->path_kind == SS_PATH_PREFIX) && r->path && r->path[0] != '/')
 		ss_cfg_error(c, g, r->path_kind == SS_PATH_EXACT ? "path" : "prefix", "must begin with /");
 }
 
+static void show_path(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_route *r = obj;
+	if (r->path_kind != SS_PATH_ANY && !strcmp(k->name, path_kinds[r->path_kind - 1]))
+		ss_json_text(j, k->name, r->path);
+}
+
 static const struct ss_cfg_key match_keys[] = {
-	{ "path", SS_CFG_TEXT, ROUTE(path), .min = 1 },
-	{ "prefix", SS_CFG_TEXT, ROUTE(path), .min = 1 },
-	{ "regex", SS_CFG_TEXT, ROUTE(path), .min = 1 },
+	{ "path", SS_CFG_TEXT, ROUTE(path), .min = 1, .show = show_path },
+	{ "prefix", SS_CFG_TEXT, ROUTE(path), .min = 1, .show = show_path },
+	{ "regex", SS_CFG_TEXT, ROUTE(path), .min = 1, .show = show_path },
 	{ "methods", SS_CFG_METHODS, ROUTE(methods) },
 	{ "headers", SS_CFG_LIST, ROUTE(headers), ROUTE(n_headers), .table = &header },
 };
@@ -149,6 +169,46 @@ static void read_response_ops(struct ss_cfg *c, config_setting_t *s, void *obj)
 	read_ops(c, s, &r->response_ops, &r->n_response_ops);
 }
 
+static void show_op_list(struct ss_json *j, const char *key, enum ss_header_op_kind kind, uint32_t n,
+			 const struct ss_model_header_op *ops)
+{
+	ss_json_list(j, key);
+	for (uint32_t i = 0; i < n; i++) {
+		if (ops[i].kind != kind)
+			continue;
+		if (kind == SS_OP_REMOVE) {
+			ss_json_text(j, NULL, ops[i].name);
+			continue;
+		}
+		ss_json_object(j, NULL);
+		ss_json_text(j, "name", ops[i].name);
+		ss_json_text(j, "value", ops[i].value);
+		ss_json_end_object(j);
+	}
+	ss_json_end_list(j);
+}
+
+static void show_ops(struct ss_json *j, const char *key, uint32_t n, const struct ss_model_header_op *ops)
+{
+	ss_json_object(j, key);
+	show_op_list(j, "remove", SS_OP_REMOVE, n, ops);
+	show_op_list(j, "set", SS_OP_SET, n, ops);
+	show_op_list(j, "add", SS_OP_ADD, n, ops);
+	ss_json_end_object(j);
+}
+
+static void show_request_ops(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_route *r = obj;
+	show_ops(j, k->name, r->n_request_ops, r->request_ops);
+}
+
+static void show_response_ops(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_route *r = obj;
+	show_ops(j, k->name, r->n_response_ops, r->response_ops);
+}
+
 /* ---- where a request goes ---- */
 
 static void check_direct(struct ss_cfg *c, config_setting_t *g, void *obj)
@@ -158,6 +218,18 @@ static void check_direct(struct ss_cfg *c, config_setting_t *g, void *obj)
 	r->action = SS_ACTION_DIRECT;
 	if (no_body && r->direct_body && r->direct_body[0])
 		ss_cfg_error(c, g, "body", "a response with status %u has none", r->direct_status);
+}
+
+static void show_direct(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_route *r = obj;
+	if (r->action != SS_ACTION_DIRECT)
+		return;
+	ss_json_object(j, k->name);
+	ss_json_u64(j, "status", r->direct_status);
+	ss_json_text(j, "body", r->direct_body);
+	ss_json_text(j, "content_type", r->direct_type);
+	ss_json_end_object(j);
 }
 
 static const struct ss_cfg_key direct_keys[] = {
@@ -228,13 +300,15 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "match", SS_CFG_GROUP, 0, .table = &match },
 	{ "cluster", SS_CFG_OWN, ROUTE(clusters), .read = read_cluster },
 	{ "clusters", SS_CFG_LIST, ROUTE(clusters), ROUTE(n_clusters), .required = false, .table = &weighted },
-	{ "direct_response", SS_CFG_GROUP, 0, .table = &direct },
+	{ "direct_response", SS_CFG_GROUP, 0, .table = &direct, .show = show_direct },
 	{ "timeout", SS_CFG_DURATION, ROUTE(timeout_ns), .def = "5s", .max = 86400 * SS_NS_PER_SEC },
 	{ "idle_timeout", SS_CFG_DURATION, ROUTE(idle_timeout_ns), .def = "5m", .max = 86400 * SS_NS_PER_SEC },
 	{ "retries", SS_CFG_U32, ROUTE(max_retries), .def = "1", .max = 4 },
 	{ "prefix_rewrite", SS_CFG_TEXT, ROUTE(prefix_rewrite), .min = 1 },
-	{ "request_headers", SS_CFG_OWN, .table = &ops_table, .read = read_request_ops },
-	{ "response_headers", SS_CFG_OWN, .table = &ops_table, .read = read_response_ops },
+	{ "request_headers", SS_CFG_OWN, .table = &ops_table, .read = read_request_ops,
+	  .show = show_request_ops },
+	{ "response_headers", SS_CFG_OWN, .table = &ops_table, .read = read_response_ops,
+	  .show = show_response_ops },
 	{ "authorization", SS_CFG_GROUP, ROUTE(authz), ROUTE(authz.present), .table = &ss_cfg_authz },
 };
 static const struct ss_cfg_table route = { .what = "route", .size = sizeof(struct ss_model_route), .src = true,

@@ -467,6 +467,76 @@ static void missing_file_is_named(void **state)
 	ss_model_errors_free(&e);
 }
 
+static char *shown(const struct ss_model *m)
+{
+	struct ss_json j;
+	ss_json_open(&j);
+	ss_cfg_show(&j, m);
+	return ss_json_close(&j);
+}
+
+static void model_is_shown_as_the_file_says_it(void **state)
+{
+	static const char *const parts[] = {
+		"{\"node\":\"node-a\",\"workers\":{\"count\":2,\"control_core\":0,\"cores\":[1,1],"
+		"\"busy_poll\":\"always\",\"idle_sleep\":\"100us\"}",
+		"\"receive_buffer\":\"128KiB\"",
+		"\"drain_timeout\":\"2m\"",
+		"\"addresses\":[\"10.1.0.2/24\",\"10.1.0.3/24\"],\"gateway\":\"10.1.0.1\"",
+		"\"allowed_ids\":[{\"exact\":\"spiffe://mesh.local/b\"}]",
+		"\"match\":{\"prefix\":\"/api/\",\"methods\":[\"GET\",\"POST\"],\"headers\":[{\"name\":\"X-Env\","
+		"\"exact\":\"canary\",\"invert\":false},{\"name\":\"x-old\",\"present\":true,\"invert\":true}]}",
+		"\"clusters\":[{\"name\":\"v1\",\"weight\":66.67},{\"name\":\"v2\",\"weight\":33.33}],\"timeout\"",
+		"\"request_headers\":{\"remove\":[\"x-c\"],\"set\":[{\"name\":\"x-a\",\"value\":\"1\"}],\"add\":"
+		"[{\"name\":\"x-b\",\"value\":\"2\"}]}",
+		"\"direct_response\":{\"status\":200,\"body\":\"hi\\u000a\",\"content_type\":\"text/x\"}",
+		"\"authorization\":{\"default\":\"deny\"",
+		"\"ids\":[{\"any\":true},{\"exact\":\"spiffe://mesh.local/c\"}]",
+		"\"hpack_table\":\"0B\"",
+	};
+	struct ss_model *m = load_good(full);
+	char *text = shown(m);
+	for (size_t i = 0; i < SS_ARRAY_LEN(parts); i++)
+		if (!strstr(text, parts[i]))
+			fail_msg("no %s in %s", parts[i], text);
+	free(text);
+	ss_model_free(m);
+}
+
+static void only_the_process_is_fixed(void **state)
+{
+	static const struct {
+		const char *from, *to, *says; /* NULL: a reload may change it */
+	} rows[] = {
+		{ "weight = 3", "weight = 4", NULL },
+		{ "port = 8443", "port = 8444", NULL },
+		{ "# ", "# ", NULL },
+		{ "count = 2; control_core = 0; cores = [ 1, 1 ]", "count = 1; control_core = 0; cores = [ 1 ]",
+		  "t.cfg: workers.count: is read at start only: restart to change it" },
+		{ "\"always\"", "\"adaptive\"", "t.cfg: workers.busy_poll: is read at start only: restart to change it" },
+		{ "mtu = 1400", "mtu = 1500", "t.cfg: ports[0].mtu: is read at start only: restart to change it" },
+		{ "10.1.0.3/24", "10.1.0.3/23", "t.cfg: ports[0].addresses: is read at start only: restart to change it" },
+		{ "\"admin.sock\"", "\"b.sock\"", "t.cfg: admin.socket: is read at start only: restart to change it" },
+		{ "metrics = {", "# metrics = {", "t.cfg: metrics.address: is read at start only: restart to change it" },
+		{ "\"2m\"", "\"3m\"", "t.cfg: drain_timeout: is read at start only: restart to change it" },
+	};
+	struct ss_model *running = load_good(full);
+	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
+		char buf[4096];
+		struct ss_model_errors e = { 0 };
+		char *text = rows[i].from[0] == '#' ? strdup(full) : replaced(rows[i].from, rows[i].to);
+		struct ss_model *wanted = load_good(text);
+		int r = ss_cfg_same_process(running, wanted, &e);
+		assert_int_equal(r, rows[i].says ? SS_ERR_CONFIG : 0);
+		if (rows[i].says)
+			assert_string_equal(without_dir(e.text[0], buf), rows[i].says);
+		ss_model_errors_free(&e);
+		ss_model_free(wanted);
+		free(text);
+	}
+	ss_model_free(running);
+}
+
 static int make_dir(void **state)
 {
 	assert_non_null(mkdtemp(dir));
@@ -496,6 +566,8 @@ int main(void)
 		cmocka_unit_test(included_files_are_named),
 		cmocka_unit_test(hash_follows_meaning),
 		cmocka_unit_test(missing_file_is_named),
+		cmocka_unit_test(model_is_shown_as_the_file_says_it),
+		cmocka_unit_test(only_the_process_is_fixed),
 	};
 	return cmocka_run_group_tests(t, make_dir, remove_dir);
 }

@@ -47,29 +47,41 @@ const struct ss_cfg_table ss_cfg_trust = { .what = "trust", .size = sizeof(struc
 
 /* ---- identities ---- */
 
+static const char *const id_names[] = { "exact", "prefix", "trust_domain", "any", NULL }; /* enum's order */
+
 /* Which of its keys an identity has, decides its kind. A bare text is an exact one. */
 static void check_id(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
-	static const char *const names[] = { "exact", "prefix", "trust_domain", "any", NULL };
 	struct ss_model_id *id = obj;
 	id->kind = SS_ID_EXACT;
 	if (!config_setting_is_group(g))
 		return;
-	if (ss_cfg_count(g, names) != 1)
+	if (ss_cfg_count(g, id_names) != 1)
 		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, trust_domain, any");
-	for (int i = 0; names[i]; i++)
-		if (config_setting_get_member(g, names[i]))
-			id->kind = (enum ss_id_match_kind)i; /* same order as the enum */
+	for (int i = 0; id_names[i]; i++)
+		if (config_setting_get_member(g, id_names[i]))
+			id->kind = (enum ss_id_match_kind)i;
 	if (id->kind == SS_ID_PREFIX && id->value && strncmp(id->value, "spiffe://", 9) != 0)
 		ss_cfg_error(c, g, "prefix", "must begin with spiffe://");
 }
 
+static void show_id(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_id *id = obj;
+	if (strcmp(k->name, id_names[id->kind]) != 0)
+		return;
+	if (id->kind == SS_ID_ANY)
+		ss_json_bool(j, k->name, true);
+	else
+		ss_json_text(j, k->name, id->value);
+}
+
 #define ID(field) offsetof(struct ss_model_id, field)
 static const struct ss_cfg_key id_keys[] = {
-	{ "exact", SS_CFG_TEXT, ID(value), .min = 1 },
-	{ "prefix", SS_CFG_TEXT, ID(value), .min = 1 },
-	{ "trust_domain", SS_CFG_TEXT, ID(value), .min = 1 },
-	{ "any", SS_CFG_TRUE },
+	{ "exact", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
+	{ "prefix", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
+	{ "trust_domain", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
+	{ "any", SS_CFG_TRUE, .show = show_id },
 };
 const struct ss_cfg_table ss_cfg_id = { .what = "identity", .size = sizeof(struct ss_model_id), .shorthand = "exact",
 					.check = check_id, SS_CFG_KEYS(id_keys) };

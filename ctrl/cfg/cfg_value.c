@@ -45,6 +45,14 @@ uint16_t ss_cfg_method(const char *name)
 	return 0;
 }
 
+const char *ss_cfg_method_name(uint16_t bit)
+{
+	for (size_t i = 0; i < SS_ARRAY_LEN(methods); i++)
+		if (methods[i].bit == bit)
+			return methods[i].name;
+	return "?";
+}
+
 SS_PRINTF(2, 3)
 static const char *refuse(struct ss_cfg *c, const char *fmt, ...)
 {
@@ -96,7 +104,7 @@ static char *unit_text(uint64_t v, const struct unit *u, size_t n, char *buf, si
 	return buf;
 }
 
-static char *bound_text(enum ss_cfg_type type, uint64_t v, char *buf, size_t n)
+char *ss_cfg_unit_text(enum ss_cfg_type type, uint64_t v, char *buf, size_t n)
 {
 	if (type == SS_CFG_DURATION)
 		return v ? unit_text(v, durations, SS_ARRAY_LEN(durations), buf, n) : strcpy(buf, "0s");
@@ -116,8 +124,8 @@ static const char *in_bounds(struct ss_cfg *c, const struct ss_cfg_key *k, const
 				   k->type == SS_CFG_DURATION ? UINT64_MAX : UINT32_MAX;
 	if (v >= k->min && v <= max)
 		return NULL;
-	return refuse(c, "%s is out of bounds: from %s to %s", text, bound_text(k->type, k->min, low, sizeof(low)),
-		      bound_text(k->type, max, high, sizeof(high)));
+	return refuse(c, "%s is out of bounds: from %s to %s", text, ss_cfg_unit_text(k->type, k->min, low, sizeof(low)),
+		      ss_cfg_unit_text(k->type, max, high, sizeof(high)));
 }
 
 /* "12", "12.5", "12.25" -> hundredths. */
