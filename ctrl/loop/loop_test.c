@@ -1,0 +1,100 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop/log.h"
+#include "loop/loop.h"
+
+struct seen {
+	struct ss_loop *l;
+	struct ss_loop_event *timer, *watch;
+	int ticks, reads, signals, pipe[2];
+};
+
+static void on_read(void *arg)
+{
+	struct seen *s = arg;
+	char c;
+	assert_int_equal(read(s->pipe[0], &c, 1), 1);
+	if (++s->reads == 2)
+		raise(SIGUSR1);
+}
+
+static void on_tick(void *arg)
+{
+	struct seen *s = arg;
+	if (++s->ticks < 3)
+		return;
+	ss_loop_end(s->timer); /* from its own call */
+	s->timer = NULL;
+	assert_int_equal(write(s->pipe[1], "ab", 2), 2);
+}
+
+static void on_signal(void *arg)
+{
+	struct seen *s = arg;
+	s->signals++;
+	ss_loop_stop(s->l);
+}
+
+static void timers_descriptors_signals(void **state)
+{
+	struct seen s = { 0 };
+	assert_int_equal(ss_loop_create(&s.l), 0);
+	assert_int_equal(pipe(s.pipe), 0);
+	assert_non_null(ss_loop_base(s.l));
+	s.timer = ss_loop_every(s.l, 2 * SS_NS_PER_MS, on_tick, &s);
+	s.watch = ss_loop_watch(s.l, s.pipe[0], on_read, &s);
+	assert_non_null(s.timer);
+	assert_non_null(s.watch);
+	assert_non_null(ss_loop_signal(s.l, SIGUSR1, on_signal, &s));
+	ss_loop_run(s.l);
+	assert_int_equal(s.ticks, 3);
+	assert_int_equal(s.reads, 2);
+	assert_int_equal(s.signals, 1);
+	ss_loop_end(s.watch);
+	ss_loop_end(NULL);
+	ss_loop_free(s.l); /* the signal's event goes with it */
+	ss_loop_free(NULL);
+	close(s.pipe[0]);
+	close(s.pipe[1]);
+}
+
+static void print(FILE *f, bool json, const char *msg, ...)
+{
+	va_list ap;
+	va_start(ap, msg);
+	ss_log_line(f, json, 1700000000123456789ull, SS_LOG_WARN, msg, ap);
+	va_end(ap);
+}
+
+static void lines(void **state)
+{
+	char *out = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&out, &n);
+	print(f, false, "port opened", "port", "front", "driver", "net_af_xdp x", "why", "a\"b\\\n\x01", "e", "",
+	      "null", NULL, NULL);
+	print(f, true, "port opened", "port", "fr\"ont", "n", ss_log_u64(UINT64_MAX), NULL);
+	fclose(f);
+	assert_string_equal(out,
+			    "time=2023-11-14T22:13:20.123Z level=warn msg=\"port opened\" port=front "
+			    "driver=\"net_af_xdp x\" why=\"a\\\"b\\\\\\n\\u0001\" e=\"\" null=-\n"
+			    "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"warn\",\"msg\":\"port opened\","
+			    "\"port\":\"fr\\\"ont\",\"n\":\"18446744073709551615\"}\n");
+	free(out);
+	assert_int_equal(ss_log_level_of("warn"), SS_LOG_WARN);
+	assert_int_equal(ss_log_level_of("loud"), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = { cmocka_unit_test(timers_descriptors_signals), cmocka_unit_test(lines) };
+	return cmocka_run_group_tests(t, NULL, NULL);
+}
