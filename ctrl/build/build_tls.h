@@ -1,0 +1,35 @@
+/*
+ * build_tls.h - what PEM files hold, for build_tls.c.
+ *
+ * Takes:   secrets and trusts of the model.
+ * Gives:   parsed certificates and keys, or an error line that names the file.
+ * Owns:    what it parsed, until the matching free.
+ * Thread:  control. Blocks on files.
+ * Errors:  SS_ERR_CONFIG with lines in the job's errors.
+ */
+#ifndef SS_BUILD_TLS_H
+#define SS_BUILD_TLS_H
+
+#include <openssl/x509.h>
+
+#include "build/build_int.h"
+
+/* A certificate, those that lead to its authority, and its key. */
+struct ss_build_secret {
+	X509 *leaf;
+	STACK_OF(X509) *chain;
+	EVP_PKEY *key;
+};
+
+int ss_build_secret_load(struct ss_build_job *j, const struct ss_model_secret *m, struct ss_build_secret *out);
+void ss_build_secret_free(struct ss_build_secret *s);
+/* The certificate's SPIFFE id, copied to the snapshot's memory; empty when it has none. */
+struct ss_span ss_build_secret_id(struct ss_build_job *j, const struct ss_build_secret *s);
+
+/* The authorities of a bundle; NULL after an error line. Free with sk_X509_pop_free. */
+STACK_OF(X509) *ss_build_bundle_load(struct ss_build_job *j, const struct ss_model_trust *m);
+
+/* What OpenSSL said last, in words; its queue is empty afterwards. */
+const char *ss_build_openssl_reason(void);
+
+#endif
