@@ -66,7 +66,7 @@ class TestRouting(DecisionSuite):
         """Virtual hosts exact, wildcard and any; path exact, prefix and regex; method; headers; the first
         match in file order wins; no match is 404 with flag NR."""
         def direct(body, **match):
-            return {"match": match, "direct_response": {"status": 200, "body": body}}
+            return {"name": body.replace(" ", "-"), "match": match, "direct_response": {"status": 200, "body": body}}
         hosts = [
             {"name": "exact", "domains": ["a.example"], "routes": [
                 direct("exact path", path="/one"),

@@ -19,9 +19,9 @@ static const struct ss_cfg_table endpoint = { .what = "endpoint", .size = sizeof
 #define OUTLIER(field) offsetof(struct ss_outlier_conf, field)
 static const struct ss_cfg_key outlier_keys[] = {
 	{ "consecutive_errors", SS_CFG_U32, OUTLIER(consecutive_errors), .def = "5", .max = 1000000 },
-	{ "base_ejection", SS_CFG_DURATION, OUTLIER(base_ejection_ns), .def = "30s", .min = SS_NS_PER_MS,
+	{ "base_ejection_time", SS_CFG_DURATION, OUTLIER(base_ejection_ns), .def = "30s", .min = SS_NS_PER_MS,
 	  .max = 86400 * SS_NS_PER_SEC },
-	{ "max_ejection", SS_CFG_DURATION, OUTLIER(max_ejection_ns), .def = "5m", .min = SS_NS_PER_MS,
+	{ "max_ejection_time", SS_CFG_DURATION, OUTLIER(max_ejection_ns), .def = "5m", .min = SS_NS_PER_MS,
 	  .max = 86400 * SS_NS_PER_SEC },
 	{ "interval", SS_CFG_DURATION, OUTLIER(interval_ns), .def = "30s", .min = SS_NS_PER_MS,
 	  .max = 86400 * SS_NS_PER_SEC },
@@ -33,7 +33,7 @@ static void check_outlier(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	struct ss_outlier_conf *o = obj;
 	if (o->max_ejection_ns < o->base_ejection_ns)
-		ss_cfg_error(c, g, "max_ejection", "is shorter than base_ejection");
+		ss_cfg_error(c, g, "max_ejection_time", "is shorter than base_ejection_time");
 }
 
 static const struct ss_cfg_table outlier = { .what = "group", .check = check_outlier, SS_CFG_KEYS(outlier_keys) };

@@ -303,7 +303,7 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "direct_response", SS_CFG_GROUP, 0, .table = &direct, .show = show_direct },
 	{ "timeout", SS_CFG_DURATION, ROUTE(timeout_ns), .def = "5s", .max = 86400 * SS_NS_PER_SEC },
 	{ "idle_timeout", SS_CFG_DURATION, ROUTE(idle_timeout_ns), .def = "5m", .max = 86400 * SS_NS_PER_SEC },
-	{ "retries", SS_CFG_U32, ROUTE(max_retries), .def = "1", .max = 4 },
+	{ "max_retries", SS_CFG_U32, ROUTE(max_retries), .def = "1", .max = 4 },
 	{ "prefix_rewrite", SS_CFG_TEXT, ROUTE(prefix_rewrite), .min = 1 },
 	{ "request_headers", SS_CFG_OWN, .table = &ops_table, .read = read_request_ops,
 	  .show = show_request_ops },

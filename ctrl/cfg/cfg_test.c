@@ -33,7 +33,7 @@ static const char full[] =
 	"    endpoints = ( { address = \"10.1.0.9\"; port = 80; weight = 3; }, { address = \"10.1.0.10\"; port = 80; } );\n"
 	"    tls = { secret = \"node-a\"; trust = \"mesh\"; sni = \"b.mesh\"; min_version = \"1.3\";\n"
 	"            allowed_ids = [ \"spiffe://mesh.local/b\" ]; handshake_timeout = \"1s\"; };\n"
-	"    outlier = { consecutive_errors = 7; base_ejection = \"1m\"; max_ejection = \"2h\";\n"
+	"    outlier = { consecutive_errors = 7; base_ejection_time = \"1m\"; max_ejection_time = \"2h\";\n"
 	"                max_ejection_percent = 40; min_health_percent = 20; };\n"
 	"    http = { max_streams = 7; }; },\n"
 	"  { name = \"v2\"; endpoints = ( { address = \"fd00::9\"; port = 81; } ); } );\n"
@@ -41,7 +41,7 @@ static const char full[] =
 	"  { name = \"split\"; match = { prefix = \"/api/\"; methods = [ \"GET\", \"POST\" ]; headers = (\n"
 	"      { name = \"X-Env\"; exact = \"canary\"; }, { name = \"x-old\"; present = true; invert = true; } ); };\n"
 	"    clusters = ( { name = \"v1\"; weight = 66.67; }, { name = \"v2\"; weight = 33.33; } );\n"
-	"    timeout = \"1500ms\"; idle_timeout = \"10s\"; retries = 2; prefix_rewrite = \"/\";\n"
+	"    timeout = \"1500ms\"; idle_timeout = \"10s\"; max_retries = 2; prefix_rewrite = \"/\";\n"
 	"    request_headers = { set = ( { name = \"x-a\"; value = \"1\"; } ); add = ( { name = \"x-b\"; value = \"2\"; } );\n"
 	"                        remove = [ \"x-c\" ]; };\n"
 	"    response_headers = { set = ( { name = \"x-d\"; value = \"3\"; } ); };\n"
@@ -304,7 +304,7 @@ static const struct bad bad_rows[] = {
 	  "t.cfg:19: clusters[0].tls.min_version: \"1.1\" is none of \"1.2\", \"1.3\"" },
 	{ "max_ejection_percent = 40", "max_ejection_percent = 101",
 	  "t.cfg:22: clusters[0].outlier.max_ejection_percent: 101 is out of bounds: from 0 to 100" },
-	{ "max_ejection = \"2h\"", "max_ejection = \"1s\"", "t.cfg:21: clusters[0].outlier.max_ejection: is shorter than base_ejection" },
+	{ "max_ejection_time = \"2h\"", "max_ejection_time = \"1s\"", "t.cfg:21: clusters[0].outlier.max_ejection_time: is shorter than base_ejection_time" },
 	{ "*.b.example", "a.*.example",
 	  "t.cfg:25: virtual_hosts[0].domains: \"a.*.example\" is neither a host name, nor \"*.name\", nor \"*\"" },
 	{ "prefix = \"/api/\"", "prefix = \"api\"", "t.cfg:26: virtual_hosts[0].routes[0].match.prefix: must begin with /" },
@@ -326,7 +326,7 @@ static const struct bad bad_rows[] = {
 	{ "cluster = \"v2\"; ", "", "t.cfg:34: virtual_hosts[0].routes[1]: needs one of cluster, clusters, direct_response" },
 	{ "cluster = \"v2\"", "cluster = \"v2\"; prefix_rewrite = \"/\"",
 	  "t.cfg:34: virtual_hosts[0].routes[1].prefix_rewrite: needs match.prefix: that is what it replaces" },
-	{ "retries = 2", "retries = 9", "t.cfg:29: virtual_hosts[0].routes[0].retries: 9 is out of bounds: from 0 to 4" },
+	{ "max_retries = 2", "max_retries = 9", "t.cfg:29: virtual_hosts[0].routes[0].max_retries: 9 is out of bounds: from 0 to 4" },
 	{ "name = \"x-a\"", "name = \"Host\"",
 	  "t.cfg:30: virtual_hosts[0].routes[0].request_headers.set[0]: \"Host\" is not a route's to change" },
 	{ "\"x-c\"", "\"x:c\"", "t.cfg:30: virtual_hosts[0].routes[0].request_headers.name: \"x:c\" is no header name" },

@@ -49,12 +49,14 @@ def route(clusters, prefix="/", **more):
     """clusters: a name, or {name: weight}."""
     if isinstance(clusters, str):
         clusters = {clusters: 100}
-    return {"match": {"prefix": prefix},
+    name = more.pop("name", "to-" + "-".join(clusters) + prefix.rstrip("/").replace("/", "-"))
+    return {"name": name, "match": {"prefix": prefix},
             "clusters": [{"name": n, "weight": w} for n, w in clusters.items()], **more}
 
 
 def one_host(routes, **more):
-    return [{"name": "all", "domains": ["*"], "routes": routes, **more}]
+    named = [r if "name" in r else {"name": f"route-{i}", **r} for i, r in enumerate(routes)]
+    return [{"name": "all", "domains": ["*"], "routes": named, **more}]
 
 
 def listener(port=80, name="in", **more):

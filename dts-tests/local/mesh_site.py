@@ -70,9 +70,9 @@ server {{ listen 80; listen 81 http2; location / {{ default_type text/plain; ret
                               {"name": "one-hop", "address": SERVICE, "port": 81, "virtual_hosts": ["one-hop"]}],
                 "virtual_hosts": [
                     {"name": "service", "domains": ["*"], "routes": [
-                        {"match": {"prefix": "/"}, "clusters": [{"name": "node-b", "weight": 100}]}]},
+                        {"name": "all", "match": {"prefix": "/"}, "clusters": [{"name": "node-b", "weight": 100}]}]},
                     {"name": "one-hop", "domains": ["*"], "routes": [
-                        {"match": {"prefix": "/"}, "clusters": [{"name": "origin", "weight": 100}]}]}],
+                        {"name": "all", "match": {"prefix": "/"}, "clusters": [{"name": "origin", "weight": 100}]}]}],
                 "clusters": [
                     {"name": "node-b", "protocol": "http2", "endpoints": [{"address": "10.2.0.2", "port": 8443}],
                      "tls": {"secret": "node-a", "trust": "mesh", "allowed_ids": [{"exact": B_ID}]}},
@@ -87,7 +87,7 @@ server {{ listen 80; listen 81 http2; location / {{ default_type text/plain; ret
                                "tls": {"mode": "strict", "secret": "node-b", "trust": "mesh",
                                        "allowed_ids": [{"exact": A_ID}]}}],
                 "virtual_hosts": [{"name": "service", "domains": ["*"], "routes": [
-                    {"match": {"prefix": "/"}, "clusters": [{"name": "origin", "weight": 100}]}]}],
+                    {"name": "all", "match": {"prefix": "/"}, "clusters": [{"name": "origin", "weight": 100}]}]}],
                 "clusters": [{"name": "origin", "protocol": "http1",
                               "endpoints": [{"address": "10.3.0.1", "port": 80}]}]}
 
