@@ -1,0 +1,88 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply/apply.h"
+#include "base/err.h"
+#include "cfg/cfg.h"
+
+struct ss_apply {
+	struct ss_build *build;
+	struct ss_publish *publish;
+	char *path;
+	struct ss_model *first; /* kept for ever: ports and workers borrow its texts */
+	struct ss_model *current;
+	uint64_t generation;
+};
+
+int ss_apply_create(struct ss_apply **out, const struct ss_apply_conf *conf)
+{
+	struct ss_apply *a = calloc(1, sizeof(*a));
+	*out = NULL;
+	if (!a || !(a->path = strdup(conf->path))) {
+		free(a);
+		return SS_ERR_NO_MEM;
+	}
+	a->build = conf->build;
+	a->publish = conf->publish;
+	a->first = a->current = conf->model;
+	*out = a;
+	return 0;
+}
+
+void ss_apply_free(struct ss_apply *a)
+{
+	if (!a)
+		return;
+	if (a->current != a->first)
+		ss_model_free(a->current);
+	ss_model_free(a->first);
+	free(a->path);
+	free(a);
+}
+
+static int build_and_swap(struct ss_apply *a, const struct ss_model *m, struct ss_model_errors *errors)
+{
+	struct ss_snapshot *s;
+	/* A generation's number is used once, also when it is refused: a log line names one attempt. */
+	int err = ss_build_snapshot(a->build, m, ++a->generation, &s, errors);
+	if (err < 0)
+		return err;
+	ss_publish_swap(a->publish, s);
+	return 0;
+}
+
+int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors)
+{
+	return build_and_swap(a, a->current, errors);
+}
+
+int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors)
+{
+	struct ss_model *m;
+	*generation = 0;
+	int err = ss_cfg_load(a->path, &m, errors);
+	if (err < 0)
+		return err;
+	err = ss_cfg_same_process(a->first, m, errors);
+	if (err == 0)
+		err = build_and_swap(a, m, errors);
+	if (err < 0) {
+		ss_model_free(m);
+		return err;
+	}
+	if (a->current != a->first)
+		ss_model_free(a->current);
+	a->current = m;
+	*generation = a->generation;
+	return 0;
+}
+
+const struct ss_model *ss_apply_model(const struct ss_apply *a)
+{
+	return a->current;
+}
+
+const char *ss_apply_path(const struct ss_apply *a)
+{
+	return a->path;
+}
