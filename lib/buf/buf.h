@@ -75,4 +75,15 @@ static inline uint32_t ss_bufq_mbufs(const struct ss_bufq *q)
 /* A fresh empty mbuf with default headroom, or NULL (counted in bp->fails). */
 struct rte_mbuf *ss_buf_alloc(struct ss_bufpool *bp);
 
+/* A remembered place in a queue, for reading on from it without walking from the head. Zero it first; the
+ * bytes before it may leave the queue only by ss_bufq_drop_at. Appending to the queue is always fine. */
+struct ss_bufpos {
+	struct rte_mbuf *m; /* NULL: the head */
+	uint32_t before;    /* bytes in the queue before m */
+};
+
+/* As ss_bufq_read, starting near *pos, which moves to off. */
+uint32_t ss_bufq_read_at(const struct ss_bufq *q, struct ss_bufpos *pos, uint32_t off, void *dst, uint32_t n);
+/* As ss_bufq_drop; keeps pos right. */
+void ss_bufq_drop_at(struct ss_bufq *q, struct ss_bufpos *pos, uint32_t n);
 #endif
