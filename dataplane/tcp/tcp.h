@@ -78,7 +78,7 @@ struct ss_tcp_conn *ss_tcp_from_news(struct ss_list *node);
 uint32_t ss_tcp_events(struct ss_tcp_conn *c);
 
 /*
- * Active open. local may be NULL (address by route). 0 and a connection (CONNECTED or FAILED
+ * Active open, from our address by route. 0 and a connection (CONNECTED or FAILED
  * follows as news), or SS_ERR_NO_MEM, SS_ERR_NOT_FOUND (no route), SS_ERR_FULL (no port).
  */
 int ss_tcp_connect(struct ss_tcp *t, const struct ss_addr *remote, uint64_t now,
@@ -95,7 +95,7 @@ uint32_t ss_tcp_room(struct ss_tcp_conn *c);
 int ss_tcp_send(struct ss_tcp_conn *c, struct ss_bufq *q);
 /* FIN after what is queued. Receiving goes on. */
 void ss_tcp_shutdown(struct ss_tcp_conn *c);
-/* RST now; everything queued is freed. No news follows. */
+/* RST now; everything queued is freed. No news follows. Release is still owed. */
 void ss_tcp_abort(struct ss_tcp_conn *c);
 /* The upper room is done with c: shutdown if that was not called; bytes that arrive later make a RST. */
 void ss_tcp_release(struct ss_tcp_conn *c);
