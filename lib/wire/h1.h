@@ -86,7 +86,7 @@ struct ss_h1_scan {
 	uint8_t why;    /* enum ss_h1_why when refused */
 };
 
-/* before: a head, so empty lines in front of it are passed over (RFC 9112 2.2); else a trailer section. */
+/* head: empty lines in front of it are passed over (RFC 9112 2.2); else a trailer section. */
 void ss_h1_scan_init(struct ss_h1_scan *s, bool head);
 /* Bytes of this piece that belong to the section when its end is in it; 0: it goes on in the next
  * piece; SS_ERR_BAD_CONN: a line that does not end in CRLF. */
@@ -94,8 +94,8 @@ int ss_h1_scan(struct ss_h1_scan *s, const uint8_t *p, uint32_t n);
 
 /*
  * A request head. p is contiguous; names are put in lower case where they lie. Fills h (method,
- * path, authority from the target or Host, scheme only from an absolute form; Host itself leaves
- * the block) and head. Spans point into p. h is ss_hdrs_init'ed by the caller.
+ * path, authority from the target or Host, scheme only from an absolute form; Host itself and
+ * Transfer-Encoding leave the block) and head. Spans point into p. h is ss_hdrs_init'ed by the caller.
  */
 int ss_h1_parse_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h);
 /* A response head; head_request and connect_request are inputs. */
@@ -105,7 +105,7 @@ int ss_h1_parse_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct
 
 /* Chunk borders, byte by byte if need be. */
 struct ss_h1_chunk {
-	uint64_t left;  /* bytes of chunk data that come next */
+	uint64_t left;  /* bytes of chunk data that come next; ask ss_h1_chunk_data while framing is unfinished */
 	uint32_t ext;   /* bytes of extensions in this body: bounded */
 	uint8_t state, digits;
 	uint8_t why;    /* enum ss_h1_why when refused */
@@ -118,6 +118,8 @@ void ss_h1_chunk_init(struct ss_h1_chunk *c);
  * where the trailer section begins (last). While left > 0 it consumes nothing.
  */
 int ss_h1_chunk(struct ss_h1_chunk *c, const uint8_t *p, uint32_t n);
+/* Bytes of data that come next; 0 when framing comes next. */
+uint64_t ss_h1_chunk_data(const struct ss_h1_chunk *c);
 /* The caller has taken n (<= left) bytes of data. */
 void ss_h1_chunk_took(struct ss_h1_chunk *c, uint32_t n);
 
