@@ -7,7 +7,8 @@
  * Thread:  control. Never blocks on a client: slow readers are dropped at a bound.
  * Errors:  the first line of an answer is "ok" or "error"; every refusal says why.
  *
- * Commands: status, stats, clusters, config, reload, drain, flows. Answers are JSON after the first line.
+ * Commands: status, stats, clusters, config, flows, reload, drain. What follows the first line is one JSON
+ * object; that of an error is {"errors": [...]}.
  */
 #ifndef SS_ADMIN_H
 #define SS_ADMIN_H

@@ -82,6 +82,11 @@ const struct ss_model *ss_apply_model(const struct ss_apply *a)
 	return a->current;
 }
 
+void ss_apply_show(const struct ss_apply *a, struct ss_json *j)
+{
+	ss_cfg_show(j, a->current);
+}
+
 const char *ss_apply_path(const struct ss_apply *a)
 {
 	return a->path;

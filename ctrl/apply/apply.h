@@ -14,6 +14,7 @@
 #define SS_APPLY_H
 
 #include "build/build.h"
+#include "model/json.h"
 #include "model/model.h"
 #include "publish/publish.h"
 
@@ -35,6 +36,8 @@ int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors);
 int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors);
 /* The model in force. */
 const struct ss_model *ss_apply_model(const struct ss_apply *a);
+/* Its keys, defaults filled in, as members of the object that j is in; secrets by their files' names. */
+void ss_apply_show(const struct ss_apply *a, struct ss_json *j);
 const char *ss_apply_path(const struct ss_apply *a);
 
 #endif

@@ -1,0 +1,313 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "admin/admin_int.h"
+#include "base/err.h"
+
+#define MAX_CLIENTS 32
+#define MAX_LINE 256
+#define CLIENT_SECONDS 10
+#define RELOAD_WAIT_NS (30 * SS_NS_PER_SEC)
+
+struct client {
+	struct ss_list node;
+	struct ss_admin *admin;
+	struct bufferevent *be;
+	uint64_t generation; /* waits for its acknowledgement; 0: does not wait */
+	uint64_t deadline;
+	bool answered;
+};
+
+/* ---- clients ---- */
+
+static void end_client(struct client *c)
+{
+	struct ss_admin *a = c->admin;
+	a->n_clients--;
+	a->n_waiting -= c->generation != 0;
+	ss_list_remove(&c->node);
+	bufferevent_free(c->be);
+	free(c);
+}
+
+/* Sends the answer; the connection ends when it is written. Takes text. */
+static void answer(struct client *c, bool ok, char *text)
+{
+	struct evbuffer *out = bufferevent_get_output(c->be);
+	c->admin->n_waiting -= c->generation != 0;
+	c->generation = 0;
+	c->answered = true;
+	bufferevent_disable(c->be, EV_READ);
+	evbuffer_add_printf(out, "%s\n%s\n", ok ? "ok" : "error", text ? text : "{\"errors\":[\"out of memory\"]}");
+	free(text);
+}
+
+static void refuse(struct client *c, const char *why)
+{
+	struct ss_json j;
+	ss_json_open(&j);
+	ss_json_list(&j, "errors");
+	ss_json_text(&j, NULL, why);
+	ss_json_end_list(&j);
+	answer(c, false, ss_json_close(&j));
+}
+
+/* ---- commands that change something ---- */
+
+static void answer_reloaded(struct client *c, uint64_t generation)
+{
+	const struct ss_model *m = ss_apply_model(c->admin->conf.apply);
+	struct ss_json j;
+	ss_json_open(&j);
+	ss_json_text(&j, "hash", m->hash);
+	ss_json_u64(&j, "generation", generation);
+	ss_json_text(&j, "file", m->file);
+	answer(c, true, ss_json_close(&j));
+}
+
+static void answer_late(struct client *c)
+{
+	char why[160];
+	snprintf(why, sizeof(why), "published, but not every worker uses generation %llu after %u s",
+		 (unsigned long long)c->generation, (unsigned)(RELOAD_WAIT_NS / SS_NS_PER_SEC));
+	refuse(c, why);
+}
+
+static void do_reload(struct client *c)
+{
+	struct ss_admin *a = c->admin;
+	struct ss_model_errors e = { 0 };
+	uint64_t generation;
+	if (ss_apply_reload(a->conf.apply, &generation, &e) < 0) {
+		struct ss_json j;
+		ss_json_open(&j);
+		ss_json_list(&j, "errors");
+		for (uint32_t i = 0; i < e.n; i++)
+			ss_json_text(&j, NULL, e.text[i]);
+		ss_json_end_list(&j);
+		answer(c, false, ss_json_close(&j));
+	} else {
+		c->generation = generation; /* answered by ss_admin_poll */
+		c->deadline = ss_clock_ns(a->conf.clock) + RELOAD_WAIT_NS;
+		a->n_waiting++;
+	}
+	ss_model_errors_free(&e);
+}
+
+static void do_drain(struct client *c)
+{
+	struct ss_admin *a = c->admin;
+	struct ss_json j;
+	if (!a->conf.ask.drain) {
+		refuse(c, "cannot drain");
+		return;
+	}
+	if (!a->conf.ask.drain(a->conf.ask.arg)) {
+		refuse(c, "is draining already");
+		return;
+	}
+	ss_json_open(&j);
+	ss_json_bool(&j, "draining", true);
+	answer(c, true, ss_json_close(&j));
+}
+
+/* ---- the table of words ---- */
+
+static const struct {
+	const char *word;
+	void (*show)(struct ss_admin *a, struct ss_json *j); /* answers at once */
+	void (*act)(struct client *c);
+} commands[] = {
+	{ "status", ss_admin_show_status, NULL },     { "stats", ss_admin_show_stats, NULL },
+	{ "clusters", ss_admin_show_clusters, NULL }, { "config", ss_admin_show_config, NULL },
+	{ "flows", ss_admin_show_flows, NULL },	      { "reload", NULL, do_reload },
+	{ "drain", NULL, do_drain },
+};
+
+static void run_command(struct client *c, const char *line)
+{
+	for (size_t i = 0; i < SS_ARRAY_LEN(commands); i++) {
+		if (strcmp(line, commands[i].word) != 0)
+			continue;
+		if (commands[i].act) {
+			commands[i].act(c);
+			return;
+		}
+		struct ss_json j;
+		ss_json_open(&j);
+		commands[i].show(c->admin, &j);
+		answer(c, true, ss_json_close(&j));
+		return;
+	}
+	refuse(c, "unknown command; known are status, stats, clusters, config, flows, reload, drain");
+}
+
+static void on_read(struct bufferevent *be, void *arg)
+{
+	struct client *c = arg;
+	size_t n;
+	if (c->answered || c->generation)
+		return;
+	char *line = evbuffer_readln(bufferevent_get_input(be), &n, EVBUFFER_EOL_CRLF);
+	if (line)
+		run_command(c, line);
+	else if (evbuffer_get_length(bufferevent_get_input(be)) >= MAX_LINE)
+		refuse(c, "command line too long");
+	free(line);
+}
+
+/* The output is empty: an answered client is done. */
+static void on_written(struct bufferevent *be, void *arg)
+{
+	struct client *c = arg;
+	if (c->answered)
+		end_client(c);
+}
+
+/* A client may close its writing side after the command; a broken or silent one is ended. */
+static void on_event(struct bufferevent *be, short what, void *arg)
+{
+	struct client *c = arg;
+	bool half_closed = (what & BEV_EVENT_EOF) && (c->answered || c->generation);
+	bool waits = (what & BEV_EVENT_TIMEOUT) && (what & BEV_EVENT_READING) && c->generation;
+	if (waits)
+		bufferevent_enable(be, EV_READ);
+	else if (!half_closed)
+		end_client(c);
+}
+
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int n, void *arg)
+{
+	static const struct timeval limit = { CLIENT_SECONDS, 0 };
+	struct ss_admin *a = arg;
+	struct client *c = a->n_clients < MAX_CLIENTS ? calloc(1, sizeof(*c)) : NULL;
+	if (!c || !(c->be = bufferevent_socket_new(a->conf.base, fd, BEV_OPT_CLOSE_ON_FREE))) {
+		free(c);
+		close(fd);
+		return;
+	}
+	c->admin = a;
+	ss_list_push_back(&a->clients, &c->node);
+	a->n_clients++;
+	bufferevent_setcb(c->be, on_read, on_written, on_event, c);
+	bufferevent_setwatermark(c->be, EV_READ, 0, MAX_LINE);
+	bufferevent_set_timeouts(c->be, &limit, &limit);
+	bufferevent_enable(c->be, EV_READ | EV_WRITE);
+}
+
+bool ss_admin_poll(struct ss_admin *a)
+{
+	struct ss_list *pos, *tmp;
+	uint64_t now = ss_clock_ns(a->conf.clock);
+	ss_admin_sample(a, now);
+	if (a->n_waiting == 0)
+		return false;
+	ss_list_for_safe(pos, tmp, &a->clients)
+	{
+		struct client *c = ss_list_entry(pos, struct client, node);
+		if (c->generation && ss_publish_acknowledged(a->conf.publish, c->generation))
+			answer_reloaded(c, c->generation);
+		else if (c->generation && now >= c->deadline)
+			answer_late(c);
+	}
+	return a->n_waiting > 0;
+}
+
+/* ---- the socket ---- */
+
+/* Does somebody answer there? Then it is not ours to replace. */
+static bool is_live(const struct sockaddr_un *sa)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool live = fd >= 0 && connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return live;
+}
+
+/* Bound and listening, mode 0600 from its first moment; or -1 with a sentence. */
+static int open_socket(const char *path, char *err, size_t err_n)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct stat st;
+	if (strlen(path) >= sizeof(sa.sun_path)) {
+		snprintf(err, err_n, "%s: longer than a socket's path may be (%zu)", path, sizeof(sa.sun_path) - 1);
+		return -1;
+	}
+	memcpy(sa.sun_path, path, strlen(path));
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode) || is_live(&sa)) {
+			snprintf(err, err_n, "%s: %s", path,
+				 S_ISSOCK(st.st_mode) ? "another process answers there" : "exists and is no socket");
+			return -1;
+		}
+		unlink(path);
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	mode_t before = umask(0177);
+	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(fd, 16) == 0;
+	int why = errno;
+	umask(before);
+	if (!ok) {
+		snprintf(err, err_n, "%s: %s", path, strerror(why));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf, char *err, size_t err_n)
+{
+	struct ss_admin *a = calloc(1, sizeof(*a));
+	*out = NULL;
+	if (!a || !(a->socket = strdup(conf->socket))) {
+		snprintf(err, err_n, "out of memory");
+		free(a);
+		return SS_ERR_NO_MEM;
+	}
+	a->conf = *conf;
+	a->started_ns = ss_clock_ns(conf->clock);
+	ss_list_init(&a->clients);
+	int fd = open_socket(a->socket, err, err_n);
+	if (fd < 0) {
+		free(a->socket);
+		free(a);
+		return SS_ERR_CONFIG;
+	}
+	a->listener = evconnlistener_new(conf->base, on_accept, a, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (!a->listener) {
+		snprintf(err, err_n, "out of memory");
+		close(fd);
+		ss_admin_free(a);
+		return SS_ERR_NO_MEM;
+	}
+	ss_admin_sample(a, a->started_ns);
+	*out = a;
+	return 0;
+}
+
+void ss_admin_free(struct ss_admin *a)
+{
+	if (!a)
+		return;
+	while (!ss_list_empty(&a->clients))
+		end_client(ss_list_entry(a->clients.next, struct client, node));
+	if (a->listener)
+		evconnlistener_free(a->listener);
+	unlink(a->socket);
+	free(a->socket);
+	free(a);
+}

@@ -1,0 +1,41 @@
+/*
+ * admin_int.h - a question under way, and the answers that can be given at once.
+ */
+#ifndef SS_ADMIN_INT_H
+#define SS_ADMIN_INT_H
+
+#include "admin/admin.h"
+#include "base/list.h"
+#include "model/json.h"
+
+/* One worker's time, as it stood when it was sampled. */
+struct ss_admin_sample {
+	uint64_t busy_ns, idle_ns;
+};
+
+struct evconnlistener;
+struct ss_admin {
+	struct ss_admin_conf conf;
+	char *socket;
+	struct evconnlistener *listener;
+	struct ss_list clients; /* struct client of admin.c */
+	uint32_t n_clients, n_waiting;
+	uint64_t started_ns;    /* conf.clock */
+	/* Busy shares are over the last full second: two samples, and the time of the newer one. */
+	uint64_t sampled_ns;
+	struct ss_admin_sample before[SS_MAX_WORKERS], last[SS_MAX_WORKERS];
+};
+
+/* admin_show.c: each writes members of the answer's object. */
+void ss_admin_show_status(struct ss_admin *a, struct ss_json *j);
+void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j);
+void ss_admin_show_config(struct ss_admin *a, struct ss_json *j);
+void ss_admin_show_flows(struct ss_admin *a, struct ss_json *j);
+/* admin_stats.c */
+void ss_admin_show_stats(struct ss_admin *a, struct ss_json *j);
+/* Samples every worker's time once a second. */
+void ss_admin_sample(struct ss_admin *a, uint64_t now);
+/* Share of the last sampled second that worker i was busy, 0 to 100. */
+double ss_admin_busy(const struct ss_admin *a, uint32_t i);
+
+#endif

@@ -1,0 +1,212 @@
+/* admin_show.c - what runs, in the words of the configuration. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin_int.h"
+
+#define MAX_PORTS 16
+#define FLOWS_TEXT 65536
+
+/* ---- status ---- */
+
+static uint64_t sum(const struct ss_admin *a, enum ss_counter k)
+{
+	uint64_t v = 0;
+	for (uint32_t i = 0; i < a->conf.n_workers; i++)
+		v += ss_counter_read(a->conf.counters[i], k);
+	return v;
+}
+
+static void show_workers(struct ss_admin *a, struct ss_json *j, const struct ss_model_process *p)
+{
+	ss_json_list(j, "workers");
+	for (uint32_t i = 0; i < a->conf.n_workers; i++) {
+		const struct ss_counters *c = a->conf.counters[i];
+		ss_json_object(j, NULL);
+		ss_json_u64(j, "worker", i);
+		ss_json_u64(j, "core", p->worker_core[i]);
+		ss_json_double(j, "busy_percent", ss_admin_busy(a, i), 1);
+		ss_json_u64(j, "generation", ss_counter_read(c, SS_C_SNAPSHOT_GENERATION));
+		ss_json_u64(j, "connections", ss_counter_read(c, SS_C_TCP_CONNS));
+		ss_json_u64(j, "streams", ss_counter_read(c, SS_C_HTTP_STREAMS));
+		ss_json_u64(j, "exchanges", ss_counter_read(c, SS_C_EXCHANGES));
+		ss_json_u64(j, "requests", ss_counter_read(c, SS_C_REQUESTS));
+		ss_json_end_object(j);
+	}
+	ss_json_end_list(j);
+}
+
+static void show_port(struct ss_json *j, const struct ss_admin_port *p)
+{
+	char mac[24];
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2], p->mac[3],
+		 p->mac[4], p->mac[5]);
+	ss_json_object(j, NULL);
+	ss_json_text(j, "name", p->name);
+	ss_json_text(j, "device", p->device);
+	ss_json_text(j, "driver", p->driver);
+	ss_json_text(j, "mac", mac);
+	ss_json_text(j, "link", p->link_up ? "up" : "down");
+	ss_json_u64(j, "mtu", p->mtu);
+	ss_json_u64(j, "queues", p->queues);
+	ss_json_list(j, "offloads");
+	if (p->tx_ip_csum)
+		ss_json_text(j, NULL, "tx_ip_checksum");
+	if (p->tx_tcp_csum)
+		ss_json_text(j, NULL, "tx_tcp_checksum");
+	if (p->rx_csum)
+		ss_json_text(j, NULL, "rx_checksum");
+	if (p->multi_segs)
+		ss_json_text(j, NULL, "multi_segment");
+	if (p->rss)
+		ss_json_text(j, NULL, "rss");
+	ss_json_end_list(j);
+	ss_json_u64(j, "pool_size", p->pool_size);
+	ss_json_u64(j, "pool_held", p->pool_held);
+	ss_json_end_object(j);
+}
+
+static uint32_t ask_ports(struct ss_admin *a, struct ss_admin_port *ports)
+{
+	uint32_t n = a->conf.ask.ports ? a->conf.ask.ports(a->conf.ask.arg, ports, MAX_PORTS) : 0;
+	return ss_min_u32(n, MAX_PORTS);
+}
+
+static void show_ports(struct ss_admin *a, struct ss_json *j)
+{
+	struct ss_admin_port ports[MAX_PORTS] = { 0 };
+	uint32_t n = ask_ports(a, ports);
+	ss_json_list(j, "ports");
+	for (uint32_t i = 0; i < n; i++)
+		show_port(j, &ports[i]);
+	ss_json_end_list(j);
+}
+
+/* Resident memory of the process, of the kernel's own account; 0 when it does not say. */
+static uint64_t resident(void)
+{
+	unsigned long long total, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (f) {
+		if (fscanf(f, "%llu %llu", &total, &pages) != 2)
+			pages = 0;
+		fclose(f);
+	}
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void show_level(struct ss_json *j, const char *name, uint64_t used, uint64_t size)
+{
+	ss_json_object(j, name);
+	ss_json_u64(j, "used", used);
+	ss_json_u64(j, "size", size);
+	ss_json_end_object(j);
+}
+
+static void show_memory(struct ss_admin *a, struct ss_json *j, const struct ss_model_process *p)
+{
+	uint64_t n = a->conf.n_workers;
+	ss_json_object(j, "memory");
+	ss_json_u64(j, "resident_bytes", resident());
+	show_level(j, "mbufs", sum(a, SS_C_MBUFS), n * p->mbufs);
+	show_level(j, "connections", sum(a, SS_C_TCP_CONNS), n * p->conns);
+	show_level(j, "streams", sum(a, SS_C_HTTP_STREAMS), n * p->streams);
+	ss_json_end_object(j);
+}
+
+void ss_admin_show_status(struct ss_admin *a, struct ss_json *j)
+{
+	const struct ss_model *m = ss_apply_model(a->conf.apply);
+	const struct ss_snapshot *s = ss_publish_current(a->conf.publish);
+	ss_json_text(j, "node", m->process.node);
+	ss_json_u64(j, "pid", (uint64_t)getpid());
+	ss_json_double(j, "uptime_seconds", (double)(ss_clock_ns(a->conf.clock) - a->started_ns) / SS_NS_PER_SEC, 1);
+	ss_json_text(j, "file", ss_apply_path(a->conf.apply));
+	ss_json_text(j, "hash", s ? s->hash : NULL);
+	ss_json_u64(j, "generation", s ? s->generation : 0);
+	ss_json_bool(j, "acknowledged", s && ss_publish_acknowledged(a->conf.publish, s->generation));
+	ss_json_u64(j, "live_snapshots", ss_publish_live(a->conf.publish));
+	show_workers(a, j, &m->process);
+	show_ports(a, j);
+	show_memory(a, j, &m->process);
+}
+
+/* ---- clusters ---- */
+
+static void show_endpoint(struct ss_admin *a, struct ss_json *j, const struct ss_endpoint *e, uint64_t now)
+{
+	const struct ss_ep *p = &a->conf.endpoints->ep[e->ep];
+	char text[SS_ADDR_TEXT];
+	uint64_t until = atomic_load_explicit(&p->ejected_until, memory_order_relaxed);
+	bool sick = atomic_load_explicit(&p->unhealthy, memory_order_relaxed) != 0;
+	ss_json_object(j, NULL);
+	ss_json_text(j, "address", ss_addr_text(&e->addr, text));
+	ss_json_u64(j, "weight", e->weight);
+	ss_json_text(j, "health", sick ? "unhealthy" : until > now ? "ejected" : "healthy");
+	ss_json_double(j, "ejected_for_seconds", until > now ? (double)(until - now) / SS_NS_PER_SEC : 0, 3);
+	ss_json_u64(j, "errors_in_a_row", atomic_load_explicit(&p->errors, memory_order_relaxed));
+	ss_json_u64(j, "ejections", atomic_load_explicit(&p->ejections, memory_order_relaxed));
+	ss_json_u64(j, "active", atomic_load_explicit(&p->active, memory_order_relaxed));
+	ss_json_u64(j, "requests", atomic_load_explicit(&p->requests, memory_order_relaxed));
+	ss_json_u64(j, "failures", atomic_load_explicit(&p->failures, memory_order_relaxed));
+	ss_json_end_object(j);
+}
+
+void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j)
+{
+	static const char *const protocols[] = { "auto", "http1", "http2" };
+	const struct ss_snapshot *s = ss_publish_current(a->conf.publish);
+	uint64_t now = ss_clock_ns(a->conf.clock);
+	ss_json_list(j, "clusters");
+	for (uint32_t i = 0; s && i < s->n_clusters; i++) {
+		const struct ss_cluster *c = &s->clusters[i];
+		ss_json_object(j, NULL);
+		ss_json_text(j, "name", ss_names_text(a->conf.names, c->name));
+		ss_json_text(j, "protocol", protocols[c->protocol]);
+		ss_json_bool(j, "tls", c->tls != NULL);
+		ss_json_list(j, "endpoints");
+		for (uint32_t k = 0; k < c->n_endpoints; k++)
+			show_endpoint(a, j, &c->endpoints[k], now);
+		ss_json_end_list(j);
+		ss_json_end_object(j);
+	}
+	ss_json_end_list(j);
+}
+
+/* ---- config, flows ---- */
+
+void ss_admin_show_config(struct ss_admin *a, struct ss_json *j)
+{
+	const struct ss_model *m = ss_apply_model(a->conf.apply);
+	ss_json_text(j, "file", m->file);
+	ss_json_text(j, "hash", m->hash);
+	ss_json_object(j, "config");
+	ss_apply_show(a->conf.apply, j);
+	ss_json_end_object(j);
+}
+
+void ss_admin_show_flows(struct ss_admin *a, struct ss_json *j)
+{
+	struct ss_admin_port ports[MAX_PORTS] = { 0 };
+	uint32_t n = ask_ports(a, ports);
+	char *text = malloc(FLOWS_TEXT);
+	ss_json_list(j, "ports");
+	for (uint32_t i = 0; i < n && text; i++) {
+		text[0] = '\0';
+		if (a->conf.ask.flows)
+			a->conf.ask.flows(a->conf.ask.arg, i, text, FLOWS_TEXT);
+		ss_json_object(j, NULL);
+		ss_json_text(j, "port", ports[i].name);
+		ss_json_text(j, "driver", ports[i].driver);
+		ss_json_list(j, "flows");
+		char *rest = NULL;
+		for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+			ss_json_text(j, NULL, line);
+		ss_json_end_list(j);
+		ss_json_end_object(j);
+	}
+	ss_json_end_list(j);
+	free(text);
+}
