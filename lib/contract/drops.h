@@ -79,6 +79,7 @@
 	X(H2_STREAM, r, "DPE", "HTTP/2 stream error")                                    \
 	X(HEADERS_TOO_LARGE, r, "DPE", "header block over the limit")                    \
 	X(STREAMS_FULL, r, "DPE", "stream or arena pool empty")                          \
+	X(TUNNEL, r, "DPE", "CONNECT is not supported")                                  \
 	X(NO_ROUTE_MATCH, r, "NR", "no route matches")                                   \
 	X(NO_CLUSTER, r, "NC", "route names no cluster")                                 \
 	X(NO_HEALTHY, r, "UH", "no healthy endpoint")                                    \

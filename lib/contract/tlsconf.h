@@ -56,6 +56,9 @@ struct ss_tls_client {
 	uint16_t n_ids;
 	const struct ss_id_match *ids;
 	uint64_t handshake_timeout_ns;
+	/* Over all that decides whom we trust and who we are, PEM bytes included: connections outlive a
+	 * reload when it is the same. 0: not known, they do not. */
+	uint64_t hash;
 };
 
 /* Does one identity (a SPIFFE URI or a DNS name) satisfy one matcher? An empty identity satisfies none.
