@@ -39,7 +39,7 @@ static int build_rule(struct ss_build_job *j, const struct ss_model_authz_rule *
 
 int ss_build_authz(struct ss_build_job *j, const struct ss_model_authz *m, const struct ss_authz **out)
 {
-	static const enum ss_authz_action order[] = { SS_AUTHZ_DENY, SS_AUTHZ_ALLOW };
+	static const enum ss_authz_action order[] = {SS_AUTHZ_DENY, SS_AUTHZ_ALLOW};
 	struct ss_authz *a = ss_build_alloc(j, sizeof(*a));
 	struct ss_authz_rule *rules = ss_build_array(j, m->n_rules, sizeof(*rules));
 	int err = 0, one;

@@ -45,14 +45,16 @@ static bool listed_before(const struct ss_model_cluster *m, uint32_t i)
 	return false;
 }
 
-static int build_endpoint(struct ss_build_job *j, struct holds *h, const struct ss_model_cluster *m, uint32_t i,
-			  uint32_t slot, struct ss_endpoint *e)
+static int build_endpoint(struct ss_build_job *j, struct holds *h, const struct ss_model_cluster *m,
+			  uint32_t i, uint32_t slot, struct ss_endpoint *e)
 {
 	const struct ss_model_endpoint *me = &m->endpoints[i];
 	char text[SS_ADDR_TEXT];
 
-	*e = (struct ss_endpoint){ .addr = me->addr, .ep = SS_EP_NONE, .weight = ss_max_u32(me->weight, 1),
-				   .name = ss_build_addr_name(j, &me->addr) };
+	*e = (struct ss_endpoint){.addr = me->addr,
+				  .ep = SS_EP_NONE,
+				  .weight = ss_max_u32(me->weight, 1),
+				  .name = ss_build_addr_name(j, &me->addr)};
 	if (listed_before(m, i)) {
 		ss_model_error(j->errors, &me->src, "endpoints", "%s is listed twice",
 			       ss_addr_text(&me->addr, text));
@@ -83,16 +85,24 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 	if (!eps)
 		return SS_ERR_NO_MEM;
 	*c = (struct ss_cluster){
-		.name = ss_build_name(j, m->name), .lb = (uint8_t)m->lb, .protocol = (uint8_t)m->protocol,
-		.n_endpoints = m->n_endpoints, .endpoints = eps, .outlier = m->outlier, .line = m->src.line,
-		.connect_timeout_ns = m->connect_timeout_ns, .http = m->http,
-		.max_connections = share(j, m->max_connections), .max_pending = share(j, m->max_pending),
+		.name = ss_build_name(j, m->name),
+		.lb = (uint8_t)m->lb,
+		.protocol = (uint8_t)m->protocol,
+		.n_endpoints = m->n_endpoints,
+		.endpoints = eps,
+		.outlier = m->outlier,
+		.line = m->src.line,
+		.connect_timeout_ns = m->connect_timeout_ns,
+		.http = m->http,
+		.max_connections = share(j, m->max_connections),
+		.max_pending = share(j, m->max_pending),
 		.max_requests = share(j, m->max_requests),
 	};
 	c->outlier.n_endpoints = m->n_endpoints;
 	if (ss_ep_cluster_hold(j->endpoints, c->name, &c->slot) < 0) {
 		ss_model_error(j->errors, &m->src, "clusters",
-			       "more than max_clusters (%u), old generations included", j->endpoints->n_clusters);
+			       "more than max_clusters (%u), old generations included",
+			       j->endpoints->n_clusters);
 		return SS_ERR_CONFIG;
 	}
 	h->clusters[h->n_clusters++] = c->slot;

@@ -20,8 +20,8 @@ static int by_search(const void *a, const void *b)
 	return c ? c : x->text.n < y->text.n ? -1 : x->text.n > y->text.n;
 }
 
-static int pattern_of(struct ss_build_job *j, const struct ss_model_host *m, const char *domain, uint32_t host,
-		      struct ss_host_pattern *p)
+static int pattern_of(struct ss_build_job *j, const struct ss_model_host *m, const char *domain,
+		      uint32_t host, struct ss_host_pattern *p)
 {
 	p->host = host;
 	if (strcmp(domain, "*") == 0) {
@@ -33,7 +33,8 @@ static int pattern_of(struct ss_build_job *j, const struct ss_model_host *m, con
 	if ((p->kind == SUFFIX && (p->text.n < 2 || p->text.p[0] != '.')) || !p->text.n ||
 	    memchr(p->text.p, '*', p->text.n)) {
 		ss_model_error(j->errors, &m->src, "domains",
-			       "\"%s\" is neither a host name, nor \"*.\" and a host name, nor \"*\"", domain);
+			       "\"%s\" is neither a host name, nor \"*.\" and a host name, nor \"*\"",
+			       domain);
 		return SS_ERR_CONFIG;
 	}
 	return 0;
@@ -50,14 +51,16 @@ static uint32_t count_domains(const struct ss_model *m, const struct ss_model_li
 	return n;
 }
 
-static int gather(struct ss_build_job *j, const struct ss_model_listener *l, struct ss_host_pattern *p, uint32_t *n)
+static int gather(struct ss_build_job *j, const struct ss_model_listener *l, struct ss_host_pattern *p,
+		  uint32_t *n)
 {
 	int err = 0;
 
 	for (uint32_t i = 0; i < l->n_hosts; i++) {
 		uint32_t at = ss_model_host(j->model, l->hosts[i]);
 		if (at == SS_MODEL_NONE) {
-			ss_model_error(j->errors, &l->src, "hosts", "no virtual host is named \"%s\"", l->hosts[i]);
+			ss_model_error(j->errors, &l->src, "hosts", "no virtual host is named \"%s\"",
+				       l->hosts[i]);
 			err = SS_ERR_CONFIG;
 			continue;
 		}
@@ -69,8 +72,8 @@ static int gather(struct ss_build_job *j, const struct ss_model_listener *l, str
 	return err;
 }
 
-static int refuse_twins(struct ss_build_job *j, const struct ss_model_listener *l, const struct ss_host_pattern *p,
-			uint32_t n)
+static int refuse_twins(struct ss_build_job *j, const struct ss_model_listener *l,
+			const struct ss_host_pattern *p, uint32_t n)
 {
 	int err = 0;
 
@@ -79,14 +82,15 @@ static int refuse_twins(struct ss_build_job *j, const struct ss_model_listener *
 			continue;
 		ss_model_error(j->errors, &l->src, "hosts", "\"%s%.*s\" belongs to both \"%s\" and \"%s\"",
 			       p[i].kind == EXACT ? "" : "*", (int)p[i].text.n,
-			       p[i].text.n ? (const char *)p[i].text.p : "", j->model->hosts[p[i - 1].host].name,
-			       j->model->hosts[p[i].host].name);
+			       p[i].text.n ? (const char *)p[i].text.p : "",
+			       j->model->hosts[p[i - 1].host].name, j->model->hosts[p[i].host].name);
 		err = SS_ERR_CONFIG;
 	}
 	return err;
 }
 
-int ss_build_host_table(struct ss_build_job *j, const struct ss_model_listener *l, const struct ss_host_table **out)
+int ss_build_host_table(struct ss_build_job *j, const struct ss_model_listener *l,
+			const struct ss_host_table **out)
 {
 	struct ss_host_table *t = ss_build_alloc(j, sizeof(*t));
 	struct ss_host_pattern *p = ss_build_array(j, count_domains(j->model, l), sizeof(*p));
@@ -99,8 +103,8 @@ int ss_build_host_table(struct ss_build_job *j, const struct ss_model_listener *
 	qsort(p, n, sizeof(*p), by_search);
 	if (refuse_twins(j, l, p, n) < 0)
 		err = SS_ERR_CONFIG;
-	*t = (struct ss_host_table){ .n_hosts = j->model->n_hosts, .hosts = j->hosts, .n_patterns = n,
-				     .patterns = p };
+	*t = (struct ss_host_table){
+		.n_hosts = j->model->n_hosts, .hosts = j->hosts, .n_patterns = n, .patterns = p};
 	for (uint32_t i = 0; i < n; i++) {
 		t->n_exact += p[i].kind == EXACT;
 		t->n_suffix += p[i].kind == SUFFIX;

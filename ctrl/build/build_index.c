@@ -36,8 +36,8 @@ static void put_slot(struct ss_route_slot *slots, uint32_t mask, const struct ss
 	h = ss_route_hash_end(h, r->path_kind);
 	for (i = (uint32_t)h & mask; slots[i].n; i = (i + 1) & mask)
 		;
-	slots[i] = (struct ss_route_slot){ .hash = h, .text = r->path, .first = first, .n = n,
-					   .kind = r->path_kind };
+	slots[i] = (struct ss_route_slot){
+		.hash = h, .text = r->path, .first = first, .n = n, .kind = r->path_kind};
 }
 
 static bool is_text(const struct ss_route *r)

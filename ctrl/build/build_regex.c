@@ -34,8 +34,10 @@ static void gather_free(struct gather *g)
 
 static int gather_init(struct gather *g, uint32_t cap)
 {
-	*g = (struct gather){ .text = calloc(cap + 1, sizeof(*g->text)), .flags = calloc(cap + 1, sizeof(*g->flags)),
-			      .ids = calloc(cap + 1, sizeof(*g->ids)), .src = calloc(cap + 1, sizeof(*g->src)) };
+	*g = (struct gather){.text = calloc(cap + 1, sizeof(*g->text)),
+			     .flags = calloc(cap + 1, sizeof(*g->flags)),
+			     .ids = calloc(cap + 1, sizeof(*g->ids)),
+			     .src = calloc(cap + 1, sizeof(*g->src))};
 	return g->text && g->flags && g->ids && g->src ? 0 : SS_ERR_NO_MEM;
 }
 
@@ -81,8 +83,8 @@ static int compile(struct ss_build_job *j, struct ss_build_regex *x, const struc
 	hs_compile_error_t *err = NULL;
 	hs_scratch_t *proto = x->proto;
 
-	if (hs_compile_multi((const char *const *)g->text, g->flags, g->ids, g->n, HS_MODE_BLOCK, NULL, &db, &err) !=
-	    HS_SUCCESS) {
+	if (hs_compile_multi((const char *const *)g->text, g->flags, g->ids, g->n, HS_MODE_BLOCK, NULL, &db,
+			     &err) != HS_SUCCESS) {
 		int i = err ? err->expression : -1;
 		ss_model_error(j->errors, i >= 0 ? g->src[i] : g->src[0], key, "regular expression: %s",
 			       err ? err->message : "refused");
@@ -147,7 +149,8 @@ static int number_headers(struct ss_build_job *j, struct ss_build_host *h, struc
 			uint32_t db = header_db(dbs, &ix->n_header_dbs, hd[k].name);
 			if (db == MAX_HEADER_DBS) {
 				ss_model_error(j->errors, &h->model->routes[i].src, "headers",
-					       "more than %d header names with regular expressions", MAX_HEADER_DBS);
+					       "more than %d header names with regular expressions",
+					       MAX_HEADER_DBS);
 				err = SS_ERR_CONFIG;
 				continue;
 			}
@@ -158,8 +161,8 @@ static int number_headers(struct ss_build_job *j, struct ss_build_host *h, struc
 	return err;
 }
 
-static int compile_header_db(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h, uint32_t db,
-			     struct ss_route_header_db *out)
+static int compile_header_db(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
+			     uint32_t db, struct ss_route_header_db *out)
 {
 	const struct ss_route_index *ix = h->index;
 	struct gather g;
@@ -210,7 +213,7 @@ static int compile_headers(struct ss_build_job *j, struct ss_build_regex *x, str
 
 int ss_build_regex_start(struct ss_build_job *j, struct ss_build_regex *x)
 {
-	*x = (struct ss_build_regex){ .scratch = ss_build_array(j, j->n_workers, sizeof(*x->scratch)) };
+	*x = (struct ss_build_regex){.scratch = ss_build_array(j, j->n_workers, sizeof(*x->scratch))};
 	return x->scratch ? 0 : SS_ERR_NO_MEM;
 }
 

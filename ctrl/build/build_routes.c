@@ -37,10 +37,10 @@ static int build_matches(struct ss_build_job *j, const struct ss_model_route *m,
 	if (!h)
 		return SS_ERR_NO_MEM;
 	for (uint32_t i = 0; i < m->n_headers; i++)
-		h[i] = (struct ss_route_header){ .name = ss_build_lower(j, m->headers[i].name),
-						 .kind = (uint8_t)m->headers[i].kind,
-						 .invert = m->headers[i].invert,
-						 .value = ss_build_text(j, m->headers[i].value) };
+		h[i] = (struct ss_route_header){.name = ss_build_lower(j, m->headers[i].name),
+						.kind = (uint8_t)m->headers[i].kind,
+						.invert = m->headers[i].invert,
+						.value = ss_build_text(j, m->headers[i].value)};
 	r->headers = h;
 	r->n_headers = (uint16_t)m->n_headers;
 	return 0;
@@ -54,20 +54,28 @@ static int build_ops(struct ss_build_job *j, const struct ss_model_header_op *m,
 	if (!op)
 		return SS_ERR_NO_MEM;
 	for (uint32_t i = 0; i < n; i++)
-		op[i] = (struct ss_header_op){ .kind = (uint8_t)m[i].kind, .name = ss_build_lower(j, m[i].name),
-					       .value = ss_build_text(j, m[i].value) };
-	*out = (struct ss_header_ops){ .n = (uint16_t)n, .op = op };
+		op[i] = (struct ss_header_op){.kind = (uint8_t)m[i].kind,
+					      .name = ss_build_lower(j, m[i].name),
+					      .value = ss_build_text(j, m[i].value)};
+	*out = (struct ss_header_ops){.n = (uint16_t)n, .op = op};
 	return 0;
 }
 
 static void build_plain(struct ss_build_job *j, const struct ss_model_route *m, struct ss_route *r)
 {
 	*r = (struct ss_route){
-		.name = ss_build_name(j, m->name), .line = m->src.line, .path_kind = (uint8_t)m->path_kind,
-		.action = (uint8_t)m->action, .methods = m->methods, .path = ss_build_text(j, m->path),
-		.direct_status = m->direct_status, .direct_body = ss_build_text(j, m->direct_body),
-		.direct_type = ss_build_text(j, m->direct_type), .timeout_ns = m->timeout_ns,
-		.idle_timeout_ns = m->idle_timeout_ns, .max_retries = m->max_retries,
+		.name = ss_build_name(j, m->name),
+		.line = m->src.line,
+		.path_kind = (uint8_t)m->path_kind,
+		.action = (uint8_t)m->action,
+		.methods = m->methods,
+		.path = ss_build_text(j, m->path),
+		.direct_status = m->direct_status,
+		.direct_body = ss_build_text(j, m->direct_body),
+		.direct_type = ss_build_text(j, m->direct_type),
+		.timeout_ns = m->timeout_ns,
+		.idle_timeout_ns = m->idle_timeout_ns,
+		.max_retries = m->max_retries,
 		.prefix_rewrite = ss_build_text(j, m->prefix_rewrite),
 	};
 }
@@ -99,7 +107,7 @@ static int build_route(struct ss_build_job *j, const struct ss_model_route *m, s
 static int build_host(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_host *m,
 		      struct ss_virtual_host *out)
 {
-	struct ss_build_host h = { .model = m, .host = out };
+	struct ss_build_host h = {.model = m, .host = out};
 	int err = 0;
 
 	h.routes = ss_build_array(j, m->n_routes, sizeof(*h.routes));
@@ -112,15 +120,17 @@ static int build_host(struct ss_build_job *j, struct ss_build_regex *x, const st
 		err = worse(err, ss_build_index(j, &h));
 	if (err != SS_ERR_NO_MEM)
 		err = worse(err, ss_build_regex_host(j, x, &h));
-	*out = (struct ss_virtual_host){ .name = ss_build_name(j, m->name), .n_routes = m->n_routes,
-					 .routes = h.routes, .index = h.index };
+	*out = (struct ss_virtual_host){.name = ss_build_name(j, m->name),
+					.n_routes = m->n_routes,
+					.routes = h.routes,
+					.index = h.index};
 	return err;
 }
 
 int ss_build_routes(struct ss_build_job *j)
 {
 	struct ss_virtual_host *hosts = ss_build_array(j, j->model->n_hosts, sizeof(*hosts));
-	struct ss_build_regex x = { 0 };
+	struct ss_build_regex x = {0};
 	int err = hosts ? ss_build_regex_start(j, &x) : SS_ERR_NO_MEM;
 
 	for (uint32_t i = 0; err != SS_ERR_NO_MEM && i < j->model->n_hosts; i++)

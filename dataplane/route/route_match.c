@@ -9,15 +9,15 @@ uint16_t ss_route_method_bit(struct ss_span m)
 		struct ss_span name;
 		uint16_t bit;
 	} known[] = {
-		{ { (const uint8_t *)"GET", 3 }, SS_METHOD_GET },
-		{ { (const uint8_t *)"POST", 4 }, SS_METHOD_POST },
-		{ { (const uint8_t *)"HEAD", 4 }, SS_METHOD_HEAD },
-		{ { (const uint8_t *)"PUT", 3 }, SS_METHOD_PUT },
-		{ { (const uint8_t *)"DELETE", 6 }, SS_METHOD_DELETE },
-		{ { (const uint8_t *)"OPTIONS", 7 }, SS_METHOD_OPTIONS },
-		{ { (const uint8_t *)"PATCH", 5 }, SS_METHOD_PATCH },
-		{ { (const uint8_t *)"CONNECT", 7 }, SS_METHOD_CONNECT },
-		{ { (const uint8_t *)"TRACE", 5 }, SS_METHOD_TRACE },
+		{{(const uint8_t *)"GET", 3}, SS_METHOD_GET},
+		{{(const uint8_t *)"POST", 4}, SS_METHOD_POST},
+		{{(const uint8_t *)"HEAD", 4}, SS_METHOD_HEAD},
+		{{(const uint8_t *)"PUT", 3}, SS_METHOD_PUT},
+		{{(const uint8_t *)"DELETE", 6}, SS_METHOD_DELETE},
+		{{(const uint8_t *)"OPTIONS", 7}, SS_METHOD_OPTIONS},
+		{{(const uint8_t *)"PATCH", 5}, SS_METHOD_PATCH},
+		{{(const uint8_t *)"CONNECT", 7}, SS_METHOD_CONNECT},
+		{{(const uint8_t *)"TRACE", 5}, SS_METHOD_TRACE},
 	};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(known); i++)
@@ -79,7 +79,8 @@ static const struct ss_host_pattern *find_suffix(const struct ss_host_table *t, 
 
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
-		int c = p[mid].text.n != tail.n ? (p[mid].text.n < tail.n ? -1 : 1) : cmp_text(tail, p[mid].text);
+		int c = p[mid].text.n != tail.n ? (p[mid].text.n < tail.n ? -1 : 1)
+						: cmp_text(tail, p[mid].text);
 		if (c == 0)
 			return &p[mid];
 		if (c < 0)
@@ -222,7 +223,8 @@ static const struct ss_route *find_route(struct ss_route_look *k)
 
 /* -- decision -- */
 
-static const struct ss_cluster *draw_cluster(const struct ss_snapshot *s, const struct ss_route *r, uint32_t draw)
+static const struct ss_cluster *draw_cluster(const struct ss_snapshot *s, const struct ss_route *r,
+					     uint32_t draw)
 {
 	for (uint16_t i = 0; i < r->n_clusters; i++)
 		if (draw < r->clusters[i].upto)
@@ -239,15 +241,18 @@ static struct ss_span without_query(struct ss_span path)
 	return q ? ss_span(path.p, (uint32_t)(q - path.p)) : path;
 }
 
-void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l, const struct ss_route_request *rq,
-		     struct ss_route_decision *out)
+void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
+		     const struct ss_route_request *rq, struct ss_route_decision *out)
 {
 	struct ss_route_look k = {
-		.head = rq->head, .path = without_query(rq->head->path), .worker = rq->worker,
-		.method = ss_route_method_bit(rq->head->method), .best = SS_ROUTE_NONE,
+		.head = rq->head,
+		.path = without_query(rq->head->path),
+		.worker = rq->worker,
+		.method = ss_route_method_bit(rq->head->method),
+		.best = SS_ROUTE_NONE,
 	};
 
-	*out = (struct ss_route_decision){ .drop = SS_DROP_NO_ROUTE_MATCH };
+	*out = (struct ss_route_decision){.drop = SS_DROP_NO_ROUTE_MATCH};
 	k.host = out->host = find_host(l->hosts, rq->head->authority);
 	out->route = k.host ? find_route(&k) : NULL;
 	if (!out->route)

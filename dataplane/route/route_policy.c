@@ -9,7 +9,8 @@ static bool covers(struct ss_span prefix, struct ss_span path)
 	return ss_span_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/');
 }
 
-static bool holds(const struct ss_authz_rule *r, uint16_t method, struct ss_span path, struct ss_span identity)
+static bool holds(const struct ss_authz_rule *r, uint16_t method, struct ss_span path,
+		  struct ss_span identity)
 {
 	bool id = r->n_ids == 0, under = r->n_paths == 0;
 

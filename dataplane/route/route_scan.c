@@ -9,7 +9,8 @@ static const struct ss_route_scratch *scratch_of(const struct ss_route_look *k)
 }
 
 /* Matches come in no order of the file, so that the best so far is carried along. */
-static int on_path(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags, void *arg)
+static int on_path(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
+		   void *arg)
 {
 	struct ss_route_look *k = arg;
 
@@ -45,8 +46,8 @@ static void scan_header(struct ss_route_look *k, uint32_t db)
 	struct ss_span value;
 
 	for (uint16_t i = 0; ss_route_next_field(k->head, d->name, &i, &value); i++)
-		if (hs_scan(d->db, (const char *)(value.n ? value.p : (const uint8_t *)""), value.n, 0, s->header,
-			    on_header, s->hits) != HS_SUCCESS)
+		if (hs_scan(d->db, (const char *)(value.n ? value.p : (const uint8_t *)""), value.n, 0,
+			    s->header, on_header, s->hits) != HS_SUCCESS)
 			k->broken = true;
 }
 

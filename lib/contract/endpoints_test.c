@@ -15,13 +15,17 @@
 #define S SS_NS_PER_SEC
 
 static const struct ss_outlier_conf seed = {
-	.consecutive_errors = 5, .base_ejection_ns = 30 * S, .max_ejection_ns = 300 * S,
-	.interval_ns = 30 * S, .max_ejection_percent = 50, .min_health_percent = 30,
+	.consecutive_errors = 5,
+	.base_ejection_ns = 30 * S,
+	.max_ejection_ns = 300 * S,
+	.interval_ns = 30 * S,
+	.max_ejection_percent = 50,
+	.min_health_percent = 30,
 };
 
 static struct ss_addr addr_of(uint32_t i)
 {
-	return (struct ss_addr){ .ip = ss_ip4(0x0a000000 + i), .port = 80 };
+	return (struct ss_addr){.ip = ss_ip4(0x0a000000 + i), .port = 80};
 }
 
 static struct ss_ep_table *table_of(uint32_t n, uint32_t *eps)
@@ -38,7 +42,8 @@ static struct ss_ep_table *table_of(uint32_t n, uint32_t *eps)
 	return t;
 }
 
-static bool fail_times(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, int n, uint64_t now)
+static bool fail_times(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, int n,
+		       uint64_t now)
 {
 	bool ejected = false;
 
@@ -76,7 +81,7 @@ static void the_time_grows_and_decays(void **state)
 	uint32_t eps[4];
 	struct ss_ep_table *t = table_of(4, eps);
 	struct ss_outlier_conf o = seed;
-	uint64_t now = S, want[] = { 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 300, 300 };
+	uint64_t now = S, want[] = {30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 300, 300};
 
 	o.n_endpoints = 4;
 	for (unsigned i = 0; i < SS_ARRAY_LEN(want); i++) {
@@ -101,15 +106,16 @@ static void caps(void **state)
 	static const struct {
 		uint32_t n, percent, min, unhealthy, cap;
 	} v[] = {
-		{ 10, 50, 30, 0, 5 }, { 3, 50, 30, 0, 1 }, { 2, 50, 30, 0, 1 }, { 1, 50, 30, 0, 0 },
-		{ 1, 99, 0, 0, 0 },   { 1, 100, 0, 0, 1 }, { 1, 100, 1, 0, 0 }, { 4, 100, 0, 0, 4 },
-		{ 4, 100, 30, 0, 2 }, { 10, 50, 30, 4, 3 }, { 10, 50, 30, 7, 0 }, { 10, 50, 30, 20, 0 },
-		{ 0, 100, 0, 0, 0 },  { 10, 0, 0, 0, 0 },  { 7, 900, 0, 0, 7 },
+		{10, 50, 30, 0, 5}, {3, 50, 30, 0, 1},  {2, 50, 30, 0, 1},  {1, 50, 30, 0, 0},
+		{1, 99, 0, 0, 0},   {1, 100, 0, 0, 1},  {1, 100, 1, 0, 0},  {4, 100, 0, 0, 4},
+		{4, 100, 30, 0, 2}, {10, 50, 30, 4, 3}, {10, 50, 30, 7, 0}, {10, 50, 30, 20, 0},
+		{0, 100, 0, 0, 0},  {10, 0, 0, 0, 0},   {7, 900, 0, 0, 7},
 	};
 
 	for (unsigned i = 0; i < SS_ARRAY_LEN(v); i++) {
-		struct ss_outlier_conf o = { .n_endpoints = v[i].n, .max_ejection_percent = v[i].percent,
-					     .min_health_percent = v[i].min };
+		struct ss_outlier_conf o = {.n_endpoints = v[i].n,
+					    .max_ejection_percent = v[i].percent,
+					    .min_health_percent = v[i].min};
 		assert_int_equal(ss_ep_cap(&o, v[i].unhealthy), v[i].cap);
 	}
 }
@@ -118,7 +124,7 @@ static void off_means_off(void **state)
 {
 	uint32_t eps[2];
 	struct ss_ep_table *t = table_of(2, eps);
-	struct ss_outlier_conf o = { .n_endpoints = 2, .max_ejection_percent = 100, .base_ejection_ns = S };
+	struct ss_outlier_conf o = {.n_endpoints = 2, .max_ejection_percent = 100, .base_ejection_ns = S};
 
 	assert_false(fail_times(t, eps[0], &o, 100, S));
 	assert_int_equal(t->ep[eps[0]].failures, 100);
@@ -292,7 +298,7 @@ static void run_storm(struct storm *st, uint64_t seed_no)
 
 	pthread_create(&w, NULL, watch, st);
 	for (int i = 0; i < N_THREADS; i++) {
-		a[i] = (struct thrower){ st, seed_no + (uint64_t)i };
+		a[i] = (struct thrower){st, seed_no + (uint64_t)i};
 		pthread_create(&th[i], NULL, throw, &a[i]);
 	}
 	for (int i = 0; i < N_THREADS; i++)
@@ -306,7 +312,7 @@ static void many_threads_never_pass_the_cap(void **state)
 	uint32_t eps[N_EPS];
 	struct ss_ep_table *t = table_of(N_EPS, eps);
 	struct ss_outlier_conf o = seed;
-	struct storm st = { .t = t, .o = &o, .eps = eps };
+	struct storm st = {.t = t, .o = &o, .eps = eps};
 
 	o.n_endpoints = N_EPS;
 	run_storm(&st, 42);
@@ -326,9 +332,13 @@ static void counts_return_to_zero(void **state)
 {
 	uint32_t eps[N_EPS];
 	struct ss_ep_table *t = table_of(N_EPS, eps);
-	struct ss_outlier_conf o = { .consecutive_errors = 1, .base_ejection_ns = 3, .max_ejection_ns = 20,
-				     .interval_ns = 5, .max_ejection_percent = 35, .n_endpoints = N_EPS };
-	struct storm st = { .t = t, .o = &o, .eps = eps, .ends = true };
+	struct ss_outlier_conf o = {.consecutive_errors = 1,
+				    .base_ejection_ns = 3,
+				    .max_ejection_ns = 20,
+				    .interval_ns = 5,
+				    .max_ejection_percent = 35,
+				    .n_endpoints = N_EPS};
+	struct storm st = {.t = t, .o = &o, .eps = eps, .ends = true};
 
 	run_storm(&st, 4242);
 	assert_true(st.ejections > 100);

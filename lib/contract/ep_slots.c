@@ -37,7 +37,7 @@ struct ss_ep_slots {
 
 static struct ep_key key_of(uint32_t cluster, const struct ss_addr *a)
 {
-	struct ep_key k = { .cluster = cluster, .port = a->port, .family = a->ip.family };
+	struct ep_key k = {.cluster = cluster, .port = a->port, .family = a->ip.family};
 
 	memcpy(k.b, a->ip.b, sizeof(k.b));
 	return k;
@@ -125,7 +125,7 @@ int ss_ep_table_create(struct ss_ep_table **out, uint32_t n_eps, uint32_t n_clus
 		goto fail;
 	memset(t->ep, 0, (size_t)n_eps * sizeof(*t->ep));
 	memset(t->cluster, 0, (size_t)n_clusters * sizeof(*t->cluster));
-	s->free_eps = s->free_clusters = (struct line){ SS_EP_NONE, SS_EP_NONE };
+	s->free_eps = s->free_clusters = (struct line){SS_EP_NONE, SS_EP_NONE};
 	for (uint32_t i = 0; i < n_eps; i++)
 		free_ep(s, i);
 	for (uint32_t i = 0; i < n_clusters; i++)
