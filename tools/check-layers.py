@@ -31,7 +31,8 @@ def room_of(path):
 def reach(room, seen=None):
     """What a room's tests may include: everything its allowed rooms may."""
     seen = seen if seen is not None else set()
-    for r in [room] + allowed.get(room, []):
+    below = [r for r in allowed if r.startswith(room + "/")]  # "ctrl" stands for all its rooms
+    for r in [room] + below + allowed.get(room, []):
         if r not in seen:
             seen.add(r)
             reach(r, seen)

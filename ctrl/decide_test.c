@@ -1,0 +1,667 @@
+/*
+ * decide_test.c - what build compiles and route reads, together: the cases of route_cases.txt and
+ * authz_cases.txt, and random tables against a naive scan.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <regex.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "build/build_fake.h"
+
+#include "base/rng.h"
+#include "contract/names.h"
+#include "route/route.h"
+
+#define MAX 64
+#define MAX_ROUTES 10000
+
+static const char *route_cases, *authz_cases;
+
+/* -- a world under test: model, job, tables -- */
+
+static struct ss_model *owner; /* of what array and text make */
+
+static void *array(size_t n, size_t size)
+{
+	return ss_model_alloc(owner, n * size);
+}
+
+static char *text(const char *s)
+{
+	return ss_model_text(owner, s);
+}
+
+static char *text_n(const char *s, size_t n)
+{
+	char *p = array(n + 1, 1);
+
+	memcpy(p, s, n);
+	return p;
+}
+
+struct world {
+	struct ss_model *m;
+	struct ss_model_errors errors;
+	struct ss_build_job j;
+	struct ss_snapshot snap;
+	struct ss_listener l;
+	struct ss_authz open;
+};
+
+static void world_start(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	owner = w->m = ss_model_new();
+	w->m->hosts = array(MAX, sizeof(*w->m->hosts));
+	w->m->clusters = array(3, sizeof(*w->m->clusters));
+	w->m->clusters[0].name = text("c");
+	w->m->n_clusters = 1;
+	w->j = (struct ss_build_job){.model = w->m,
+				     .names = ss_names_create(100000),
+				     .n_workers = 1,
+				     .snap = &w->snap,
+				     .errors = &w->errors};
+}
+
+static int world_build(struct world *w)
+{
+	struct ss_model_listener *l = array(1, sizeof(*l));
+	int err;
+
+	w->snap.clusters = ss_build_array(&w->j, 1, sizeof(struct ss_cluster));
+	w->snap.n_clusters = 1;
+	w->m->listeners = l;
+	w->m->n_listeners = 1;
+	l->n_hosts = w->m->n_hosts;
+	l->hosts = array(MAX, sizeof(*l->hosts));
+	for (uint32_t i = 0; i < w->m->n_hosts; i++)
+		l->hosts[i] = text(w->m->hosts[i].name);
+	err = ss_build_routes(&w->j);
+	if (!err)
+		err = ss_build_host_table(&w->j, l, &w->l.hosts);
+	w->l.authz = &w->open;
+	return err;
+}
+
+static void world_end(struct world *w)
+{
+	fake_end_all();
+	ss_names_free((struct ss_names *)w->j.names);
+	ss_model_errors_free(&w->errors);
+	ss_model_free(w->m);
+}
+
+static struct ss_model_host *add_host(struct world *w, const char *name)
+{
+	struct ss_model_host *h = &w->m->hosts[w->m->n_hosts++];
+
+	assert_true(w->m->n_hosts <= MAX);
+	h->src = (struct ss_model_src){"test.cfg", 1};
+	h->name = text(name);
+	h->domains = array(MAX, sizeof(*h->domains));
+	h->routes = array(MAX_ROUTES, sizeof(*h->routes));
+	return h;
+}
+
+static struct ss_model_route *add_route(struct ss_model_host *h, const char *name, uint32_t line)
+{
+	struct ss_model_route *r;
+
+	assert_true(h->n_routes < MAX_ROUTES);
+	r = &h->routes[h->n_routes++];
+	r->src = (struct ss_model_src){"test.cfg", line};
+	r->name = text(name);
+	r->headers = array(4, sizeof(*r->headers));
+	r->clusters = array(3, sizeof(*r->clusters));
+	r->clusters[0] = (struct ss_model_weighted){text("c"), SS_WEIGHT_SUM};
+	r->n_clusters = 1;
+	return r;
+}
+
+static void add_header(struct ss_model_route *r, const char *spec, bool invert)
+{
+	static const char *kinds[] = {"exact", "prefix", "suffix", "present", "regex"};
+	struct ss_model_header_match *m = &r->headers[r->n_headers++];
+	const char *eq = strchr(spec, '='), *colon = strchr(eq, ':');
+	unsigned k = 0;
+
+	while (strncmp(kinds[k], eq + 1, strlen(kinds[k])))
+		assert_true(++k < SS_ARRAY_LEN(kinds));
+	*m = (struct ss_model_header_match){text_n(spec, (size_t)(eq - spec)), text(colon + 1),
+					    (enum ss_header_match)k, invert};
+}
+
+static uint16_t methods_of(char *list)
+{
+	uint16_t bits = 0;
+	char *save;
+
+	for (char *m = strtok_r(list, ",", &save); m; m = strtok_r(NULL, ",", &save))
+		bits |= ss_route_method_bit(ss_span_str(m));
+	return bits;
+}
+
+/* -- case files -- */
+
+static void read_route(struct ss_model_host *h, char *line, uint32_t no)
+{
+	char *save, *word;
+	struct ss_model_route *r = add_route(h, strtok_r(line, " \t", &save), no);
+
+	while ((word = strtok_r(NULL, " \t", &save))) {
+		char *arg = strtok_r(NULL, " \t", &save);
+		assert_non_null(arg);
+		if (!strcmp(word, "methods"))
+			r->methods = methods_of(arg);
+		else if (!strcmp(word, "header") || !strcmp(word, "not"))
+			add_header(r, arg, *word == 'n');
+		else {
+			r->path_kind = !strcmp(word, "exact")    ? SS_PATH_EXACT
+				       : !strcmp(word, "prefix") ? SS_PATH_PREFIX
+								 : SS_PATH_REGEX;
+			r->path = text(arg);
+		}
+	}
+}
+
+static void read_request(char *line, struct ss_hdrs *h, struct ss_hdr *v, char **want)
+{
+	char *save, *word, *arrow = strstr(line, "=>");
+
+	assert_non_null(arrow);
+	*want = arrow + 2 + strspn(arrow + 2, " \t");
+	*arrow = 0;
+	ss_hdrs_init(h, v, MAX);
+	h->method = ss_span_str(strtok_r(line, " \t", &save));
+	h->authority = ss_span_str(strtok_r(NULL, " \t", &save));
+	if (ss_span_eq(h->authority, SS_SPAN("-")))
+		h->authority = SS_SPAN_NONE;
+	h->path = ss_span_str(strtok_r(NULL, " \t", &save));
+	while ((word = strtok_r(NULL, " \t", &save))) {
+		char *colon = strchr(word, ':');
+		assert_non_null(colon);
+		*colon = 0;
+		assert_int_equal(ss_hdrs_add(h, ss_span_str(word), ss_span_str(colon + 1), 0), 0);
+	}
+}
+
+static struct ss_route_decision decide(struct world *w, const struct ss_hdrs *h, struct ss_span id,
+				       uint32_t draw)
+{
+	struct ss_route_request rq = {.head = h, .peer_identity = id, .draw = draw};
+	struct ss_route_decision d;
+
+	ss_route_decide(&w->snap, &w->l, &rq, &d);
+	return d;
+}
+
+static void answer_text(struct world *w, const struct ss_route_decision *d, char *buf, size_t n)
+{
+	if (!d->host)
+		snprintf(buf, n, "none");
+	else
+		snprintf(buf, n, "%s/%s", ss_names_text(w->j.names, d->host->name),
+			 d->route ? ss_names_text(w->j.names, d->route->name) : "none");
+}
+
+static char *chomp(char *line)
+{
+	line[strcspn(line, "\n")] = 0;
+	return line + strspn(line, " \t");
+}
+
+/* Two passes: first the tables, then the requests against all of them. */
+static void the_route_cases_hold(void **state)
+{
+	struct world w;
+	char *line = NULL, *p, got[200];
+	size_t cap = 0;
+	uint32_t no = 0, asked = 0, wrong = 0;
+	FILE *f = fopen(route_cases, "r");
+	struct ss_model_host *h = NULL;
+
+	assert_non_null(f);
+	world_start(&w);
+	while (getline(&line, &cap, f) > 0 && ++no) {
+		p = chomp(line);
+		if (!strncmp(p, "host ", 5)) {
+			char *save;
+			h = add_host(&w, strtok_r(p + 5, " \t", &save));
+			while ((p = strtok_r(NULL, " \t", &save)))
+				h->domains[h->n_domains++] = text(p);
+		} else if (!strncmp(p, "route ", 6)) {
+			read_route(h, p + 6, no);
+		}
+	}
+	assert_int_equal(world_build(&w), 0);
+	rewind(f);
+	for (no = 1; getline(&line, &cap, f) > 0; no++) {
+		struct ss_hdrs rq;
+		struct ss_hdr v[MAX];
+		char *want;
+		p = chomp(line);
+		if (strncmp(p, "request ", 8))
+			continue;
+		read_request(p + 8, &rq, v, &want);
+		struct ss_route_decision d = decide(&w, &rq, SS_SPAN_NONE, 0);
+		answer_text(&w, &d, got, sizeof(got));
+		asked++;
+		if (strcmp(got, want) && ++wrong)
+			print_error("%s:%u: wanted %s, got %s\n", route_cases, no, want, got);
+		assert_int_equal(d.drop, d.route ? SS_DROP_NONE : SS_DROP_NO_ROUTE_MATCH);
+	}
+	assert_int_equal(wrong, 0);
+	assert_true(asked > 40);
+	free(line);
+	fclose(f);
+	world_end(&w);
+}
+
+static void read_rule(struct ss_model_authz *a, char *line)
+{
+	struct ss_model_authz_rule *r = &a->rules[a->n_rules++];
+	char *save, *word = strtok_r(line, " \t", &save), *s2;
+
+	r->action = !strcmp(word, "deny") ? SS_AUTHZ_DENY : SS_AUTHZ_ALLOW;
+	r->name = text(strtok_r(NULL, " \t", &save));
+	r->ids = array(MAX, sizeof(*r->ids));
+	r->paths = array(MAX, sizeof(*r->paths));
+	while ((word = strtok_r(NULL, " \t", &save))) {
+		char *arg = strtok_r(NULL, " \t", &save);
+		if (!strcmp(word, "methods")) {
+			r->methods = methods_of(arg);
+			continue;
+		}
+		for (char *one = strtok_r(arg, ",", &s2); one; one = strtok_r(NULL, ",", &s2)) {
+			size_t n = strlen(one);
+			struct ss_model_id *id = &r->ids[r->n_ids];
+			if (!strcmp(word, "paths")) {
+				r->paths[r->n_paths++] = text(one);
+				continue;
+			}
+			r->n_ids++;
+			if (!strcmp(one, "any"))
+				*id = (struct ss_model_id){SS_ID_ANY, text("")};
+			else if (!strncmp(one, "domain:", 7))
+				*id = (struct ss_model_id){SS_ID_DOMAIN, text(one + 7)};
+			else if (one[n - 1] == '*')
+				*id = (struct ss_model_id){SS_ID_PREFIX, text_n(one, n - 1)};
+			else
+				*id = (struct ss_model_id){SS_ID_EXACT, text(one)};
+		}
+	}
+}
+
+static uint32_t ask_policy(struct world *w, const struct ss_model_authz *a, char *line, uint32_t no)
+{
+	const struct ss_authz *policy;
+	struct ss_hdrs h;
+	struct ss_hdr v[1];
+	char *save, *arrow = strstr(line, "=>"), *want = arrow + 2 + strspn(arrow + 2, " \t"), got[200];
+	struct ss_span id;
+	struct ss_route_decision d;
+
+	*arrow = 0;
+	assert_int_equal(ss_build_authz(&w->j, a, &policy), 0);
+	ss_hdrs_init(&h, v, 1);
+	id = ss_span_str(strtok_r(line, " \t", &save));
+	h.method = ss_span_str(strtok_r(NULL, " \t", &save));
+	h.path = ss_span_str(strtok_r(NULL, " \t", &save));
+	h.authority = SS_SPAN("a.example");
+	w->l.authz = policy;
+	d = decide(w, &h, ss_span_eq(id, SS_SPAN("-")) ? SS_SPAN_NONE : id, 0);
+	assert_non_null(d.route);
+	assert_true(d.drop == SS_DROP_NONE || d.drop == SS_DROP_DENIED);
+	assert_true((d.cluster != NULL) == (d.drop == SS_DROP_NONE));
+	snprintf(got, sizeof(got), "%s by %s", d.drop == SS_DROP_NONE ? "allowed" : "denied",
+		 d.rule ? ss_names_text(w->j.names, d.rule->name) : "-");
+	if (!strcmp(got, want))
+		return 0;
+	print_error("%s:%u: wanted %s, got %s\n", authz_cases, no, want, got);
+	return 1;
+}
+
+static void the_authz_cases_hold(void **state)
+{
+	struct world w;
+	struct ss_model_authz a = {0};
+	struct ss_model_host *host;
+	char *line = NULL, *p;
+	size_t cap = 0;
+	uint32_t no = 0, asked = 0, wrong = 0;
+	FILE *f = fopen(authz_cases, "r");
+
+	assert_non_null(f);
+	world_start(&w);
+	host = add_host(&w, "h");
+	host->domains[host->n_domains++] = text("*");
+	add_route(host, "all", 1);
+	assert_int_equal(world_build(&w), 0);
+	while (getline(&line, &cap, f) > 0 && ++no) {
+		p = chomp(line);
+		if (!strncmp(p, "policy ", 7)) {
+			a.n_rules = 0;
+			a.rules = array(MAX, sizeof(*a.rules));
+			a.present = true;
+			a.default_deny = strstr(p, " default-deny") != NULL;
+		} else if (!strncmp(p, "deny ", 5) || !strncmp(p, "allow ", 6)) {
+			read_rule(&a, p);
+		} else if (!strncmp(p, "request ", 8)) {
+			wrong += ask_policy(&w, &a, p + 8, no);
+			asked++;
+		}
+	}
+	assert_int_equal(wrong, 0);
+	assert_true(asked > 20);
+	free(line);
+	fclose(f);
+	world_end(&w);
+}
+
+/* -- random tables against a naive scan -- */
+
+static const char *const texts[] = {"/",   "/a", "/a/",  "/a/b",   "/a/bb",
+				    "/ab", "/b", "/b/a", "/a/b/c", "/aa/b"};
+static const char *const patterns[] = {"/a.*", "/[ab]/b", "(/a|/b)+", "/a/b+", ".*b", "/(a|ab)", "/a/?b?"};
+static const char *const names[] = {"x-a", "x-b", "x-c"};
+static const char *const values[] = {"1", "2", "12", "", "21"};
+static const char *const value_patterns[] = {"1", "[12]+", "2.*", ".*2", "1?"};
+
+#define PICK(r, a) (a)[ss_rng_below(r, SS_ARRAY_LEN(a))]
+
+static void random_route(struct ss_rng *r, struct ss_model_host *h, uint32_t i)
+{
+	char name[20];
+
+	snprintf(name, sizeof(name), "%u", i);
+	struct ss_model_route *m = add_route(h, name, i);
+	m->path_kind = (enum ss_path_match)ss_rng_below(r, 4);
+	if (m->path_kind == SS_PATH_ANY && !ss_rng_chance(r, 1, 4))
+		m->path_kind = SS_PATH_EXACT;
+	if (m->path_kind != SS_PATH_ANY)
+		m->path = text(m->path_kind == SS_PATH_REGEX ? PICK(r, patterns) : PICK(r, texts));
+	if (ss_rng_chance(r, 1, 2))
+		m->methods = (uint16_t)(1 + ss_rng_below(r, 1023));
+	for (uint32_t n = ss_rng_below(r, 3); n; n--) {
+		enum ss_header_match kind = (enum ss_header_match)ss_rng_below(r, 5);
+		m->headers[m->n_headers++] = (struct ss_model_header_match){
+			text(PICK(r, names)),
+			text(kind == SS_HM_REGEX ? PICK(r, value_patterns) : PICK(r, values)), kind,
+			ss_rng_chance(r, 1, 3)};
+	}
+}
+
+static bool naive_regex(const char *pattern, const char *subject)
+{
+	char whole[100];
+	regex_t re;
+	bool fits;
+
+	snprintf(whole, sizeof(whole), "^(%s)$", pattern);
+	assert_int_equal(regcomp(&re, whole, REG_EXTENDED | REG_NOSUB), 0);
+	fits = regexec(&re, subject, 0, NULL, 0) == 0;
+	regfree(&re);
+	return fits;
+}
+
+static bool naive_header(const struct ss_model_header_match *m, const struct ss_hdrs *h)
+{
+	bool fits = false;
+
+	for (uint16_t i = 0; i < h->n; i++) {
+		const char *v = (const char *)h->v[i].value.p;
+		size_t n = strlen(v), k = strlen(m->value);
+		if (strcmp((const char *)h->v[i].name.p, m->name))
+			continue;
+		fits |= m->kind == SS_HM_EXACT     ? !strcmp(v, m->value)
+			: m->kind == SS_HM_PREFIX  ? !strncmp(v, m->value, k)
+			: m->kind == SS_HM_SUFFIX  ? n >= k && !strcmp(v + n - k, m->value)
+			: m->kind == SS_HM_PRESENT ? true
+						   : naive_regex(m->value, v);
+	}
+	return fits != m->invert;
+}
+
+static bool naive_fits(const struct ss_model_route *m, const struct ss_hdrs *h, const char *path)
+{
+	if (m->path_kind == SS_PATH_EXACT && strcmp(path, m->path))
+		return false;
+	if (m->path_kind == SS_PATH_PREFIX && strncmp(path, m->path, strlen(m->path)))
+		return false;
+	if (m->path_kind == SS_PATH_REGEX && !naive_regex(m->path, path))
+		return false;
+	if (m->methods && !(m->methods & ss_route_method_bit(h->method)))
+		return false;
+	for (uint32_t i = 0; i < m->n_headers; i++)
+		if (!naive_header(&m->headers[i], h))
+			return false;
+	return true;
+}
+
+static int naive_first(const struct ss_model_host *m, const struct ss_hdrs *h, const char *path)
+{
+	for (uint32_t i = 0; i < m->n_routes; i++)
+		if (naive_fits(&m->routes[i], h, path))
+			return (int)i;
+	return -1;
+}
+
+static void random_request(struct ss_rng *r, struct ss_hdrs *h, char *path, char *target)
+{
+	static const char *const methods[] = {"GET",    "HEAD",    "POST",  "PUT",
+					      "DELETE", "OPTIONS", "PATCH", "X"};
+	static const char *const more[] = {"", "", "b", "/b", "a", "/", "/c"};
+
+	snprintf(path, 60, "%s%s", PICK(r, texts), PICK(r, more));
+	snprintf(target, 80, "%s%s", path, ss_rng_chance(r, 1, 4) ? "?/a/b" : "");
+	h->n = 0;
+	h->method = ss_span_str(PICK(r, methods));
+	h->authority = SS_SPAN("any.example");
+	h->path = ss_span_str(target);
+	for (uint32_t n = ss_rng_below(r, 4); n; n--)
+		ss_hdrs_add(h, ss_span_str(PICK(r, names)), ss_span_str(PICK(r, values)), 0);
+}
+
+static void one_random_table(uint64_t seed, uint32_t *matched)
+{
+	struct ss_rng r;
+	struct world w;
+	struct ss_model_host *m;
+	struct ss_hdrs h;
+	struct ss_hdr v[8];
+	char path[60], target[80];
+	uint32_t n;
+
+	ss_rng_seed(&r, seed);
+	world_start(&w);
+	m = add_host(&w, "h");
+	m->domains[m->n_domains++] = text("*");
+	n = 1 + ss_rng_below(&r, 60);
+	for (uint32_t i = 0; i < n; i++)
+		random_route(&r, m, i);
+	if (world_build(&w) != 0)
+		fail_msg("seed %lu: %s", (unsigned long)seed, w.errors.n ? w.errors.text[0] : "?");
+	ss_hdrs_init(&h, v, 8);
+	for (int i = 0; i < 60; i++) {
+		random_request(&r, &h, path, target);
+		int want = naive_first(m, &h, path);
+		struct ss_route_decision d = decide(&w, &h, SS_SPAN_NONE, 0);
+		int got = d.route ? (int)(d.route - d.host->routes) : -1;
+		if (got != want)
+			fail_msg("seed %lu, request %d (%s %s): wanted route %d, got %d", (unsigned long)seed,
+				 i, h.method.p, target, want, got);
+		*matched += want >= 0;
+	}
+	world_end(&w);
+}
+
+static void random_tables_match_a_naive_scan(void **state)
+{
+	const char *env = getenv("SEED");
+	uint64_t first = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
+	uint32_t matched = 0, tables = env ? 1 : 150;
+
+	print_message("seeds from %lu (SEED=... runs one again)\n", (unsigned long)first);
+	for (uint32_t i = 0; i < tables; i++)
+		one_random_table(first + i, &matched);
+	if (!env)
+		assert_true(matched > 3000 && matched < 9000);
+}
+
+/* Every one of 10,000 routes is found, and the hash is not one long run. */
+static void many_routes_stay_cheap(void **state)
+{
+	struct world w;
+	struct ss_model_host *m;
+	struct ss_hdrs h;
+	struct ss_hdr v[1];
+	char path[60];
+	const struct ss_route_index *ix;
+	uint32_t run = 0, longest = 0;
+
+	world_start(&w);
+	m = add_host(&w, "h");
+	m->domains[m->n_domains++] = text("*");
+	for (uint32_t i = 0; i < 10000; i++) {
+		snprintf(path, sizeof(path), "/service/%u/%s", i, i % 2 ? "" : "exact");
+		struct ss_model_route *r = add_route(m, path, i);
+		r->path_kind = i % 2 ? SS_PATH_PREFIX : SS_PATH_EXACT;
+		r->path = text(path);
+	}
+	assert_int_equal(world_build(&w), 0);
+	ss_hdrs_init(&h, v, 1);
+	h.method = SS_SPAN("GET");
+	for (uint32_t i = 0; i < 10000; i++) {
+		snprintf(path, sizeof(path), "/service/%u/%s", i, i % 2 ? "more" : "exact");
+		h.path = ss_span_str(path);
+		struct ss_route_decision d = decide(&w, &h, SS_SPAN_NONE, 0);
+		assert_ptr_equal(d.route, &d.host->routes[i]);
+	}
+	ix = w.l.hosts->hosts[0].index;
+	for (uint32_t i = 0; i <= ix->mask; i++) {
+		run = ix->slots[i].n ? run + 1 : 0;
+		longest = ss_max_u32(longest, run);
+	}
+	assert_true(longest < 40);
+	world_end(&w);
+}
+
+/* -- splits and errors -- */
+
+static void weights_draw_exactly(void **state)
+{
+	struct world w;
+	struct ss_model_host *m;
+	struct ss_model_route *r;
+	struct ss_hdrs h;
+	struct ss_hdr v[1];
+	uint32_t got[3] = {0};
+
+	world_start(&w);
+	w.m->clusters[1].name = text("d");
+	w.m->clusters[2].name = text("e");
+	w.m->n_clusters = 3;
+	m = add_host(&w, "h");
+	m->domains[m->n_domains++] = text("*");
+	r = add_route(m, "split", 1);
+	r->clusters[0].weight = 9899;
+	r->clusters[1] = (struct ss_model_weighted){text("d"), 0};
+	r->clusters[2] = (struct ss_model_weighted){text("e"), 101};
+	r->n_clusters = 3;
+	assert_int_equal(world_build(&w), 0);
+	w.snap.clusters = ss_build_array(&w.j, 3, sizeof(struct ss_cluster));
+	ss_hdrs_init(&h, v, 1);
+	h.method = SS_SPAN("GET");
+	h.path = SS_SPAN("/");
+	for (uint32_t draw = 0; draw < SS_WEIGHT_SUM; draw++) {
+		struct ss_route_decision d = decide(&w, &h, SS_SPAN_NONE, draw);
+		assert_non_null(d.cluster);
+		got[d.cluster - w.snap.clusters]++;
+	}
+	assert_int_equal(got[0], 9899);
+	assert_int_equal(got[1], 0);
+	assert_int_equal(got[2], 101);
+	world_end(&w);
+}
+
+static bool told(const struct world *w, const char *part)
+{
+	for (uint32_t i = 0; i < w->errors.n; i++)
+		if (strstr(w->errors.text[i], part))
+			return true;
+	return false;
+}
+
+static void every_error_is_told_at_once(void **state)
+{
+	struct world w;
+	struct ss_model_host *m;
+	struct ss_model_route *r;
+
+	world_start(&w);
+	m = add_host(&w, "h");
+	m->domains[m->n_domains++] = text("a.*");
+	r = add_route(m, "bad-regex", 10);
+	r->path_kind = SS_PATH_REGEX;
+	r->path = text("/a(b");
+	r = add_route(m, "escape", 11);
+	r->path_kind = SS_PATH_REGEX;
+	r->path = text("/a)|(?:.*");
+	r = add_route(m, "bad-header", 12);
+	add_header(r, "x-a=regex:[z-a]", false);
+	r = add_route(m, "bad-sum", 13);
+	r->clusters[0].weight = 9999;
+	r = add_route(m, "no-cluster", 14);
+	r->clusters[0].cluster = text("ghost");
+	assert_true(world_build(&w) < 0);
+	assert_true(told(&w, "test.cfg:10: path: "));
+	assert_true(told(&w, "test.cfg:11: path: "));
+	assert_true(told(&w, "test.cfg:12: headers: "));
+	assert_true(told(&w, "test.cfg:13: clusters: weights sum to 99.99 %"));
+	assert_true(told(&w, "test.cfg:14: clusters: no cluster is named \"ghost\""));
+	assert_int_equal(w.errors.n, 5);
+	world_end(&w);
+}
+
+static void hosts_are_checked(void **state)
+{
+	struct world w;
+	struct ss_model_host *a, *b;
+
+	world_start(&w);
+	a = add_host(&w, "one");
+	b = add_host(&w, "two");
+	a->domains[a->n_domains++] = text("X.example");
+	a->domains[a->n_domains++] = text("*.y.example");
+	b->domains[b->n_domains++] = text("x.example");
+	b->domains[b->n_domains++] = text("*.y.example");
+	b->domains[b->n_domains++] = text("*x.example");
+	assert_true(world_build(&w) < 0);
+	assert_true(told(&w, "\"x.example\" belongs to both"));
+	assert_true(told(&w, "\"*.y.example\" belongs to both"));
+	assert_true(told(&w, "\"*x.example\" is neither"));
+	world_end(&w);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_route_cases_hold),
+		cmocka_unit_test(the_authz_cases_hold),
+		cmocka_unit_test(random_tables_match_a_naive_scan),
+		cmocka_unit_test(many_routes_stay_cheap),
+		cmocka_unit_test(weights_draw_exactly),
+		cmocka_unit_test(every_error_is_told_at_once),
+		cmocka_unit_test(hosts_are_checked),
+	};
+
+	route_cases = argv[1];
+	authz_cases = argv[2];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
