@@ -25,16 +25,27 @@ struct ss_up_conf {
 	struct ss_event_ring *events;
 };
 
-/* A request's place in line; embedded in the exchange. */
+enum ss_up_place {
+	SS_UP_NOWHERE = 0,
+	SS_UP_IN_LINE, /* waits for a connection */
+	SS_UP_SERVED,  /* conn holds a slot for it, until ss_up_took or ss_up_cancel */
+	SS_UP_FAILED,  /* result and reason say why; wants ss_up_result or ss_up_cancel */
+	SS_UP_RUNNING, /* ss_up_took: its request is on its way; wants ss_up_result or ss_up_cancel */
+};
+
+/* A request's place in line; embedded in the exchange. All zero but node (ss_list_init) before its first use. */
 struct ss_up_wait {
 	struct ss_list node;       /* in a pool's line, or on the news list */
 	uint32_t cluster;          /* name id */
+	uint32_t slot;             /* of the cluster, in the endpoint table */
 	struct ss_endpoint at;     /* the endpoint picked (a copy) */
-	struct ss_http_conn *conn; /* when it is served */
-	int result;                /* 0 or enum ss_err */
+	struct ss_http_conn *conn; /* when it is served; good in that turn */
+	int result;                /* 0, or enum ss_err. SS_ERR_MORE: its endpoint was ejected or removed
+				    * while it stood in line; acquire again */
 	enum ss_drop reason;       /* when it failed */
-	uint32_t tried[4];         /* endpoint slots already tried: not picked again unless nothing else is left */
+	uint8_t place;             /* enum ss_up_place */
 	uint8_t n_tried;
+	uint32_t tried[4];         /* endpoint slots already tried: not picked again unless nothing else is left */
 };
 
 int ss_up_create(struct ss_up **out, const struct ss_up_conf *conf);
@@ -46,15 +57,21 @@ void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now);
  * SS_ERR_WAIT: w is in line and comes back on a news list. Else refused: w->reason says why.
  */
 int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now);
-/* Leaves the line (client went away, timeout). Harmless when not in line. */
+/* The slot that w was served with has been used, or could not be. */
+void ss_up_took(struct ss_up *u, struct ss_up_wait *w);
+/* w is no longer wanted and says nothing about its endpoint (client went away). Harmless when nowhere. */
 void ss_up_cancel(struct ss_up *u, struct ss_up_wait *w);
+/* How a request to w->at ended; feeds outlier detection. c: its cluster now, NULL when it is gone. */
+void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, bool ok, uint64_t now);
 /* Takes http's connection news; serves waiters: each comes back on `ready` with conn or reason. */
 void ss_up_input(struct ss_up *u, struct ss_list *conn_news, uint64_t now, struct ss_list *ready);
+/* Opens the connections that those in line need. Called at the end of the proxy's run. */
+void ss_up_feed(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now);
 void ss_up_expire(struct ss_up *u, uint64_t now, struct ss_list *ready);
 uint64_t ss_up_next(const struct ss_up *u);
-/* How a request to w->at ended; feeds outlier detection. */
-void ss_up_result(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, bool ok,
-		  uint64_t now);
+/* Connections held, waiters in line: zero when drained. */
+uint32_t ss_up_conns(const struct ss_up *u);
+uint32_t ss_up_waiting(const struct ss_up *u);
 /* Drain: closes idle connections, refuses new ones at zero use. */
 void ss_up_drain(struct ss_up *u, uint64_t now);
 void ss_up_bury(struct ss_up *u);

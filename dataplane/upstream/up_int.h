@@ -1,0 +1,80 @@
+/*
+ * up_int.h - pools and balancing state, shared by the files of this room.
+ *
+ * up_pick.c chooses an endpoint, up_pool.c keeps connections and lines, up_outlier.c hears how requests
+ * ended, upstream.c is the door.
+ */
+#ifndef SS_UP_INT_H
+#define SS_UP_INT_H
+
+#include "mem/pool.h"
+#include "upstream/upstream.h"
+
+enum up_conn_state { UP_CONNECTING = 0, UP_OPEN, UP_CLOSING };
+
+struct up_conn {
+	struct ss_list all;    /* pool->conns, then up->dead */
+	struct ss_list usable; /* pool->usable while it may have a free slot */
+	struct up_pool *pool;
+	struct ss_http_conn *http;
+	uint8_t state;     /* enum up_conn_state */
+	bool counted;      /* in its cluster's n_conns */
+	uint32_t promised; /* slots given to waiters that have not used them yet */
+};
+
+/* One endpoint of one cluster: the slot in the endpoint table says which. */
+struct up_pool {
+	struct ss_list conns, usable;
+	struct ss_list line;   /* ss_up_wait.node, oldest first */
+	struct ss_list live;   /* up->live while it has connections or waiters */
+	struct ss_list hungry; /* up->hungry: its line may need another connection */
+	struct ss_list again;  /* up->again: a slot came back without news */
+	struct ss_addr addr;
+	uint32_t cluster, slot; /* name id, place of struct up_cluster */
+	uint64_t generation;    /* newest snapshot that has it; 0: never used */
+	uint64_t tls_hash;
+	uint8_t protocol;
+	uint8_t version; /* of HTTP, as seen last: 0 not known */
+	uint32_t n_line, n_connecting, n_conns;
+	int64_t turn; /* smooth weighted round robin */
+};
+
+struct up_cluster {
+	uint32_t name;
+	uint32_t n_conns, n_line, n_active;
+	uint32_t cursor; /* plain round robin */
+	bool equal;      /* all weights are the same */
+	uint64_t generation;
+};
+
+struct ss_up {
+	struct ss_up_conf conf;
+	uint64_t generation;
+	bool draining;
+	uint32_t n_line;
+	struct ss_pool *conns;
+	struct up_pool *pools;       /* by endpoint slot */
+	struct up_cluster *clusters; /* by cluster slot */
+	struct ss_list live, hungry, again, dead;
+	struct ss_list late; /* waiters that failed during a call down; on `ready` next time */
+};
+
+/* up_pick.c: index into c->endpoints, or UINT32_MAX. */
+uint32_t up_pick(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, uint64_t now);
+/* The cluster's balancing state; made new for a new generation. */
+struct up_cluster *up_cluster_of(struct ss_up *u, const struct ss_cluster *c, uint64_t generation);
+
+/* up_pool.c */
+struct up_pool *up_pool_of(struct ss_up *u, const struct ss_cluster *c, const struct ss_endpoint *e);
+void up_pool_retire(struct ss_up *u, struct up_pool *p);
+struct up_conn *up_pool_free_slot(struct up_pool *p);
+void up_pool_serve(struct ss_up *u, struct up_pool *p, uint64_t now, struct ss_list *ready);
+void up_pool_settle(struct up_pool *p);
+void up_conn_news(struct ss_up *u, struct up_conn *c, uint32_t events, uint64_t now, struct ss_list *ready);
+void up_conn_retire(struct ss_up *u, struct up_conn *c);
+/* Takes w out of its pool's line. */
+void up_line_leave(struct ss_up *u, struct ss_up_wait *w);
+/* A promised slot is free again. */
+void up_unpromise(struct ss_up *u, struct ss_up_wait *w);
+
+#endif

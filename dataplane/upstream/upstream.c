@@ -1,0 +1,194 @@
+/* upstream.c - the door: acquiring a connection, taking news, adopting a generation. */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "contract/counters.h"
+#include "upstream/up_int.h"
+
+int ss_up_create(struct ss_up **out, const struct ss_up_conf *conf)
+{
+	struct ss_up *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return SS_ERR_NO_MEM;
+	u->conf = *conf;
+	u->pools = calloc(conf->endpoints->n_eps, sizeof(*u->pools));
+	u->clusters = calloc(conf->endpoints->n_clusters, sizeof(*u->clusters));
+	u->conns = ss_pool_create("upstream_conns", sizeof(struct up_conn), conf->max_conns);
+	ss_list_init(&u->live);
+	ss_list_init(&u->hungry);
+	ss_list_init(&u->again);
+	ss_list_init(&u->dead);
+	ss_list_init(&u->late);
+	if (!u->pools || !u->clusters || !u->conns) {
+		ss_up_free(u);
+		return SS_ERR_NO_MEM;
+	}
+	for (uint32_t i = 0; i < conf->endpoints->n_eps; i++) {
+		struct up_pool *p = &u->pools[i];
+		struct ss_list *lists[] = {&p->conns, &p->usable, &p->line, &p->live, &p->hungry, &p->again};
+		for (size_t k = 0; k < SS_ARRAY_LEN(lists); k++)
+			ss_list_init(lists[k]);
+	}
+	*out = u;
+	return 0;
+}
+
+void ss_up_free(struct ss_up *u)
+{
+	if (!u)
+		return;
+	if (u->conns)
+		ss_pool_free(u->conns);
+	free(u->pools);
+	free(u->clusters);
+	free(u);
+}
+
+void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now)
+{
+	struct ss_list *n, *tmp;
+
+	u->generation = snap->generation;
+	for (uint32_t i = 0; i < snap->n_clusters; i++) {
+		const struct ss_cluster *c = &snap->clusters[i];
+		up_cluster_of(u, c, snap->generation);
+		for (uint32_t k = 0; k < c->n_endpoints; k++)
+			up_pool_of(u, c, &c->endpoints[k]);
+	}
+	ss_list_for_safe(n, tmp, &u->live)
+	{
+		struct up_pool *p = ss_list_entry(n, struct up_pool, live);
+		if (p->generation != snap->generation)
+			up_pool_retire(u, p);
+	}
+}
+
+static int refuse(struct ss_up_wait *w, enum ss_drop why)
+{
+	w->place = SS_UP_NOWHERE;
+	w->reason = why;
+	w->result = SS_ERR_REFUSED;
+	return SS_ERR_REFUSED;
+}
+
+static int stand_in_line(struct ss_up *u, struct up_pool *p, struct ss_up_wait *w)
+{
+	w->place = SS_UP_IN_LINE;
+	ss_list_push_back(&p->line, &w->node);
+	p->n_line++;
+	u->n_line++;
+	u->clusters[p->slot].n_line++;
+	ss_list_push_once(&u->live, &p->live);
+	ss_list_push_once(&u->hungry, &p->hungry);
+	return SS_ERR_WAIT;
+}
+
+int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now)
+{
+	struct up_cluster *k = up_cluster_of(u, c, u->generation);
+	struct up_conn *conn = NULL;
+	struct up_pool *p;
+	uint32_t i;
+
+	assert(w->place == SS_UP_NOWHERE && !ss_list_linked(&w->node));
+	if (c->max_requests && k->n_active >= c->max_requests)
+		return refuse(w, SS_DROP_UPSTREAM_OVERFLOW);
+	i = up_pick(u, c, w, now);
+	if (i == UINT32_MAX)
+		return refuse(w, SS_DROP_NO_HEALTHY);
+	p = up_pool_of(u, c, &c->endpoints[i]);
+	/* Those who came first go first. */
+	if (!p->n_line)
+		conn = up_pool_free_slot(p);
+	if (!conn && c->max_pending && k->n_line >= c->max_pending)
+		return refuse(w, SS_DROP_UPSTREAM_OVERFLOW);
+	w->at = c->endpoints[i];
+	w->cluster = c->name;
+	w->slot = c->slot;
+	w->reason = SS_DROP_NONE;
+	w->result = 0;
+	if (w->n_tried < SS_ARRAY_LEN(w->tried))
+		w->tried[w->n_tried++] = w->at.ep;
+	ss_ep_begin(u->conf.endpoints, w->at.ep);
+	k->n_active++;
+	if (!conn)
+		return stand_in_line(u, p, w);
+	conn->promised++;
+	w->place = SS_UP_SERVED;
+	w->conn = conn->http;
+	return 0;
+}
+
+void ss_up_took(struct ss_up *u, struct ss_up_wait *w)
+{
+	up_unpromise(u, w);
+	w->conn = NULL;
+	w->place = SS_UP_RUNNING;
+}
+
+void ss_up_input(struct ss_up *u, struct ss_list *conn_news, uint64_t now, struct ss_list *ready)
+{
+	struct ss_list *n;
+
+	while ((n = ss_list_pop(conn_news))) {
+		struct ss_http_conn *h = ss_http_conn_from_news(n);
+		struct up_conn *c = ss_http_conn_owner(h);
+		uint32_t events = ss_http_conn_events(h);
+		if (c)
+			up_conn_news(u, c, events, now, ready);
+	}
+	ss_up_expire(u, now, ready);
+}
+
+/* No timers: http watches connects and idle connections. What could not wait for news is due at once. */
+void ss_up_expire(struct ss_up *u, uint64_t now, struct ss_list *ready)
+{
+	struct ss_list *n;
+
+	ss_list_splice(ready, &u->late);
+	while ((n = ss_list_pop(&u->again)))
+		up_pool_serve(u, ss_list_entry(n, struct up_pool, again), now, ready);
+}
+
+uint64_t ss_up_next(const struct ss_up *u)
+{
+	return ss_list_empty(&u->late) && ss_list_empty(&u->again) && ss_list_empty(&u->hungry) ? SS_NEVER
+												: 0;
+}
+
+uint32_t ss_up_conns(const struct ss_up *u)
+{
+	return ss_pool_used(u->conns);
+}
+
+uint32_t ss_up_waiting(const struct ss_up *u)
+{
+	return u->n_line;
+}
+
+void ss_up_drain(struct ss_up *u, uint64_t now)
+{
+	struct ss_list *n, *m, *tmp;
+
+	u->draining = true;
+	ss_list_for(n, &u->live)
+	{
+		struct up_pool *p = ss_list_entry(n, struct up_pool, live);
+		/* Graceful: what is under way on them goes on; who comes now gets a fresh one. */
+		ss_list_for_safe(m, tmp, &p->conns)
+		{
+			struct up_conn *c = ss_list_entry(m, struct up_conn, all);
+			if (c->state == UP_OPEN)
+				up_conn_retire(u, c);
+		}
+	}
+}
+
+void ss_up_bury(struct ss_up *u)
+{
+	struct ss_list *n;
+
+	while ((n = ss_list_pop(&u->dead)))
+		ss_pool_give(u->conns, ss_list_entry(n, struct up_conn, all));
+}
