@@ -1,0 +1,314 @@
+/*
+ * px_exchange.c - an exchange's fixed steps: route, authorize, our own answer or an endpoint, the head,
+ * bodies both ways, the record. The path was validated and normalised by http before we see it.
+ */
+#include "base/err.h"
+#include "proxy/px_int.h"
+
+const struct ss_cluster *px_cluster(const struct px_exchange *x, const struct ss_snapshot *snap)
+{
+	if (x->cluster_at < snap->n_clusters && snap->clusters[x->cluster_at].name == x->cluster)
+		return &snap->clusters[x->cluster_at];
+	return ss_snapshot_cluster(snap, x->cluster);
+}
+
+static struct px_exchange *new_exchange(struct ss_proxy *p, struct ss_http_stream *down, uint64_t now)
+{
+	struct px_exchange *x = ss_pool_take(p->exchanges);
+
+	if (!x)
+		return NULL;
+	*x = (struct px_exchange){.p = p,
+				  .down = down,
+				  .deadline = SS_NEVER,
+				  .last = now,
+				  .idle_ns = PX_IDLE_NS,
+				  .state = PX_ANSWERED};
+	x->down_leg = (struct px_leg){x, false};
+	x->up_leg = (struct px_leg){x, true};
+	ss_list_init(&x->wait.node);
+	ss_list_init(&x->again);
+	ss_timer_init(&x->timer, 0);
+	ss_bufq_init(&x->kept);
+	ss_http_set_owner(down, &x->down_leg);
+	return x;
+}
+
+/* A decision's pointers are good in this turn: what is needed later is copied. */
+static void copy_decision(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
+			  const struct ss_route_decision *d, uint64_t now)
+{
+	x->generation = snap->generation;
+	x->listener = l->name;
+	x->host = d->host ? d->host->name : 0;
+	x->route = d->route ? d->route->name : 0;
+	if (d->route) {
+		x->timeout_ns = d->route->timeout_ns;
+		x->idle_ns = d->route->idle_timeout_ns;
+		x->max_retries = (uint8_t)ss_min_u32(d->route->max_retries, 3);
+	}
+	if (d->cluster) {
+		x->cluster = d->cluster->name;
+		x->cluster_at = (uint32_t)(d->cluster - snap->clusters);
+	}
+	if (x->timeout_ns)
+		x->deadline = now + x->timeout_ns;
+}
+
+static bool is_grpc(const struct ss_hdrs *h)
+{
+	const struct ss_hdr *t = ss_hdrs_find(h, SS_H_CONTENT_TYPE);
+
+	return t && ss_span_starts(t->value, SS_SPAN("application/grpc"));
+}
+
+/* Bytes are kept for another attempt unless the request says that they will be too many. */
+static bool worth_keeping(const struct px_exchange *x)
+{
+	const struct ss_hdr *n = ss_hdrs_find(ss_http_head(x->down), SS_H_CONTENT_LENGTH);
+
+	return x->max_retries && !(n && n->value.n > 5);
+}
+
+void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_stream *down, uint64_t now)
+{
+	const struct ss_hdrs *head = ss_http_head(down);
+	const struct ss_http_conn *conn = ss_http_stream_conn(down);
+	const struct ss_listener *l = ss_snapshot_listener(snap, ss_http_cookie(conn));
+	struct ss_route_request rq = {.head = head,
+				      .peer_identity = ss_http_peer(conn)->identity,
+				      .draw = ss_rng_below(&p->rng, SS_WEIGHT_SUM),
+				      .worker = p->conf.worker};
+	struct ss_route_decision d;
+	struct px_exchange *x = new_exchange(p, down, now);
+
+	ss_count(p->conf.counters, SS_C_REQUESTS, 1);
+	if (!x) {
+		ss_count_drop(p->conf.counters, SS_DROP_STREAMS_FULL);
+		ss_http_reset(down, SS_HTTP_REFUSED_STREAM);
+		ss_http_release(down);
+		return;
+	}
+	x->grpc = is_grpc(head);
+	if (!l) {
+		px_reply(x, SS_DROP_DRAINING, now);
+		return;
+	}
+	ss_route_decide(snap, l, &rq, &d);
+	copy_decision(x, snap, l, &d, now);
+	if (d.drop != SS_DROP_NONE) {
+		px_reply(x, d.drop, now);
+	} else if (ss_span_eq(head->method, SS_SPAN("CONNECT"))) {
+		px_reply(x, SS_DROP_TUNNEL, now);
+	} else if (d.route->action == SS_ACTION_DIRECT) {
+		px_direct(x, d.route, now);
+	} else if (px_request_head(x, l, d.route, d.cluster) < 0 ||
+		   px_copy_ops(ss_http_arena(down), &d.route->response_ops, &x->response_ops) < 0) {
+		px_reply(x, SS_DROP_STREAMS_FULL, now);
+	} else {
+		x->keep = worth_keeping(x);
+		px_acquire(x, snap, now);
+	}
+}
+
+/* -- upstream -- */
+
+static void launch(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	bool end = px_request_empty(x);
+	int rc = ss_http_request(x->wait.conn, &x->request, end, now, &x->up);
+
+	ss_up_took(x->p->conf.up, &x->wait);
+	if (rc < 0) {
+		x->up = NULL;
+		/* No memory is our own fault; else the connection ended or filled up under us: nothing was
+		 * sent. */
+		if (rc == SS_ERR_NO_MEM) {
+			ss_up_cancel(x->p->conf.up, &x->wait);
+			px_reply(x, SS_DROP_STREAMS_FULL, now);
+		} else {
+			px_failed(x, snap, SS_DROP_UPSTREAM_RESET, true, false, now);
+		}
+		return;
+	}
+	x->state = PX_RUNNING;
+	x->sent_at = now;
+	x->last = now;
+	x->request_ended = end;
+	ss_http_set_owner(x->up, &x->up_leg);
+	px_pump_up(x, now);
+	px_arm(x);
+}
+
+void px_acquire(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	const struct ss_cluster *c = px_cluster(x, snap);
+	int rc;
+
+	x->state = PX_WAITING;
+	x->request_ended = false;
+	if (!c) {
+		px_reply(x, SS_DROP_NO_CLUSTER, now);
+		return;
+	}
+	rc = ss_up_acquire(x->p->conf.up, c, &x->wait, now);
+	if (rc == 0 || rc == SS_ERR_WAIT) {
+		x->upstream = x->wait.at.addr;
+		x->attempts++;
+	}
+	if (rc == 0)
+		launch(x, snap, now);
+	else if (rc == SS_ERR_WAIT)
+		px_arm(x);
+	else
+		px_reply(x, x->wait.reason, now);
+}
+
+void px_served(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	if (x->wait.place == SS_UP_SERVED) {
+		launch(x, snap, now);
+	} else if (x->wait.result == SS_ERR_MORE) {
+		ss_up_cancel(x->p->conf.up, &x->wait);
+		x->attempts--;
+		px_acquire(x, snap, now);
+	} else {
+		px_failed(x, snap, x->wait.reason, true, true, now);
+	}
+}
+
+void px_drop_upstream(struct px_exchange *x)
+{
+	if (x->up)
+		ss_http_release(x->up);
+	x->up = NULL;
+	ss_up_cancel(x->p->conf.up, &x->wait);
+}
+
+/* -- the response -- */
+
+static void response_info(struct px_exchange *x)
+{
+	const struct ss_hdrs *h = ss_http_head(x->up);
+	struct ss_hdrs out;
+
+	/* RFC 9110 15.2: a proxy forwards 1xx unless it asked for them itself. 101 needs a tunnel. */
+	if (h->status < 100 || h->status > 199 || h->status == 101 || x->head_sent)
+		return;
+	if (px_response_head(x, h, &out) == 0 && ss_http_send_head(x->down, &out, false) == 0)
+		ss_count(x->p->conf.counters, SS_C_RESPONSES_1XX, 1);
+}
+
+static void response_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	struct ss_hdrs out;
+	bool end = ss_http_ended(x->up) && !ss_http_body(x->up)->len && !ss_http_trailers(x->up);
+
+	if (x->head_sent)
+		return;
+	x->upstream_ns = now - x->sent_at;
+	if (px_response_head(x, ss_http_head(x->up), &out) < 0 ||
+	    ss_http_send_head(x->down, &out, end) == SS_ERR_NO_MEM) {
+		px_drop_upstream(x);
+		px_reply(x, SS_DROP_STREAMS_FULL, now);
+		return;
+	}
+	x->head_sent = true;
+	x->response_ended = end;
+	x->last = now;
+	x->keep = false;
+	ss_bufq_free(&x->kept);
+	px_count_status(x, ss_http_head(x->up)->status);
+}
+
+/* All of the response is downstream's: the endpoint is done with, whatever became of the request's rest. */
+static void response_complete(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, x->status < 500, now);
+	px_drop_upstream(x);
+	x->state = PX_ANSWERED;
+}
+
+void px_push_response(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	if (x->state != PX_RUNNING || !x->head_sent)
+		return;
+	px_pump_down(x, now);
+	if (x->response_ended)
+		response_complete(x, snap, now);
+}
+
+/* After a head went out there is no other answer: the client sees the stream break. */
+static void response_broken(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_drop why,
+			    uint64_t now)
+{
+	ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
+	px_drop_upstream(x);
+	px_reply(x, why, now);
+}
+
+void px_up_news(struct px_exchange *x, const struct ss_snapshot *snap, uint32_t events, uint64_t now)
+{
+	if (x->state != PX_RUNNING)
+		return;
+	if (events & SS_HTTP_EV_INFO)
+		response_info(x);
+	if (events & SS_HTTP_EV_HEAD)
+		response_head(x, snap, now);
+	if (x->state != PX_RUNNING)
+		return;
+	if ((events & SS_HTTP_EV_RESET) && !ss_http_ended(x->up)) {
+		enum ss_drop why = ss_http_reason(x->up);
+		if (x->head_sent)
+			response_broken(x, snap, why, now);
+		else
+			px_failed(x, snap, why, ss_http_unprocessed(x->up), true, now);
+		return;
+	}
+	px_push_response(x, snap, now);
+	if (events & SS_HTTP_EV_ROOM)
+		px_pump_up(x, now);
+	px_arm(x);
+}
+
+/* -- the request's side -- */
+
+void px_down_news(struct px_exchange *x, const struct ss_snapshot *snap, uint32_t events, uint64_t now)
+{
+	if (x->state == PX_DONE)
+		return;
+	if (events & SS_HTTP_EV_RESET) {
+		x->drop = ss_http_reason(x->down);
+		if (x->drop == SS_DROP_DOWNSTREAM_GONE || x->drop == SS_DROP_NONE) {
+			x->drop = SS_DROP_DOWNSTREAM_GONE;
+			ss_count_drop(x->p->conf.counters, SS_DROP_DOWNSTREAM_GONE);
+		}
+		if (x->up)
+			ss_http_reset(x->up, SS_HTTP_CANCEL);
+		px_finish(x, now);
+		return;
+	}
+	if (events & (SS_HTTP_EV_BODY | SS_HTTP_EV_END))
+		px_pump_up(x, now);
+	if (events & SS_HTTP_EV_ROOM)
+		px_push_response(x, snap, now);
+	if (x->state == PX_ANSWERED && (events & SS_HTTP_EV_SENT))
+		px_finish(x, now);
+	else
+		px_arm(x);
+}
+
+void px_finish(struct px_exchange *x, uint64_t now)
+{
+	struct ss_proxy *p = x->p;
+
+	px_drop_upstream(x);
+	px_log(x, now);
+	ss_http_release(x->down);
+	x->down = NULL;
+	ss_bufq_free(&x->kept);
+	ss_wheel_cancel(&p->wheel, &x->timer);
+	ss_list_remove(&x->again);
+	x->state = PX_DONE;
+	ss_list_push_back(&p->dead, &x->again);
+}

@@ -1,0 +1,125 @@
+/*
+ * px_int.h - an exchange, and what the files of this room do for each other.
+ *
+ * px_run.c walks the news; px_exchange.c takes an exchange through its steps; px_retry.c what follows a
+ * failed attempt, and time; px_pump.c bodies; px_headers.c heads; px_reply.c our own answers; px_log.c
+ * the record at the end.
+ */
+#ifndef SS_PX_INT_H
+#define SS_PX_INT_H
+
+#include "base/rng.h"
+#include "buf/buf.h"
+#include "contract/counters.h"
+#include "mem/pool.h"
+#include "proxy/proxy.h"
+#include "timer/wheel.h"
+
+/* A request's body is kept for another attempt up to this many bytes. */
+#define PX_KEEP_MAX 65536u
+/* An exchange without a route (our own answer) and without a byte moving ends after this. */
+#define PX_IDLE_NS (300 * SS_NS_PER_SEC)
+
+enum px_state {
+	PX_WAITING = 0, /* for a connection */
+	PX_RUNNING,     /* joined to an upstream stream */
+	PX_ANSWERED,    /* no upstream (any more): what was queued downstream goes out */
+	PX_DONE,        /* over; buried at the end of the turn */
+};
+
+/* What a stream's owner pointer points to. */
+struct px_leg {
+	struct px_exchange *x;
+	bool up;
+};
+
+struct px_exchange {
+	struct ss_proxy *p;
+	struct px_leg down_leg, up_leg;
+	struct ss_http_stream *down, *up;
+	struct ss_up_wait wait;
+	struct ss_timer timer;
+	struct ss_list again; /* p->again: a pump that found no packet buffer; then p->dead */
+	uint8_t state;        /* enum px_state */
+	uint8_t attempts, max_retries;
+	bool head_sent;      /* downstream has got a final head */
+	bool request_ended;  /* all of the request was given to the upstream stream */
+	bool response_ended; /* all of the response was given to the downstream stream */
+	bool keep;           /* kept holds every body byte taken so far */
+	bool grpc;
+	uint16_t status;
+	enum ss_drop drop;
+	uint32_t resend; /* last bytes of kept that this attempt has not sent yet */
+	struct ss_bufq kept;
+	/* The decision, copied from the snapshot: none of its pointers outlives a turn. */
+	uint64_t generation;
+	uint32_t listener, host, route, cluster; /* name ids */
+	uint32_t cluster_at; /* where the cluster stood in the snapshot: looked at first */
+	uint64_t timeout_ns, idle_ns;
+	struct ss_header_ops response_ops; /* in the downstream stream's arena */
+	struct ss_hdrs request;            /* as sent upstream; the same */
+	struct ss_span request_id, trace;
+	uint64_t deadline;    /* for the response's head; SS_NEVER: none */
+	uint64_t last;        /* a byte moved */
+	uint64_t sent_at;     /* this attempt's request went out */
+	uint64_t upstream_ns; /* to the response's head */
+	struct ss_addr upstream;
+};
+
+struct ss_proxy {
+	struct ss_proxy_conf conf;
+	struct ss_pool *exchanges;
+	struct ss_wheel wheel;
+	struct ss_rng rng;
+	struct ss_list again, dead;
+};
+
+/* px_exchange.c */
+void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_stream *down, uint64_t now);
+void px_acquire(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+void px_served(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+void px_down_news(struct px_exchange *x, const struct ss_snapshot *snap, uint32_t events, uint64_t now);
+void px_up_news(struct px_exchange *x, const struct ss_snapshot *snap, uint32_t events, uint64_t now);
+/* Moves what has come of the response; ends the upstream side with its last byte. */
+void px_push_response(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+/* Lets the upstream stream go; an unfinished one is cancelled. Says nothing about the endpoint. */
+void px_drop_upstream(struct px_exchange *x);
+/* Logs, lets everything go. */
+void px_finish(struct px_exchange *x, uint64_t now);
+const struct ss_cluster *px_cluster(const struct px_exchange *x, const struct ss_snapshot *snap);
+
+/* px_retry.c */
+/* This attempt failed before a response's head: another one, or our own answer. blame: the endpoint's fault.
+ */
+void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_drop why, bool unprocessed,
+	       bool blame, uint64_t now);
+void px_arm(struct px_exchange *x);
+void px_expired(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+
+/* px_pump.c */
+void px_pump_up(struct px_exchange *x, uint64_t now);
+void px_pump_down(struct px_exchange *x, uint64_t now);
+/* Nothing of the request's body remains to be sent. */
+bool px_request_empty(const struct px_exchange *x);
+
+/* px_headers.c: 0 or SS_ERR_NO_MEM. */
+int px_request_head(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r,
+		    const struct ss_cluster *c);
+int px_copy_ops(struct ss_arena *a, const struct ss_header_ops *from, struct ss_header_ops *to);
+/* The head that goes downstream, in x's arena. */
+int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
+/* Trailers without what belongs to one hop. */
+int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
+int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops);
+
+/* px_reply.c */
+/* Our own answer, or a reset when a head has gone out already. Counts `why`. */
+void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now);
+void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now);
+/* Counts a response's class; remembers its status. */
+void px_count_status(struct px_exchange *x, uint16_t status);
+
+/* px_log.c */
+void px_log(struct px_exchange *x, uint64_t now);
+
+#endif

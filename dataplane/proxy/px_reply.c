@@ -1,0 +1,168 @@
+/* px_reply.c - answers that we make ourselves: each says why, in a short body and in a header. */
+#include "base/err.h"
+#include "proxy/px_int.h"
+
+/* The name of the header that carries the response flag, as the access log does. */
+#define FLAG_HEADER "x-sidestep-flag"
+
+struct answer {
+	uint16_t drop, status, grpc; /* grpc: gRPC's HTTP-to-status table */
+};
+
+static const struct answer answers[] = {
+	{SS_DROP_NO_ROUTE_MATCH, 404, 12},
+	{SS_DROP_DENIED, 403, 7},
+	{SS_DROP_NO_CLUSTER, 503, 14},
+	{SS_DROP_NO_HEALTHY, 503, 14},
+	{SS_DROP_CONNECT_FAILED, 503, 14},
+	{SS_DROP_UPSTREAM_TLS, 503, 14},
+	{SS_DROP_UPSTREAM_OVERFLOW, 503, 14},
+	{SS_DROP_UPSTREAM_RESET, 502, 14},
+	{SS_DROP_UPSTREAM_STREAM_RESET, 502, 14},
+	{SS_DROP_UPSTREAM_PROTOCOL, 502, 14},
+	{SS_DROP_TIMEOUT_TOTAL, 504, 14},
+	{SS_DROP_TIMEOUT_IDLE, 408, 14},
+	{SS_DROP_DRAINING, 503, 14},
+	{SS_DROP_STREAMS_FULL, 503, 14},
+	{SS_DROP_TUNNEL, 501, 12},
+};
+
+static struct answer answer_for(enum ss_drop why)
+{
+	for (size_t i = 0; i < SS_ARRAY_LEN(answers); i++)
+		if (answers[i].drop == why)
+			return answers[i];
+	return (struct answer){(uint16_t)why, 502, 14};
+}
+
+void px_count_status(struct px_exchange *x, uint16_t status)
+{
+	static const enum ss_counter class[] = {SS_C_RESPONSES_2XX, SS_C_RESPONSES_3XX, SS_C_RESPONSES_4XX,
+						SS_C_RESPONSES_5XX};
+
+	x->status = status;
+	if (status >= 200 && status < 600)
+		ss_count(x->p->conf.counters, class[status / 100 - 2], 1);
+}
+
+static struct ss_span number(char *buf, uint32_t n)
+{
+	char *p = buf + 11;
+
+	do {
+		*--p = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	return ss_span(p, (uint32_t)(buf + 11 - p));
+}
+
+static void add(struct ss_out *o, const char *text)
+{
+	ss_out_bytes(o, text, strlen(text));
+}
+
+/* Head and body; what is left is for SENT to end. */
+static void send(struct px_exchange *x, struct ss_hdrs *h, struct ss_span body, uint64_t now)
+{
+	bool empty = !body.n || ss_span_eq(ss_http_head(x->down)->method, SS_SPAN("HEAD"));
+	struct ss_bufq q;
+
+	px_count_status(x, h->status);
+	x->head_sent = true;
+	x->response_ended = true;
+	x->state = PX_ANSWERED;
+	x->last = now;
+	ss_bufq_init(&q);
+	/* Without a packet buffer for the body the head goes alone; its length would not be true then. */
+	if (!empty && ss_bufq_append(&q, x->p->conf.bufs, body.p, body.n) < 0) {
+		ss_hdrs_remove(h, SS_H_CONTENT_LENGTH);
+		empty = true;
+	}
+	if (ss_http_send_head(x->down, h, empty) < 0) {
+		ss_bufq_free(&q);
+		ss_http_reset(x->down, SS_HTTP_INTERNAL_ERROR);
+		px_finish(x, now);
+		return;
+	}
+	if (!empty)
+		ss_http_send_body(x->down, &q, true);
+	px_arm(x);
+}
+
+/* gRPC over HTTP/2, Responses: Trailers-Only is "HTTP-Status Content-Type Trailers" in one block. */
+static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why, uint64_t now)
+{
+	struct ss_hdr v[4];
+	struct ss_hdrs h;
+	char code[12];
+
+	ss_hdrs_init(&h, v, SS_ARRAY_LEN(v));
+	h.status = 200;
+	ss_hdrs_add(&h, SS_SPAN("content-type"), SS_SPAN("application/grpc"), 0);
+	ss_hdrs_add(&h, SS_SPAN("grpc-status"), number(code, a.grpc), 0);
+	/* Printable ASCII without "%" as the drops' texts are needs no percent-encoding. */
+	ss_hdrs_add(&h, SS_SPAN("grpc-message"), ss_span_str(ss_drop_text(why)), 0);
+	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
+	send(x, &h, SS_SPAN_NONE, now);
+}
+
+static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why, uint64_t now)
+{
+	struct ss_hdr v[4];
+	struct ss_hdrs h;
+	char text[200], length[12];
+	struct ss_out o = ss_out(text, sizeof(text));
+	struct ss_span body;
+
+	add(&o, "sidestep: ");
+	add(&o, ss_drop_text(why));
+	add(&o, " (");
+	add(&o, ss_drop_flag(why));
+	add(&o, ")\n");
+	body = ss_span(text, (uint32_t)(sizeof(text) - ss_out_room(&o)));
+	ss_hdrs_init(&h, v, SS_ARRAY_LEN(v));
+	h.status = a.status;
+	ss_hdrs_add(&h, SS_SPAN("content-type"), SS_SPAN("text/plain"), 0);
+	ss_hdrs_add(&h, SS_SPAN("content-length"), number(length, body.n), 0);
+	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
+	send(x, &h, body, now);
+}
+
+void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now)
+{
+	struct answer a = answer_for(why);
+
+	x->drop = why;
+	ss_count_drop(x->p->conf.counters, why);
+	if (x->head_sent) {
+		ss_http_reset(x->down, SS_HTTP_INTERNAL_ERROR);
+		px_finish(x, now);
+	} else if (x->grpc) {
+		grpc_reply(x, a, why, now);
+	} else {
+		text_reply(x, a, why, now);
+	}
+}
+
+void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now)
+{
+	struct ss_arena *a = ss_http_arena(x->down);
+	uint16_t cap = (uint16_t)(r->response_ops.n + 2);
+	struct ss_hdr *v = ss_arena_alloc(a, cap * sizeof(*v));
+	bool bodiless = r->direct_status == 204 || r->direct_status == 304;
+	struct ss_hdrs h;
+	char length[12];
+
+	if (!v) {
+		px_reply(x, SS_DROP_STREAMS_FULL, now);
+		return;
+	}
+	ss_hdrs_init(&h, v, cap);
+	h.status = r->direct_status;
+	if (r->direct_type.n)
+		ss_hdrs_add(&h, SS_SPAN("content-type"), r->direct_type, 0);
+	if (!bodiless)
+		ss_hdrs_add(&h, SS_SPAN("content-length"), number(length, r->direct_body.n), 0);
+	px_apply_ops(&h, &r->response_ops);
+	send(x, &h, bodiless ? SS_SPAN_NONE : r->direct_body, now);
+}
