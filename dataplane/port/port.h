@@ -52,6 +52,9 @@ struct ss_port_info {
 /* Opens, configures and starts. err (err_n bytes) gets a sentence on failure. May block. */
 int ss_port_open(struct ss_port **out, const struct ss_port_conf *conf, char *err, size_t err_n);
 void ss_port_close(struct ss_port *p);
+/* After the workers have stopped: sends what waits and takes back what the device is done with, so that
+ * in ss_port_info used equals held unless somebody holds a received packet. */
+void ss_port_settle(struct ss_port *p);
 void ss_port_info(const struct ss_port *p, struct ss_port_info *out);
 const char *ss_port_name(const struct ss_port *p);
 

@@ -87,6 +87,9 @@ int ss_port_device_probe(const char *device, uint16_t queues, uint16_t *id, char
 		snprintf(err, err_n, "device name %s is already in use", name);
 		return SS_ERR_CONFIG;
 	}
+	char iface[IFNAMSIZ];
+	if (strncmp(name, "net_af_xdp", 10) == 0 && ss_port_device_arg(device, "iface", iface, sizeof(iface)))
+		queues = (uint16_t)ss_min_u32(queues, ss_port_link_queues(iface));
 	for (size_t i = 0; i < SS_ARRAY_LEN(queue_args); i++)
 		if (strncmp(name, queue_args[i].driver, strlen(queue_args[i].driver)) == 0 &&
 		    !ss_port_device_arg(device, queue_args[i].arg, arg, sizeof(arg)))

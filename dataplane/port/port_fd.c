@@ -3,9 +3,10 @@
  *
  * AF_XDP and af_packet have no receive interrupt, but each of their queues is a socket of this process.
  * Which one belongs to which queue shows by looking at the process's descriptors before and after the call
- * that opens it, so several such ports can live side by side. tap and real NICs have the interrupt API.
+ * that opens it, so several such ports can live side by side. tap has the interrupt API.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <rte_ethdev.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -69,8 +70,10 @@ uint16_t ss_port_fds_new(const struct ss_port_fdset *before, int *out, uint16_t 
 
 int ss_port_fd_intr(uint16_t dev, uint16_t queue)
 {
-	/* Some drivers hand out a descriptor that never fires unless the interrupt is enabled first. */
-	if (rte_eth_dev_rx_intr_enable(dev, queue) < 0)
+	/* tap's descriptor is readable as long as packets wait and needs no arming. A driver that has to
+	 * be armed fires once: its queue is napped on, until the worker learns to arm it. */
+	if (rte_eth_dev_rx_intr_enable(dev, queue) != -ENOTSUP)
 		return -1;
-	return rte_eth_dev_rx_intr_ctl_q_get_fd(dev, queue);
+	int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(dev, queue);
+	return fd < 0 ? -1 : fd;
 }

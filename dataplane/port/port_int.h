@@ -75,6 +75,8 @@ bool ss_port_device_arg(const char *device, const char *key, char *out, size_t n
 
 /* port_link.c: the kernel's interface of this name. MTU 0: there is none. */
 bool ss_port_link_up(const char *iface);
+/* Queues that AF_XDP can use: the "combined" channels, of which a veth has none to show but one to use. */
+uint16_t ss_port_link_queues(const char *iface);
 uint16_t ss_port_link_mtu(const char *iface);
 
 /* port_fd.c: the packet sockets that this process has open, to tell which ones a call opened. */

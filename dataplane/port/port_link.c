@@ -3,7 +3,9 @@
  *
  * The drivers on kernel interfaces report a link that is always up, even when the interface is gone.
  */
-#include <string.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,8 +18,7 @@ static bool ask(const char *iface, unsigned long request, struct ifreq *r)
 
 	if (fd < 0)
 		return false;
-	memset(r, 0, sizeof(*r));
-	strncpy(r->ifr_name, iface, IFNAMSIZ - 1);
+	snprintf(r->ifr_name, sizeof(r->ifr_name), "%s", iface);
 	bool ok = ioctl(fd, request, r) == 0;
 	close(fd);
 	return ok;
@@ -25,14 +26,22 @@ static bool ask(const char *iface, unsigned long request, struct ifreq *r)
 
 bool ss_port_link_up(const char *iface)
 {
-	struct ifreq r;
+	struct ifreq r = { 0 };
 
 	return ask(iface, SIOCGIFFLAGS, &r) && (r.ifr_flags & IFF_UP) && (r.ifr_flags & IFF_RUNNING);
 }
 
+uint16_t ss_port_link_queues(const char *iface)
+{
+	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq r = { .ifr_data = (char *)&c };
+
+	return ask(iface, SIOCETHTOOL, &r) && c.max_combined ? (uint16_t)ss_min_u32(c.max_combined, UINT16_MAX) : 1;
+}
+
 uint16_t ss_port_link_mtu(const char *iface)
 {
-	struct ifreq r;
+	struct ifreq r = { 0 };
 
 	return ask(iface, SIOCGIFMTU, &r) && r.ifr_mtu > 0 ? (uint16_t)ss_min_u32((uint32_t)r.ifr_mtu, UINT16_MAX) : 0;
 }

@@ -274,6 +274,15 @@ static void free_packets(struct ss_port_q *q)
 			rte_pktmbuf_free(m);
 }
 
+void ss_port_settle(struct ss_port *p)
+{
+	for (uint16_t w = 0; w < p->queues; w++) {
+		ss_port_tx(&p->q[w]);
+		/* AF_XDP takes back its sent frames at the next call only */
+		rte_eth_tx_burst(p->dev, w, NULL, 0);
+	}
+}
+
 void ss_port_close(struct ss_port *p)
 {
 	struct rte_eth_dev_info di;
