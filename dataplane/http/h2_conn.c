@@ -134,7 +134,8 @@ void ss_h2_slots(struct ss_http_conn *c)
 		return;
 	limit = ss_min_u32(c->h2->peer_streams, c->limits.max_streams);
 	c->slots = c->no_more || c->n_streams >= limit ? 0 : limit - c->n_streams;
-	if (c->slots > before && c->state == SS_HTTP_OPEN)
+	/* Somebody may be waiting for the first one, or for the connection to be idle. */
+	if (c->slots > before && (before == 0 || c->n_streams == 0) && c->state == SS_HTTP_OPEN)
 		ss_http_conn_news(c, SS_HTTP_CONN_SLOT);
 }
 
