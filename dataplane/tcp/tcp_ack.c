@@ -94,10 +94,10 @@ static void update_window(struct ss_tcp_conn *c, const struct ss_tcphdr *h)
 	c->snd_wl2 = h->ack;
 }
 
-/* RFC 5681 2: what counts as a duplicate ACK. */
+/* RFC 5681 2: what counts as a duplicate ACK. A window probe is not "outstanding data": snd_nxt stays. */
 static bool is_duplicate(const struct ss_tcp_conn *c, const struct ss_seg *s)
 {
-	return s->h.ack == c->snd_una && s->payload == 0 && c->snd_max != c->snd_una &&
+	return s->h.ack == c->snd_una && s->payload == 0 && c->snd_nxt != c->snd_una &&
 	       !(s->h.flags & (SS_TCP_SYN | SS_TCP_FIN)) &&
 	       ((uint32_t)s->h.window << c->snd_wscale) == c->snd_wnd;
 }

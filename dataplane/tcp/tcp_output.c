@@ -84,7 +84,8 @@ static bool pick(struct ss_tcp_conn *c, uint32_t *seq, uint32_t *len)
 	if (c->rtx_first) {
 		*seq = c->snd_una;
 		ss_tcp_board_hole(c, c->snd_una, &hole_end);
-		*len = fit(c, *seq, hole_end);
+		/* RFC 9293 3.8.6.1: also into a shut window, but then one byte is enough. */
+		*len = ss_min_u32(fit(c, *seq, hole_end), ss_max_u32(window_room(c, *seq), 1));
 		return true;
 	}
 	if (c->in_recovery && c->board)

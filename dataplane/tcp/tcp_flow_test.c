@@ -1,0 +1,634 @@
+/* tcp_flow_test.c - an open connection, segment by segment: windows, ACKs, losses, timers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "tcp/tcp_bench.h"
+
+static struct bench b;
+static const struct ss_tcphdr no_opts;
+static const struct ss_tcphdr with_sack = { .has_sack_ok = true };
+
+static int setup(void **s)
+{
+	struct ss_tcp_conf f = bench_conf();
+	bench_open(&b, &f);
+	return 0;
+}
+
+static int teardown(void **s)
+{
+	bench_close(&b);
+	return 0;
+}
+
+static uint64_t drops(enum ss_drop d)
+{
+	return b.counters.drops[d];
+}
+
+static void consume(uint32_t n)
+{
+	ss_bufq_drop(ss_tcp_rx(b.c), n);
+	ss_tcp_consumed(b.c, n);
+	bench_turn(&b);
+}
+
+/* What arrived is the peer's byte pattern from relative sequence number `from` on. */
+static void check_rx(uint32_t from, uint32_t n)
+{
+	uint8_t bytes[20000];
+	struct ss_bufq *q = ss_tcp_rx(b.c);
+
+	assert_int_equal(q->len, n);
+	assert_int_equal(ss_bufq_read(q, 0, bytes, n), n);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t seq = b.irs + from + i;
+		/* every segment of the bench starts its pattern with its own sequence number */
+		assert_int_equal(bytes[i], (uint8_t)seq);
+	}
+}
+
+static void second_full_segment_is_acked_at_once(void **s)
+{
+	bench_accept(&b, no_opts);
+	IN(&b, A, 1, 1, 1000);
+	bench_none(&b);
+	IN(&b, A, 1001, 1, 1000);
+	bench_expect(&b, A, 1, 2001, 0);
+	check_rx(1, 2000);
+}
+
+static void lone_segment_is_acked_after_40_ms(void **s)
+{
+	bench_accept(&b, no_opts);
+	IN(&b, A | P, 1, 1, 100);
+	bench_wait(&b, 39 * MS);
+	bench_none(&b);
+	bench_wait(&b, 3 * MS);
+	bench_expect(&b, A, 1, 101, 0);
+	bench_wait(&b, 1 * SEC);
+	bench_none(&b);
+}
+
+static void answer_carries_the_ack(void **s)
+{
+	bench_accept(&b, no_opts);
+	IN(&b, A | P, 1, 1, 100);
+	bench_send(&b, 50);
+	bench_expect(&b, A | P, 1, 101, 50);
+	bench_wait(&b, 100 * MS);
+	bench_none(&b); /* and no pure ACK follows */
+}
+
+static void bytes_split_at_the_mss(void **s)
+{
+	bench_accept(&b, no_opts);
+	bench_send(&b, 2500);
+	bench_expect(&b, A, 1, 1, 1000);
+	bench_expect(&b, A, 1001, 1, 1000);
+	bench_expect(&b, A | P, 2001, 1, 500);
+	assert_int_equal(ss_tcp_unacked(b.c), 2500);
+	IN(&b, A, 1, 2001, 0);
+	assert_int_equal(ss_tcp_unacked(b.c), 500);
+}
+
+static void timestamps_take_room_and_are_echoed(void **s)
+{
+	bench_accept(&b, (struct ss_tcphdr){ .has_ts = true, .ts_val = 70 });
+	bench_send(&b, 1500);
+	bench_expect(&b, A, 1, 1, 988);
+	bench_expect(&b, A | P, 989, 1, 512);
+	b.ts = 71;
+	IN(&b, A, 1, 1, 1000);
+	IN(&b, A, 1001, 1, 1000);
+	struct bench_out o = bench_next(&b);
+	assert_true(o.h.has_ts);
+	assert_int_equal(o.h.ts_ecr, 71);
+}
+
+static void small_announced_mss_has_a_floor(void **s)
+{
+	bench_accept(&b, (struct ss_tcphdr){ .mss = 1 });
+	bench_send(&b, 100);
+	bench_expect(&b, A, 1, 1, SS_TCP_MSS_MIN);
+	bench_expect(&b, A | P, 65, 1, 36);
+}
+
+static void scaled_window_is_used(void **s)
+{
+	bench_accept(&b, (struct ss_tcphdr){ .has_wscale = true, .wscale = 4 });
+	INW(&b, A, 1, 1, 0, 100); /* 1600 bytes */
+	bench_send(&b, 3000);
+	bench_expect(&b, A, 1, 1, 1000);
+	bench_none(&b); /* 600 of a window of once 60000 are not worth a segment */
+	INW(&b, A, 1, 1001, 0, 200);
+	bench_expect(&b, A, 1001, 1, 1000);
+	bench_expect(&b, A | P, 2001, 1, 1000);
+}
+
+/* Byte streams pass 2^32 on both sides: the peer starts 512 before it, we just before it too. */
+static void sequence_numbers_wrap_around(void **s)
+{
+	struct ss_tuple u = { ss_ip4(US), ss_ip4(PEER), OUR_PORT, PEER_PORT };
+
+	b.now = 0;
+	b.t->now = 0;
+	b.now = (uint64_t)(uint32_t)(0xfffffc00u - ss_tcp_isn(b.t, &u)) * 4 * SS_NS_PER_US;
+	bench_turn(&b);
+	bench_accept(&b, with_sack);
+	assert_int_equal(b.iss, 0xfffffc00u);
+	for (uint32_t i = 0; i < 5; i++) {
+		IN(&b, A | P, 1 + i * 300, 1 + i * 700, 300);
+		bench_send(&b, 700);
+		bench_expect(&b, A | P, 1 + i * 700, 1 + (i + 1) * 300, 700);
+	}
+	check_rx(1, 1500);
+	IN(&b, A, 1501, 3501, 0);
+	assert_int_equal(ss_tcp_unacked(b.c), 0);
+	IN(&b, F | A, 1501, 3501, 0);
+	bench_expect(&b, A, 3501, 1502, 0);
+}
+
+static void out_of_order_bytes_wait_and_are_sacked(void **s)
+{
+	bench_accept(&b, with_sack);
+	IN(&b, A, 1001, 1, 1000);
+	struct bench_out o = bench_next(&b);
+	assert_int_equal(o.h.ack, b.irs + 1);
+	assert_int_equal(o.h.n_sacks, 1);
+	assert_int_equal(o.h.sack[0].left, b.irs + 1001);
+	assert_int_equal(o.h.sack[0].right, b.irs + 2001);
+	IN(&b, A, 3001, 1, 1000);
+	o = bench_next(&b);
+	assert_int_equal(o.h.n_sacks, 2);
+	assert_int_equal(o.h.sack[0].left, b.irs + 3001); /* the newest comes first */
+	assert_int_equal(ss_tcp_rx(b.c)->len, 0);
+	assert_int_equal(bench_events(&b), 0);
+	IN(&b, A, 1, 1, 1000);
+	bench_expect(&b, A, 1, 2001, 0);
+	check_rx(1, 2000);
+	IN(&b, A, 1501, 1, 1600); /* overlaps both neighbours */
+	bench_expect(&b, A, 1, 4001, 0);
+	check_rx(1, 4000);
+	assert_null(b.c->reasm);
+}
+
+static void early_fin_waits_for_its_bytes(void **s)
+{
+	bench_accept(&b, no_opts);
+	IN(&b, F | A, 101, 1, 50);
+	assert_int_equal(bench_events(&b), 0);
+	bench_expect(&b, A, 1, 1, 0);
+	IN(&b, A, 1, 1, 100);
+	assert_int_equal(bench_events(&b), SS_TCP_EV_READ | SS_TCP_EV_EOF);
+	bench_expect(&b, A, 1, 152, 0);
+	check_rx(1, 150);
+}
+
+static void too_many_holes_are_refused(void **s)
+{
+	bench_accept(&b, with_sack);
+	for (uint32_t i = 0; i < SS_TCP_RANGES + 3; i++)
+		IN(&b, A, 101 + i * 200, 1, 100);
+	assert_int_equal(drops(SS_DROP_TCP_REASM_FULL), 3);
+	IN(&b, A, 1, 1, 100);
+	check_rx(1, 200);
+}
+
+static void bytes_outside_the_window_are_refused(void **s)
+{
+	bench_accept(&b, no_opts);
+	IN(&b, A, 1 + 20000, 1, 10); /* at the edge */
+	bench_expect(&b, A, 1, 1, 0);
+	IN(&b, A, 1u - 100, 1, 50); /* before the stream */
+	bench_expect(&b, A, 1, 1, 0);
+	assert_int_equal(drops(SS_DROP_TCP_SEQ), 2);
+	assert_int_equal(bench_events(&b), 0);
+	IN(&b, A, 1u - 10, 1, 30); /* half old, half new */
+	check_rx(1, 20);
+}
+
+static void bytes_past_the_edge_are_cut(void **s)
+{
+	bench_accept(&b, no_opts);
+	for (uint32_t i = 0; i < 19; i++)
+		IN(&b, A, 1 + i * 1000, 1, 1000);
+	IN(&b, F | A, 19001, 1, 1400);
+	assert_int_equal(ss_tcp_rx(b.c)->len, 20000);
+	assert_false(b.c->fin_rcvd); /* its FIN lay outside */
+	check_rx(1, 20000);
+}
+
+static void window_closes_and_opens_in_a_large_step(void **s)
+{
+	struct bench_out o;
+
+	bench_accept(&b, no_opts);
+	for (uint32_t i = 0; i < 20; i++)
+		IN(&b, A, 1 + i * 1000, 1, 1000);
+	while (b.at != b.n_out)
+		o = bench_next(&b);
+	assert_int_equal(o.h.window, 0);
+	IN(&b, A, 20001, 1, 1); /* a probe */
+	o = bench_next(&b);
+	assert_int_equal(o.h.ack, b.irs + 20001);
+	assert_int_equal(o.h.window, 0);
+	consume(500);
+	bench_none(&b); /* a silly window is not announced */
+	consume(3000);
+	o = bench_next(&b);
+	assert_int_equal(o.h.window, 3500);
+	bench_none(&b);
+	IN(&b, A, 20001, 1, 1000);
+	consume(16501);
+	o = bench_next(&b);
+	assert_true(o.h.window >= 10000);
+}
+
+static void zero_window_is_probed_with_back_off(void **s)
+{
+	bench_accept(&b, no_opts);
+	INW(&b, A, 1, 1, 0, 0);
+	bench_send(&b, 3000);
+	bench_none(&b);
+	uint64_t start = b.now, at[4];
+	for (int i = 0; i < 4; i++) {
+		while (b.at == b.n_out)
+			bench_wait(&b, 10 * MS);
+		at[i] = b.now - start;
+		bench_expect(&b, A, 1, 1, 1);
+		INW(&b, A, 1, 1, 0, 0);
+	}
+	assert_in_range(at[0], 200 * MS, 1100 * MS);
+	assert_true(at[2] - at[1] >= 2 * (at[1] - at[0]) - 20 * MS);
+	assert_true(at[3] - at[2] >= 2 * (at[2] - at[1]) - 20 * MS);
+	INW(&b, A, 1, 1, 0, 60000);
+	bench_expect(&b, A, 1, 1, 1000);
+	bench_expect(&b, A, 1001, 1, 1000);
+	bench_expect(&b, A | P, 2001, 1, 1000);
+	assert_int_equal(b.counters.v[SS_C_TCP_RTO], 0);
+}
+
+static void accepted_probe_byte_is_not_sent_again(void **s)
+{
+	bench_accept(&b, no_opts);
+	INW(&b, A, 1, 1, 0, 0);
+	bench_send(&b, 500);
+	bench_wait(&b, 300 * MS);
+	bench_expect(&b, A, 1, 1, 1);
+	INW(&b, A, 1, 2, 0, 5000);
+	bench_expect(&b, A | P, 2, 1, 499);
+}
+
+static void small_window_is_used_after_a_while(void **s)
+{
+	bench_accept(&b, no_opts);
+	INW(&b, A, 1, 1, 0, 300);
+	bench_send(&b, 3000);
+	bench_none(&b);
+	bench_wait(&b, 300 * MS);
+	bench_expect(&b, A, 1, 1, 300);
+	bench_none(&b);
+}
+
+static void probes_that_are_answered_keep_the_connection(void **s)
+{
+	bench_accept(&b, no_opts);
+	INW(&b, A, 1, 1, 0, 0);
+	bench_send(&b, 100);
+	for (int i = 0; i < 300; i++) {
+		bench_wait(&b, 2 * SEC);
+		INW(&b, A, 1, 1, 0, 0);
+	}
+	assert_int_equal(bench_events(&b), 0);
+	bench_wait(&b, 200 * SEC); /* now the peer is gone */
+	assert_int_equal(bench_events(&b), SS_TCP_EV_FAILED);
+	assert_int_equal(ss_tcp_reason(b.c), SS_DROP_TCP_TIMEOUT);
+}
+
+static void room_comes_back_as_news(void **s)
+{
+	bench_accept(&b, no_opts);
+	assert_int_equal(ss_tcp_room(b.c), 20000);
+	bench_send(&b, 20000);
+	assert_int_equal(ss_tcp_room(b.c), 0);
+	IN(&b, A, 1, 1001, 0);
+	assert_int_equal(bench_events(&b), 0); /* not worth a visit yet */
+	IN(&b, A, 1, 8001, 0);
+	assert_int_equal(bench_events(&b), SS_TCP_EV_ROOM);
+	assert_int_equal(ss_tcp_room(b.c), 8000);
+}
+
+static void initial_window_bounds_the_first_flight(void **s)
+{
+	bench_accept(&b, no_opts);
+	bench_send(&b, 20000);
+	for (uint32_t i = 0; i < 10; i++)
+		bench_expect(&b, A, 1 + i * 1000, 1, 1000);
+	bench_none(&b);
+	IN(&b, A, 1, 2001, 0); /* slow start: two acknowledged, four more */
+	for (uint32_t i = 10; i < 14; i++)
+		bench_expect(&b, A, 1 + i * 1000, 1, 1000);
+	bench_none(&b);
+}
+
+static void timeout_repeats_the_first_segment_with_back_off(void **s)
+{
+	bench_accept(&b, no_opts);
+	bench_send(&b, 3000);
+	for (int i = 0; i < 3; i++)
+		bench_next(&b);
+	uint64_t start = b.now, last = 0, gap = 0;
+	for (int i = 0; i < 4; i++) {
+		while (b.at == b.n_out)
+			bench_wait(&b, 10 * MS);
+		bench_expect(&b, A, 1, 1, 1000);
+		bench_none(&b);
+		uint64_t at = b.now - start;
+		if (i == 0)
+			assert_in_range(at, 200 * MS, 220 * MS);
+		if (i > 1)
+			assert_in_range((at - last) / MS, 2 * gap / MS - 20, 2 * gap / MS + 20);
+		gap = at - last;
+		last = at;
+	}
+	assert_int_equal(b.c->cwnd, 1000);
+	assert_int_equal(b.c->ssthresh, 2000);
+	IN(&b, A, 1, 1001, 0);
+	bench_expect(&b, A, 1001, 1, 1000);
+	bench_expect(&b, A | P, 2001, 1, 1000);
+	IN(&b, A, 1, 3001, 0);
+	bench_wait(&b, 10 * SEC);
+	bench_none(&b);
+}
+
+static void silent_peer_is_given_up(void **s)
+{
+	bench_accept(&b, no_opts);
+	bench_send(&b, 100);
+	bench_wait(&b, 99 * SEC);
+	assert_int_equal(bench_events(&b), 0);
+	bench_wait(&b, 2 * SEC);
+	assert_int_equal(bench_events(&b), SS_TCP_EV_FAILED);
+	assert_int_equal(ss_tcp_reason(b.c), SS_DROP_TCP_TIMEOUT);
+	struct ss_bufq q;
+	ss_bufq_init(&q);
+	assert_int_equal(ss_tcp_send(b.c, &q), SS_ERR_CLOSED);
+	ss_tcp_release(b.c);
+	bench_turn(&b);
+	assert_int_equal(ss_tcp_conns(b.t), 0);
+}
+
+static void sack_in(uint32_t ack, uint32_t left, uint32_t right)
+{
+	IN(&b, A, 1, ack, 0, .n_sacks = 1, .sack = { { b.iss + left, b.iss + right } });
+}
+
+/* RFC 6675: the hole goes again, nothing else does. */
+static void sack_recovery_fills_the_hole(void **s)
+{
+	bench_accept(&b, with_sack);
+	bench_send(&b, 10000);
+	for (int i = 0; i < 10; i++)
+		bench_next(&b);
+	sack_in(2001, 3001, 4001); /* the third is missing */
+	sack_in(2001, 3001, 5001);
+	bench_none(&b);
+	sack_in(2001, 3001, 6001);
+	bench_expect(&b, A, 2001, 1, 1000);
+	bench_none(&b);
+	assert_true(b.c->in_recovery);
+	assert_int_equal(b.c->cwnd, 4000);
+	assert_int_equal(b.counters.v[SS_C_TCP_FAST_RETRANS], 1);
+	IN(&b, A, 1, 10001, 0);
+	assert_false(b.c->in_recovery);
+	assert_null(b.c->board);
+	bench_wait(&b, 5 * SEC);
+	bench_none(&b);
+	assert_int_equal(b.counters.v[SS_C_TCP_RTO], 0);
+}
+
+static void sack_recovery_fills_two_holes_in_one_round(void **s)
+{
+	bench_accept(&b, with_sack);
+	bench_send(&b, 10000);
+	for (int i = 0; i < 10; i++)
+		bench_next(&b);
+	IN(&b, A, 1, 1, 0, .n_sacks = 2, .sack = { { b.iss + 5001, b.iss + 10001 }, { b.iss + 1001, b.iss + 4001 } });
+	bench_expect(&b, A, 1, 1, 1000);
+	bench_expect(&b, A, 4001, 1, 1000);
+	bench_none(&b);
+	IN(&b, A, 1, 4001, 0, .n_sacks = 1, .sack = { { b.iss + 5001, b.iss + 10001 } });
+	bench_none(&b); /* its hole has gone again already */
+	IN(&b, A, 1, 10001, 0);
+	bench_none(&b);
+	assert_false(b.c->in_recovery);
+}
+
+static void sack_blocks_that_lie_are_ignored(void **s)
+{
+	bench_accept(&b, with_sack);
+	bench_send(&b, 2000);
+	bench_next(&b);
+	bench_next(&b);
+	sack_in(1, 5001, 9001);
+	sack_in(1, 1001, 1001);
+	sack_in(1, 1001, 501);
+	sack_in(1, 1u - 50, 1);
+	assert_null(b.c->board);
+}
+
+/* Without SACK: RFC 3042 lets two new segments out, the third duplicate repeats the first. */
+static void third_duplicate_ack_repeats_without_sack(void **s)
+{
+	bench_accept(&b, no_opts);
+	bench_send(&b, 18000);
+	for (int i = 0; i < 10; i++)
+		bench_next(&b);
+	IN(&b, A, 1, 1, 0);
+	bench_expect(&b, A, 10001, 1, 1000);
+	IN(&b, A, 1, 1, 0);
+	bench_expect(&b, A, 11001, 1, 1000);
+	IN(&b, A, 1, 1, 0);
+	bench_expect(&b, A, 1, 1, 1000);
+	bench_none(&b);
+	assert_true(b.c->in_recovery);
+	assert_int_equal(b.c->ssthresh, 6000);
+	IN(&b, A, 1, 4001, 0); /* partial: the next one is missing too (RFC 6582) */
+	bench_expect(&b, A, 4001, 1, 1000);
+	while (b.at != b.n_out)
+		assert_true(bench_next(&b).h.seq - b.iss > 12000);
+	IN(&b, A, 1, 12001, 0);
+	assert_false(b.c->in_recovery);
+	assert_true(b.c->cwnd <= 6000);
+}
+
+static void duplicates_without_sack_are_acked_one_by_one(void **s)
+{
+	static struct ss_segs segs;
+	struct ss_list news;
+
+	bench_accept(&b, no_opts);
+	ss_list_init(&news);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct rte_mbuf *m = ss_buf_alloc(&b.bufs);
+		rte_pktmbuf_append(m, 500);
+		segs.v[segs.n++] = (struct ss_seg){ .m = m, .payload = 500, .tuple = *ss_tcp_tuple(b.c),
+			.h = { .flags = A, .seq = b.irs + 501 + i * 500, .ack = b.iss + 1, .window = 60000 } };
+	}
+	ss_tcp_input(b.t, &segs, b.now, &news);
+	ss_tcp_flush(b.t, b.now);
+	for (int i = 0; i < 3; i++)
+		bench_expect(&b, A, 1, 1, 0);
+	bench_none(&b);
+}
+
+/* RFC 7323 5 */
+static void paws_refuses_old_segments(void **s)
+{
+	bench_accept(&b, (struct ss_tcphdr){ .has_ts = true, .ts_val = 5000 });
+	b.ts = 6000;
+	IN(&b, A | P, 1, 1, 10);
+	b.ts = 5999;
+	IN(&b, A | P, 11, 1, 10);
+	bench_expect(&b, A, 1, 11, 0);
+	assert_int_equal(drops(SS_DROP_TCP_PAWS), 1);
+	assert_int_equal(ss_tcp_rx(b.c)->len, 10);
+	IN(&b, R, 11, 1, 0); /* an RST is not held to it */
+	assert_true(bench_events(&b) & SS_TCP_EV_FAILED);
+}
+
+static void segment_without_its_timestamp_is_dropped(void **s)
+{
+	bench_accept(&b, (struct ss_tcphdr){ .has_ts = true, .ts_val = 5000 });
+	b.ts = 0;
+	IN(&b, A | P, 1, 1, 10);
+	bench_none(&b);
+	assert_int_equal(drops(SS_DROP_TCP_PAWS), 1);
+	assert_int_equal(bench_events(&b), 0);
+}
+
+static void idle_time_takes_the_window_back(void **s)
+{
+	bench_accept(&b, no_opts);
+	bench_send(&b, 20000);
+	for (uint32_t ack = 2001; ack <= 20001; ack += 2000)
+		IN(&b, A, 1, ack, 0);
+	assert_true(b.c->cwnd > 15000);
+	b.at = b.n_out;
+	bench_wait(&b, 5 * SEC);
+	bench_send(&b, 20000);
+	for (uint32_t i = 0; i < 10; i++)
+		bench_next(&b);
+	bench_none(&b);
+}
+
+/* Nothing is lost when the packet buffers run out: it leaves when there are some again. */
+static void empty_buffer_pool_only_delays(void **s)
+{
+	struct rte_mbuf *all[1024];
+	uint32_t n = 0;
+	struct ss_bufq q;
+
+	bench_accept(&b, no_opts);
+	ss_bufq_init(&q);
+	assert_int_equal(ss_bufq_append(&q, &b.bufs, "hello", 5), 0);
+	while ((all[n] = rte_pktmbuf_alloc(b.bufs.mp)))
+		n++;
+	assert_int_equal(ss_tcp_send(b.c, &q), 0);
+	bench_turn(&b);
+	bench_none(&b);
+	assert_true(ss_tcp_next(b.t) <= b.now); /* tries again at once */
+	for (uint32_t i = 0; i < n; i++)
+		rte_pktmbuf_free(all[i]);
+	bench_turn(&b);
+	bench_expect(&b, A | P, 1, 1, 5);
+}
+
+static void small_segments_share_a_buffer(void **s)
+{
+	bench_accept(&b, no_opts);
+	for (uint32_t i = 0; i < 1000; i++)
+		IN(&b, A | P, 1 + i, 1, 1);
+	assert_int_equal(ss_tcp_rx(b.c)->len, 1000);
+	assert_true(ss_tcp_mbufs(b.t) <= 2);
+	check_rx(1, 1000);
+}
+
+/* When each end has lost the other's ACKs, old text must still bring its ACK. */
+static void ack_of_an_old_segment_counts(void **s)
+{
+	bench_accept(&b, no_opts);
+	IN(&b, A | P, 1, 1, 100);
+	bench_send(&b, 200);
+	bench_expect(&b, A | P, 1, 101, 200);
+	IN(&b, A | P, 1, 201, 100);
+	assert_int_equal(ss_tcp_unacked(b.c), 0);
+	bench_expect(&b, A, 201, 101, 0);
+}
+
+static void long_queue_leaves_over_several_turns(void **s)
+{
+	struct ss_tcp_conf f = bench_conf();
+
+	bench_close(&b);
+	f.snd_buf = 200000;
+	bench_open(&b, &f);
+	bench_accept(&b, (struct ss_tcphdr){ .has_wscale = true, .wscale = 4 });
+	b.c->cwnd = 200000;
+	bench_send(&b, 150000);
+	assert_int_equal(b.n_out - b.at, SS_TCP_CONN_SEGS);
+	bench_turn(&b);
+	assert_int_equal(b.n_out - b.at, 2 * SS_TCP_CONN_SEGS);
+	bench_turn(&b);
+	assert_int_equal(b.n_out - b.at, 150);
+	bench_turn(&b);
+	assert_int_equal(b.n_out - b.at, 150);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(second_full_segment_is_acked_at_once),
+		T(lone_segment_is_acked_after_40_ms),
+		T(answer_carries_the_ack),
+		T(bytes_split_at_the_mss),
+		T(timestamps_take_room_and_are_echoed),
+		T(small_announced_mss_has_a_floor),
+		T(scaled_window_is_used),
+		T(sequence_numbers_wrap_around),
+		T(out_of_order_bytes_wait_and_are_sacked),
+		T(early_fin_waits_for_its_bytes),
+		T(too_many_holes_are_refused),
+		T(bytes_outside_the_window_are_refused),
+		T(bytes_past_the_edge_are_cut),
+		T(window_closes_and_opens_in_a_large_step),
+		T(zero_window_is_probed_with_back_off),
+		T(accepted_probe_byte_is_not_sent_again),
+		T(small_window_is_used_after_a_while),
+		T(probes_that_are_answered_keep_the_connection),
+		T(room_comes_back_as_news),
+		T(initial_window_bounds_the_first_flight),
+		T(timeout_repeats_the_first_segment_with_back_off),
+		T(silent_peer_is_given_up),
+		T(sack_recovery_fills_the_hole),
+		T(sack_recovery_fills_two_holes_in_one_round),
+		T(sack_blocks_that_lie_are_ignored),
+		T(third_duplicate_ack_repeats_without_sack),
+		T(duplicates_without_sack_are_acked_one_by_one),
+		T(paws_refuses_old_segments),
+		T(segment_without_its_timestamp_is_dropped),
+		T(idle_time_takes_the_window_back),
+		T(empty_buffer_pool_only_delays),
+		T(small_segments_share_a_buffer),
+		T(ack_of_an_old_segment_counts),
+		T(long_queue_leaves_over_several_turns),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
