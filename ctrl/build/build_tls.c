@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 
 #include "base/err.h"
@@ -236,6 +237,62 @@ int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, en
 	return err;
 }
 
+/* ---- what a client side amounts to, as a number ---- */
+
+static void hash_bytes(EVP_MD_CTX *md, const void *p, size_t n)
+{
+	uint64_t len = n; /* before the bytes, so that no two lists of fields read the same */
+
+	EVP_DigestUpdate(md, &len, sizeof(len));
+	EVP_DigestUpdate(md, p, n);
+}
+
+static void hash_cert(EVP_MD_CTX *md, const X509 *x)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (x)
+		X509_digest(x, EVP_sha256(), digest, &n);
+	hash_bytes(md, digest, n);
+}
+
+static void hash_certs(EVP_MD_CTX *md, const STACK_OF(X509) *all)
+{
+	int n = sk_X509_num(all);
+
+	hash_bytes(md, &n, sizeof(n));
+	for (int i = 0; i < n; i++)
+		hash_cert(md, sk_X509_value(all, i));
+}
+
+/* A certificate stands for its key. Never 0, which means "not known"; 0 without memory. */
+static uint64_t hash_client(const struct ss_model_tls *t, const struct material *m, const struct ss_tls_client *c)
+{
+	const char *version = t->min_version ? t->min_version : "";
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	uint64_t hash = 0;
+
+	if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
+		goto out;
+	hash_cert(md, m->own.leaf);
+	hash_certs(md, m->own.chain);
+	hash_certs(md, m->bundle);
+	hash_bytes(md, version, strlen(version));
+	hash_bytes(md, c->sni.p, c->sni.n);
+	for (uint16_t i = 0; i < c->n_ids; i++) {
+		hash_bytes(md, &c->ids[i].kind, sizeof(c->ids[i].kind));
+		hash_bytes(md, c->ids[i].value.p, c->ids[i].value.n);
+	}
+	if (EVP_DigestFinal_ex(md, digest, NULL) == 1)
+		memcpy(&hash, digest, sizeof(hash));
+	hash |= 1;
+out:
+	EVP_MD_CTX_free(md);
+	return hash;
+}
+
 int ss_build_tls_client(struct ss_build_job *j, const struct ss_model_tls *t, enum ss_protocol protocol,
 			const struct ss_tls_client **out)
 {
@@ -263,6 +320,7 @@ int ss_build_tls_client(struct ss_build_job *j, const struct ss_model_tls *t, en
 		if (!c->ctx[i])
 			err = SS_ERR_CONFIG;
 	}
+	c->hash = hash_client(t, &m, c);
 	material_free(&m);
 	*out = c;
 	return err;
