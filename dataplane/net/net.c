@@ -65,7 +65,7 @@ int ss_net_create(struct ss_net **out, const struct ss_net_conf *conf, uint64_t 
 	if (rc == 0) {
 		n->bufs = conf->bufs;
 		n->counters = conf->counters;
-		n->next = SS_NEVER;
+		n->next = now;
 		n->icmp_tokens = NET_ICMP_BURST;
 		n->icmp_filled = now;
 		n->n_ifs = conf->n_ifs;
@@ -143,6 +143,8 @@ bool ss_net_is_local(const struct ss_net *n, const struct ss_ip *ip)
 
 void ss_net_expire(struct ss_net *n, uint64_t now)
 {
+	if (ss_likely(now < n->next))
+		return;
 	n->next = SS_NEVER;
 	ss_net_neigh_expire(n, now);
 	for (uint8_t i = 0; i < n->n_ifs; i++) {

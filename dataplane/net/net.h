@@ -89,7 +89,7 @@ void ss_net_input(struct ss_net *n, uint8_t iface, struct rte_mbuf **m, uint16_t
  */
 void ss_net_output_tcp(struct ss_net *n, struct rte_mbuf *m, const struct ss_ip *src,
 		       const struct ss_ip *dst, uint64_t now);
-/* Ageing, ARP again. Call when ss_net_next says so. */
+/* Ageing, ARP again. Nothing to do, and cheap, before the time that ss_net_next gives. */
 void ss_net_expire(struct ss_net *n, uint64_t now);
 uint64_t ss_net_next(const struct ss_net *n);
 /* Our address towards dst, by route; SS_ERR_NOT_FOUND without one. */
