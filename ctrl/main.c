@@ -48,6 +48,7 @@ struct node {
 	bool draining;
 	uint32_t drained; /* workers that said so */
 	uint64_t drain_deadline;
+	uint64_t steered; /* generation whose listeners the ports have rules for */
 };
 
 static int print_errors(struct ss_model_errors *e)
@@ -166,6 +167,17 @@ static void read_answer(struct node *n, uint32_t worker, const struct ss_mail *m
 	}
 }
 
+/* A new generation may have other listeners. Only this thread publishes, so the pointer stays good. */
+static void steer(struct node *n)
+{
+	const struct ss_snapshot *snap = n->box.current;
+
+	if (snap && snap->generation != n->steered) {
+		ss_fleet_steer(n->fleet, snap);
+		n->steered = snap->generation;
+	}
+}
+
 static void on_poll(void *arg)
 {
 	struct node *n = arg;
@@ -179,6 +191,7 @@ static void on_poll(void *arg)
 		while (ss_event_peek(events))
 			ss_event_release(events);
 	}
+	steer(n);
 	ss_publish_poll(n->publish);
 	ss_admin_poll(n->admin);
 	if (n->draining && (n->drained >= workers || ss_clock_ns(&n->clock) >= n->drain_deadline))
@@ -288,6 +301,15 @@ static bool nothing_held(const struct node *n)
 		       ss_log_u64(h.mbufs), "conns", ss_log_u64(h.conns), "tls_conns", ss_log_u64(h.tls_conns),
 		       "http_conns", ss_log_u64(h.http_conns), "streams", ss_log_u64(h.streams), "exchanges",
 		       ss_log_u64(h.exchanges), "arenas", ss_log_u64(h.arenas), NULL);
+	}
+	for (uint32_t i = 0; i < ss_fleet_ports(n->fleet); i++) {
+		struct ss_port_info f;
+		ss_port_info(ss_fleet_port(n->fleet, i), &f);
+		if (f.pool_used == f.pool_held)
+			continue;
+		clean = false;
+		ss_log(SS_LOG_ERROR, "holdings: received packets", "port", ss_port_name(ss_fleet_port(n->fleet, i)),
+		       "used", ss_log_u64(f.pool_used), "driver", ss_log_u64(f.pool_held), NULL);
 	}
 	if (clean)
 		ss_log(SS_LOG_INFO, "holdings: all zero", NULL);

@@ -172,6 +172,29 @@ void ss_fleet_stop(struct ss_fleet *f)
 	for (uint32_t i = 0; i < f->n_workers; i++)
 		rte_eal_wait_lcore(i + 1);
 	f->launched = false;
+	for (uint32_t i = 0; i < f->n_ports; i++)
+		ss_port_settle(f->port[i]);
+}
+
+static bool has_addr(const struct ss_worker_if *ifc, const struct ss_ip *ip)
+{
+	for (uint16_t i = 0; i < ifc->n_addrs; i++)
+		if (ss_ip_eq(&ifc->addrs[i].ip, ip))
+			return true;
+	return false;
+}
+
+void ss_fleet_steer(struct ss_fleet *f, const struct ss_snapshot *snap)
+{
+	struct ss_addr addr[SS_PORT_FLOWS];
+
+	for (uint32_t p = 0; p < f->n_ports; p++) {
+		uint16_t n = 0;
+		for (uint32_t i = 0; i < snap->n_listeners && n < SS_PORT_FLOWS; i++)
+			if (has_addr(&f->ifs[p], &snap->listeners[i].addr.ip))
+				addr[n++] = snap->listeners[i].addr;
+		ss_port_flows_set(f->port[p], addr, n); /* a refusal is kept for whoever asks for the flows */
+	}
 }
 
 void ss_fleet_holdings(const struct ss_fleet *f, uint32_t worker, struct ss_worker_holdings *out)

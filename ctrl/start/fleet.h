@@ -37,6 +37,8 @@ int ss_fleet_launch(struct ss_fleet *f, char *err, size_t err_n);
 void ss_fleet_drain(struct ss_fleet *f, uint64_t deadline);
 /* Ends the workers' loops, and waits for that. */
 void ss_fleet_stop(struct ss_fleet *f);
+/* Asks each port for flow rules that lead the listeners on its addresses to the workers' queues. */
+void ss_fleet_steer(struct ss_fleet *f, const struct ss_snapshot *snap);
 /* After stop: what worker i still holds. All zero is as it should be. */
 void ss_fleet_holdings(const struct ss_fleet *f, uint32_t worker, struct ss_worker_holdings *out);
 void ss_fleet_free(struct ss_fleet *f);

@@ -24,6 +24,7 @@
 
 #define SS_BURST 64
 #define SS_MAX_PORTS 8
+#define SS_PORT_FLOWS 64 /* flow rules of one port */
 
 struct ss_port;   /* one device, process-wide */
 struct ss_port_q; /* one worker's view of it */

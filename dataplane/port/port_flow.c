@@ -50,7 +50,7 @@ int ss_port_flows_set(struct ss_port *p, const struct ss_addr *addrs, uint16_t n
 	int rc = 0;
 
 	ss_port_flows_clear(p);
-	for (uint16_t i = 0; i < n && i < PORT_MAX_FLOWS; i++) {
+	for (uint16_t i = 0; i < n && i < SS_PORT_FLOWS; i++) {
 		struct rte_flow_error error = { 0 };
 		struct port_flow *f = &p->flows[p->n_flows];
 		if (addrs[i].ip.family != 4)

@@ -17,7 +17,6 @@
 #define PORT_RING 1024       /* packets on their way from one worker to another */
 #define PORT_STALL_CALLS 256 /* calls of ss_port_tx without progress before everything is dropped */
 #define PORT_NO_QUEUE UINT16_MAX
-#define PORT_MAX_FLOWS 64
 
 struct ss_port_sim;
 struct rte_flow;
@@ -60,7 +59,7 @@ struct ss_port {
 	struct ss_port_q q[SS_MAX_WORKERS];
 	uint32_t held; /* buffers that the driver took at start */
 	uint16_t n_flows;
-	struct port_flow flows[PORT_MAX_FLOWS];
+	struct port_flow flows[SS_PORT_FLOWS];
 	char flow_error[160];
 };
 
