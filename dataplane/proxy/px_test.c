@@ -1,0 +1,1251 @@
+/* px_test.c - the proxy and upstream rooms over an http in memory: the test is client and origins. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "upstream/http_fake.h"
+
+#include "contract/route_index.h"
+#include "proxy/px_int.h"
+
+#define S SS_NS_PER_SEC
+#define MS SS_NS_PER_MS
+#define EPS 3
+
+struct world {
+	uint64_t now;
+	struct ss_bufpool bufs;
+	struct ss_http *http;
+	struct ss_ep_table *table;
+	struct ss_up *up;
+	struct ss_proxy *px;
+	struct ss_counters counters;
+	struct ss_event_ring *events;
+	struct ss_list ready;
+	struct ss_snapshot snap;
+	struct ss_listener listener;
+	struct ss_cluster cluster;
+	struct ss_endpoint eps[EPS];
+	struct ss_route route;
+	struct ss_weighted_cluster split;
+	struct ss_virtual_host host;
+	struct ss_route_index index;
+	struct ss_route_slot slots[2];
+	struct ss_host_table hosts;
+	struct ss_host_pattern any;
+	struct ss_authz open, shut;
+	uint64_t lengths[1];
+	uint32_t ids[1];
+	struct ss_http_conn *client;
+	uint32_t held; /* packet buffers, by cases that failed before */
+};
+
+static struct ss_bufpool bufs;
+
+static void make_snapshot(struct world *w)
+{
+	w->cluster = (struct ss_cluster){
+		.name = 7,
+		.n_endpoints = EPS,
+		.endpoints = w->eps,
+		.protocol = SS_PROTO_H2,
+		.connect_timeout_ns = S,
+		.max_connections = 100,
+		.max_pending = 100,
+		.max_requests = 1000,
+		.outlier = {.consecutive_errors = 5,
+			    .base_ejection_ns = 30 * S,
+			    .max_ejection_ns = 300 * S,
+			    .interval_ns = 30 * S,
+			    .max_ejection_percent = 50,
+			    .min_health_percent = 30,
+			    .n_endpoints = EPS},
+		.http = {.max_streams = 100},
+	};
+	assert_int_equal(ss_ep_cluster_hold(w->table, 7, &w->cluster.slot), 0);
+	for (uint32_t i = 0; i < EPS; i++) {
+		w->eps[i] =
+			(struct ss_endpoint){.addr = {.ip = ss_ip4(0x0a000001 + i), .port = 80}, .weight = 1};
+		assert_int_equal(ss_ep_hold(w->table, w->cluster.slot, &w->eps[i].addr, &w->eps[i].ep), 0);
+	}
+	w->split = (struct ss_weighted_cluster){.cluster = 0, .upto = SS_WEIGHT_SUM};
+	w->route = (struct ss_route){.name = 21,
+				     .clusters = &w->split,
+				     .n_clusters = 1,
+				     .timeout_ns = 5 * S,
+				     .idle_timeout_ns = 300 * S,
+				     .max_retries = 1};
+	w->index = (struct ss_route_index){
+		.mask = 1, .slots = w->slots, .lengths = w->lengths, .ids = w->ids, .any_n = 1};
+	w->host =
+		(struct ss_virtual_host){.name = 20, .n_routes = 1, .routes = &w->route, .index = &w->index};
+	w->any.kind = 2;
+	w->hosts =
+		(struct ss_host_table){.n_hosts = 1, .n_patterns = 1, .hosts = &w->host, .patterns = &w->any};
+	w->shut.default_deny = true;
+	w->listener = (struct ss_listener){.name = 5, .hosts = &w->hosts, .authz = &w->open};
+	w->snap = (struct ss_snapshot){.generation = 1,
+				       .n_listeners = 1,
+				       .n_clusters = 1,
+				       .listeners = &w->listener,
+				       .clusters = &w->cluster};
+}
+
+static struct world *start(void)
+{
+	struct world *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
+
+	memset(w, 0, sizeof(*w));
+	w->now = 100 * S;
+	w->held = ss_testpool_used(&bufs);
+	ss_list_init(&w->ready);
+	w->http = fake_create(&bufs);
+	assert_int_equal(ss_ep_table_create(&w->table, 8, 2), 0);
+	w->events = ss_event_ring_create(4096);
+	make_snapshot(w);
+	struct ss_up_conf uc = {.max_conns = 200,
+				.n_workers = 1,
+				.http = w->http,
+				.endpoints = w->table,
+				.counters = &w->counters,
+				.events = w->events};
+	assert_int_equal(ss_up_create(&w->up, &uc), 0);
+	struct ss_proxy_conf pc = {.max_exchanges = 500,
+				   .seed = 1,
+				   .http = w->http,
+				   .up = w->up,
+				   .bufs = &bufs,
+				   .counters = &w->counters,
+				   .events = w->events,
+				   .endpoints = w->table};
+	assert_int_equal(ss_proxy_create(&w->px, &pc, w->now), 0);
+	ss_up_adopt(w->up, &w->snap, w->now);
+	w->client = fake_conn(w->http, false);
+	w->client->cookie = 5;
+	w->client->peer.addr.ip = ss_ip4(0xc0a80009);
+	return w;
+}
+
+/* One turn of the worker's line, as far as it concerns us. */
+static void turn(struct world *w)
+{
+	w->now += MS / 10;
+	ss_up_input(w->up, &w->http->news.conns, w->now, &w->ready);
+	ss_proxy_run(w->px, &w->snap, &w->http->news.streams, &w->ready, w->now);
+	ss_proxy_expire(w->px, &w->snap, w->now);
+	ss_proxy_bury(w->px);
+	ss_up_bury(w->up);
+}
+
+static void wait_for(struct world *w, uint64_t ns)
+{
+	w->now += ns;
+	turn(w);
+	turn(w);
+}
+
+static bool settled(const struct world *w)
+{
+	for (uint32_t i = 0; i < EPS; i++)
+		if (w->table->ep[w->eps[i].ep].active)
+			return false;
+	return ss_proxy_exchanges(w->px) == 0 && w->http->live_streams == 0 && ss_up_waiting(w->up) == 0;
+}
+
+/* Nothing is left, whatever happened. */
+static void end(struct world *w)
+{
+	uint32_t held = w->held;
+	struct ss_list *n;
+
+	assert_true(settled(w));
+	ss_list_for(n, &w->http->conns)
+	{
+		struct ss_http_conn *c = ss_list_entry(n, struct ss_http_conn, all);
+		if (c->upstream && !c->released)
+			fake_gone(c, SS_DROP_NONE);
+	}
+	turn(w);
+	assert_int_equal(ss_up_conns(w->up), 0);
+	assert_int_equal(w->http->live_conns, 0);
+	assert_int_equal(ss_wheel_next(&w->px->wheel), SS_NEVER);
+	ss_proxy_free(w->px);
+	ss_up_free(w->up);
+	fake_free(w->http);
+	ss_event_ring_free(w->events);
+	ss_ep_table_free(w->table);
+	free(w);
+	assert_int_equal(ss_testpool_used(&bufs), held);
+}
+
+/* A request's head; its END comes with fake_end. */
+static struct ss_http_stream *request(struct world *w, const char *method, const char *path)
+{
+	struct ss_http_stream *s = fake_stream(w->client);
+
+	s->started = w->now;
+	s->rx.method = ss_span_str(method);
+	s->rx.path = ss_span_str(path);
+	s->rx.authority = SS_SPAN("shop.example");
+	s->rx.scheme = SS_SPAN("https");
+	fake_news(s, SS_HTTP_EV_HEAD);
+	return s;
+}
+
+static void field(struct ss_http_stream *s, const char *name, const char *value)
+{
+	assert_int_equal(ss_hdrs_add(&s->rx, ss_span_str(name), ss_span_str(value), 0), 0);
+}
+
+static struct ss_http_stream *get(struct world *w, const char *path)
+{
+	struct ss_http_stream *s = request(w, "GET", path);
+
+	fake_end(s);
+	return s;
+}
+
+static struct ss_http_conn *newest(struct world *w)
+{
+	struct ss_http_conn *c = ss_list_entry(w->http->conns.prev, struct ss_http_conn, all);
+
+	assert_true(c->upstream);
+	return c;
+}
+
+/* The newest connection is ready: the request is on it in the next turn. */
+static struct ss_http_stream *opened(struct world *w, uint32_t slots)
+{
+	struct ss_http_conn *c;
+
+	turn(w);
+	c = newest(w);
+	assert_false(c->open);
+	fake_open(c, slots);
+	turn(w);
+	assert_false(ss_list_empty(&c->streams));
+	return ss_list_entry(c->streams.prev, struct ss_http_stream, all);
+}
+
+/* The stream on whatever connection the request went to (all are open already). */
+static struct ss_http_stream *routed(struct world *w)
+{
+	struct ss_list *n, *m;
+
+	turn(w);
+	ss_list_for(n, &w->http->conns)
+	{
+		struct ss_http_conn *c = ss_list_entry(n, struct ss_http_conn, all);
+		if (!c->upstream)
+			continue;
+		ss_list_for(m, &c->streams)
+		{
+			struct ss_http_stream *s = ss_list_entry(m, struct ss_http_stream, all);
+			if (!s->released && !s->rx_end && !s->over && !s->rx.status)
+				return s;
+		}
+	}
+	return NULL;
+}
+
+static void answer(struct world *w, struct ss_http_stream *u, uint16_t status, const char *body)
+{
+	fake_status(u, status);
+	if (*body)
+		fake_bytes(u, body, (uint32_t)strlen(body));
+	fake_end(u);
+	turn(w);
+}
+
+static void delivered(struct world *w, struct ss_http_stream *d)
+{
+	fake_drain(d, UINT32_MAX);
+	turn(w);
+	assert_true(d->released);
+}
+
+static void body_is(const struct ss_http_stream *s, const char *text)
+{
+	char buf[1000];
+	uint32_t n = ss_bufq_read(&s->out, 0, buf, sizeof(buf) - 1);
+
+	buf[n] = 0;
+	assert_string_equal(buf, text);
+}
+
+/* The next record of an exchange. */
+static struct ss_event next_event(struct world *w)
+{
+	struct ss_event e = {0};
+	const struct ss_event *p;
+
+	while ((p = ss_event_peek(w->events))) {
+		e = *p;
+		ss_event_release(w->events);
+		if (e.kind == SS_EVENT_REQUEST)
+			return e;
+	}
+	fail_msg("no record");
+	return e;
+}
+
+static void replied(struct world *w, struct ss_http_stream *d, uint16_t status, const char *flag)
+{
+	struct ss_event e;
+
+	assert_true(d->tx_head);
+	assert_int_equal(d->tx.status, status);
+	assert_string_equal(fake_field(&d->tx, "x-sidestep-flag"), flag);
+	delivered(w, d);
+	e = next_event(w);
+	assert_int_equal(e.status, status);
+	assert_string_equal(ss_drop_flag(e.drop), flag);
+}
+
+/* -- the cases -- */
+
+static void a_request_and_its_answer(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = get(w, "/a?b=c"), *u;
+	struct ss_event e;
+
+	u = opened(w, 100);
+	assert_true(u->tx_end);
+	assert_memory_equal(u->tx.path.p, "/a?b=c", 6);
+	assert_memory_equal(u->tx.authority.p, "shop.example", 12);
+	fake_status(u, 200);
+	fake_bytes(u, "hello", 5);
+	turn(w);
+	assert_int_equal(d->tx.status, 200);
+	assert_false(d->tx_end);
+	fake_end(u);
+	turn(w);
+	assert_true(d->tx_end);
+	assert_true(u->released);
+	assert_false(d->released);
+	delivered(w, d);
+	body_is(d, "hello");
+	e = next_event(w);
+	assert_int_equal(e.status, 200);
+	assert_int_equal(e.drop, 0);
+	assert_int_equal(e.attempts, 1);
+	assert_int_equal(e.bytes_out, 5);
+	assert_int_equal(e.route, 21);
+	assert_int_equal(e.upstream.port, 80);
+	assert_int_equal(e.trace_n, 32);
+	assert_true(w->counters.v[SS_C_RESPONSES_2XX] == 1 && w->counters.v[SS_C_REQUESTS] == 1);
+	assert_int_equal(w->table->ep[w->eps[0].ep].requests, 1);
+	assert_int_equal(w->table->ep[w->eps[0].ep].failures, 0);
+	end(w);
+}
+
+static void streams_share_a_connection(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d[30], *u;
+
+	w->cluster.n_endpoints = 1;
+	for (int i = 0; i < 30; i++)
+		d[i] = get(w, "/");
+	turn(w);
+	assert_int_equal(w->http->connects, 1);
+	assert_int_equal(ss_up_waiting(w->up), 30);
+	fake_open(newest(w), 20);
+	turn(w);
+	assert_int_equal(ss_up_waiting(w->up), 10);
+	/* The first that ends makes room for the next in line, unless a second connection came first. */
+	assert_int_equal(w->http->connects, 2);
+	while ((u = routed(w)))
+		answer(w, u, 204, "");
+	fake_open(newest(w), 20);
+	while ((u = routed(w)))
+		answer(w, u, 204, "");
+	for (int i = 0; i < 30; i++)
+		delivered(w, d[i]);
+	end(w);
+}
+
+static void h1_has_one_request_per_connection(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d[3], *u[3];
+	struct ss_list *n;
+	unsigned k = 0;
+
+	w->cluster.protocol = SS_PROTO_H1;
+	w->cluster.n_endpoints = 1;
+	for (int i = 0; i < 3; i++)
+		d[i] = get(w, "/");
+	turn(w);
+	assert_int_equal(w->http->connects, 3);
+	ss_list_for(n, &w->http->conns)
+	{
+		struct ss_http_conn *c = ss_list_entry(n, struct ss_http_conn, all);
+		if (c->upstream)
+			fake_open(c, 1);
+	}
+	while (k < 3 && (u[k] = routed(w)))
+		u[k++]->rx.status = 1; /* seen */
+	assert_int_equal(k, 3);
+	for (k = 0; k < 3; k++)
+		answer(w, u[k], 200, "x");
+	for (k = 0; k < 3; k++)
+		delivered(w, d[k]);
+	/* The next one finds a warm connection. */
+	d[0] = get(w, "/");
+	u[0] = routed(w);
+	assert_non_null(u[0]);
+	assert_int_equal(w->http->connects, 3);
+	answer(w, u[0], 200, "");
+	delivered(w, d[0]);
+	end(w);
+}
+
+static void bodies_flow_with_backpressure(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "POST", "/up"), *u;
+	static uint8_t block[30000], got[400000];
+	uint32_t sent = 0, total = 300000;
+
+	for (uint32_t i = 0; i < sizeof(block); i++)
+		block[i] = (uint8_t)(i * 7);
+	u = opened(w, 100);
+	assert_false(u->tx_end);
+	for (; sent < total; sent += sizeof(block))
+		fake_bytes(d, block, sizeof(block));
+	fake_end(d);
+	turn(w);
+	/* The window is full, no more was taken than went on. */
+	assert_int_equal(u->queued.len, FAKE_WINDOW);
+	assert_int_equal(d->consumed, FAKE_WINDOW);
+	turn(w);
+	assert_int_equal(d->consumed, FAKE_WINDOW);
+	while (!u->tx_sent) {
+		fake_drain(u, 20000);
+		turn(w);
+		assert_true(u->queued.len <= FAKE_WINDOW);
+	}
+	assert_int_equal(u->out.len, total);
+	assert_int_equal(ss_bufq_read(&u->out, 0, got, sizeof(got)), total);
+	for (uint32_t at = 0; at < total; at += sizeof(block))
+		assert_memory_equal(got + at, block, sizeof(block));
+	/* And back. */
+	fake_status(u, 200);
+	for (sent = 0; sent < total; sent += sizeof(block))
+		fake_bytes(u, block, sizeof(block));
+	fake_end(u);
+	turn(w);
+	assert_int_equal(d->queued.len, FAKE_WINDOW);
+	assert_int_equal(u->consumed, FAKE_WINDOW);
+	while (!d->tx_sent) {
+		fake_drain(d, 50000);
+		turn(w);
+	}
+	assert_int_equal(d->out.len, total);
+	assert_int_equal(ss_bufq_read(&d->out, 0, got, sizeof(got)), total);
+	for (uint32_t at = 0; at < total; at += sizeof(block))
+		assert_memory_equal(got + at, block, sizeof(block));
+	turn(w);
+	assert_true(d->released);
+	end(w);
+}
+
+static void trailers_go_both_ways(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "POST", "/grpc"), *u;
+
+	field(d, "content-type", "application/grpc");
+	field(d, "te", "trailers");
+	u = opened(w, 100);
+	assert_string_equal(fake_field(&u->tx, "te"), "trailers");
+	fake_bytes(d, "ping", 4);
+	ss_hdrs_add(&d->rx_trailers, SS_SPAN("x-sum"), SS_SPAN("1"), 0);
+	d->has_rx_trailers = true;
+	fake_end(d);
+	turn(w);
+	fake_drain(u, 100);
+	body_is(u, "ping");
+	assert_true(u->tx_end);
+	assert_string_equal(fake_field(&u->tx_trailers, "x-sum"), "1");
+	fake_status(u, 200);
+	fake_bytes(u, "pong", 4);
+	ss_hdrs_add(&u->rx_trailers, SS_SPAN("grpc-status"), SS_SPAN("0"), 0);
+	ss_hdrs_add(&u->rx_trailers, SS_SPAN("connection"), SS_SPAN("x"), 0);
+	u->has_rx_trailers = true;
+	fake_end(u);
+	turn(w);
+	assert_string_equal(fake_field(&d->tx_trailers, "grpc-status"), "0");
+	assert_null(fake_field(&d->tx_trailers, "connection"));
+	delivered(w, d);
+	body_is(d, "pong");
+	end(w);
+}
+
+static void both_directions_run_at_once(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "POST", "/bidi"), *u;
+
+	u = opened(w, 100);
+	fake_status(u, 200);
+	for (int i = 0; i < 5; i++) {
+		fake_bytes(d, "a", 1);
+		fake_bytes(u, "b", 1);
+		turn(w);
+		wait_for(w, 100 * S); /* longer than the total timeout: only silence counts */
+	}
+	fake_drain(u, 10);
+	fake_drain(d, 10);
+	body_is(u, "aaaaa");
+	body_is(d, "bbbbb");
+	fake_end(d);
+	turn(w);
+	assert_true(u->tx_end);
+	fake_end(u);
+	turn(w);
+	delivered(w, d);
+	end(w);
+}
+
+static void an_early_answer_ends_the_request(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "POST", "/"), *u;
+
+	u = opened(w, 100);
+	fake_bytes(d, "part", 4);
+	turn(w);
+	answer(w, u, 413, "too much");
+	/* The endpoint has spoken: its stream goes, the client gets the answer whole. */
+	assert_true(u->released);
+	assert_int_equal(u->reset_code, SS_HTTP_CANCEL);
+	fake_bytes(d, "more", 4);
+	turn(w);
+	delivered(w, d);
+	body_is(d, "too much");
+	assert_int_equal(d->tx.status, 413);
+	assert_int_equal(w->table->ep[w->eps[0].ep].failures, 0);
+	end(w);
+}
+
+static void informational_heads_pass(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "POST", "/"), *u;
+
+	field(d, "expect", "100-continue");
+	u = opened(w, 100);
+	assert_string_equal(fake_field(&u->tx, "expect"), "100-continue");
+	fake_status(u, 100);
+	turn(w);
+	assert_int_equal(d->infos[0], 100);
+	assert_false(d->tx_head);
+	fake_bytes(d, "x", 1);
+	fake_end(d);
+	turn(w);
+	answer(w, u, 200, "");
+	assert_int_equal(d->tx.status, 200);
+	assert_true(d->tx_end);
+	delivered(w, d);
+	end(w);
+}
+
+static void fields_of_one_hop_stay_there(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "GET", "/"), *u;
+
+	field(d, "connection", "close, X-Private");
+	field(d, "x-private", "1");
+	field(d, "keep-alive", "5");
+	field(d, "te", "deflate");
+	field(d, "upgrade", "h2c");
+	field(d, "x-forwarded-for", "1.1.1.1");
+	field(d, "x-forwarded-for", "2.2.2.2");
+	field(d, "x-forwarded-client-cert", "URI=spiffe://mesh/root");
+	field(d, "x-request-id", "mine");
+	field(d, "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	field(d, "x-kept", "yes");
+	fake_end(d);
+	u = opened(w, 100);
+	assert_null(fake_field(&u->tx, "connection"));
+	assert_null(fake_field(&u->tx, "x-private"));
+	assert_null(fake_field(&u->tx, "keep-alive"));
+	assert_null(fake_field(&u->tx, "te"));
+	assert_null(fake_field(&u->tx, "upgrade"));
+	assert_null(fake_field(&u->tx, "via"));
+	assert_null(fake_field(&u->tx, "x-forwarded-client-cert"));
+	assert_string_equal(fake_field(&u->tx, "x-kept"), "yes");
+	assert_string_equal(fake_field(&u->tx, "x-request-id"), "mine");
+	assert_string_equal(fake_field(&u->tx, "x-forwarded-for"), "1.1.1.1, 2.2.2.2, 192.168.0.9");
+	assert_string_equal(fake_field(&u->tx, "x-forwarded-proto"), "http");
+	assert_string_equal(fake_field(&u->tx, "x-forwarded-host"), "shop.example");
+	assert_string_equal(fake_field(&u->tx, "traceparent"),
+			    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	ss_hdrs_add(&u->rx, SS_SPAN("connection"), SS_SPAN("x-hop"), 0);
+	ss_hdrs_add(&u->rx, SS_SPAN("x-hop"), SS_SPAN("1"), 0);
+	ss_hdrs_add(&u->rx, SS_SPAN("server"), SS_SPAN("origin"), 0);
+	answer(w, u, 200, "");
+	assert_null(fake_field(&d->tx, "x-hop"));
+	assert_string_equal(fake_field(&d->tx, "server"), "origin");
+	delivered(w, d);
+	end(w);
+}
+
+static void the_edge_believes_nobody(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "GET", "/"), *u;
+	const char *id, *trace;
+
+	w->listener.edge = true;
+	w->client->peer.tls = 1;
+	field(d, "x-request-id", "forged");
+	field(d, "x-forwarded-for", "1.1.1.1");
+	field(d, "x-forwarded-proto", "gopher");
+	field(d, "x-forwarded-host", "bank.example");
+	field(d, "traceparent", "00-00000000000000000000000000000000-b7ad6b7169203331-01");
+	field(d, "tracestate", "a=b");
+	fake_end(d);
+	u = opened(w, 100);
+	id = fake_field(&u->tx, "x-request-id");
+	assert_int_equal(strlen(id), 36);
+	assert_int_equal(id[14], '4');
+	assert_non_null(strchr("89ab", id[19]));
+	assert_string_equal(fake_field(&u->tx, "x-forwarded-for"), "192.168.0.9");
+	assert_string_equal(fake_field(&u->tx, "x-forwarded-proto"), "https");
+	assert_string_equal(fake_field(&u->tx, "x-forwarded-host"), "shop.example");
+	trace = fake_field(&u->tx, "traceparent");
+	assert_int_equal(strlen(trace), 55);
+	assert_true(strncmp(trace + 3, "0000000000000000", 16) != 0);
+	assert_null(fake_field(&u->tx, "tracestate"));
+	answer(w, u, 200, "");
+	delivered(w, d);
+	end(w);
+}
+
+static void header_operations_apply(void **state)
+{
+	struct world *w = start();
+	const struct ss_header_op rq[] = {{SS_OP_SET, SS_SPAN("x-a"), SS_SPAN("new")},
+					  {SS_OP_ADD, SS_SPAN("x-b"), SS_SPAN("2")},
+					  {SS_OP_REMOVE, SS_SPAN("x-c"), SS_SPAN("")},
+					  {SS_OP_SET, SS_SPAN("host"), SS_SPAN("inner.example")}};
+	const struct ss_header_op rs[] = {{SS_OP_SET, SS_SPAN("x-frame"), SS_SPAN("deny")}};
+	struct ss_http_stream *d = request(w, "GET", "/api/v1/x?q=/api"), *u;
+
+	w->route.request_ops = (struct ss_header_ops){4, rq};
+	w->route.response_ops = (struct ss_header_ops){1, rs};
+	w->route.path_kind = SS_PATH_PREFIX;
+	w->route.path = SS_SPAN("/api/");
+	w->route.prefix_rewrite = SS_SPAN("/");
+	field(d, "x-a", "old");
+	field(d, "x-b", "1");
+	field(d, "x-c", "1");
+	fake_end(d);
+	turn(w);
+	/* A reload between decision and answer: the exchange has its own copy. */
+	w->route.response_ops = (struct ss_header_ops){0};
+	fake_open(newest(w), 100);
+	u = routed(w);
+	assert_string_equal(fake_field(&u->tx, "x-a"), "new");
+	assert_null(fake_field(&u->tx, "x-c"));
+	assert_int_equal(u->tx.authority.n, 13);
+	assert_int_equal(u->tx.path.n, strlen("/v1/x?q=/api"));
+	assert_memory_equal(u->tx.path.p, "/v1/x?q=/api", u->tx.path.n);
+	answer(w, u, 200, "");
+	assert_string_equal(fake_field(&d->tx, "x-frame"), "deny");
+	delivered(w, d);
+	end(w);
+}
+
+static void own_answers(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d;
+
+	w->hosts.n_patterns = 0;
+	d = get(w, "/");
+	turn(w);
+	assert_string_equal(fake_field(&d->tx, "content-type"), "text/plain");
+	replied(w, d, 404, "NR");
+	body_is(d, "sidestep: no route matches (NR)\n");
+	w->hosts.n_patterns = 1;
+
+	w->listener.authz = &w->shut;
+	d = get(w, "/");
+	turn(w);
+	replied(w, d, 403, "RBAC");
+	/* HEAD: the length stands, the body does not. */
+	d = request(w, "HEAD", "/");
+	fake_end(d);
+	turn(w);
+	assert_non_null(fake_field(&d->tx, "content-length"));
+	assert_true(d->tx_end);
+	replied(w, d, 403, "RBAC");
+	assert_int_equal(d->out.len, 0);
+	/* gRPC: trailers only, HTTP 200. */
+	d = request(w, "POST", "/svc/m");
+	field(d, "content-type", "application/grpc+proto");
+	turn(w);
+	assert_string_equal(fake_field(&d->tx, "grpc-status"), "7");
+	assert_true(d->tx_end);
+	replied(w, d, 200, "RBAC");
+	w->listener.authz = &w->open;
+
+	w->split.upto = 0;
+	d = get(w, "/");
+	turn(w);
+	replied(w, d, 503, "NC");
+	w->split.upto = SS_WEIGHT_SUM;
+
+	d = request(w, "CONNECT", "");
+	turn(w);
+	replied(w, d, 501, "DPE");
+	assert_int_equal(w->counters.drops[SS_DROP_DENIED], 3);
+	assert_int_equal(w->http->connects, 0);
+	end(w);
+}
+
+static void direct_response(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d;
+	const struct ss_header_op op = {SS_OP_SET, SS_SPAN("x-maintenance"), SS_SPAN("1")};
+
+	w->route.action = SS_ACTION_DIRECT;
+	w->route.direct_status = 503;
+	w->route.direct_body = SS_SPAN("be right back\n");
+	w->route.direct_type = SS_SPAN("text/html");
+	w->route.response_ops = (struct ss_header_ops){1, &op};
+	d = get(w, "/");
+	turn(w);
+	assert_int_equal(d->tx.status, 503);
+	assert_string_equal(fake_field(&d->tx, "content-length"), "14");
+	assert_string_equal(fake_field(&d->tx, "x-maintenance"), "1");
+	delivered(w, d);
+	body_is(d, "be right back\n");
+	assert_int_equal(next_event(w).drop, 0);
+	w->route.direct_status = 204;
+	d = get(w, "/");
+	turn(w);
+	assert_true(d->tx_end);
+	assert_null(fake_field(&d->tx, "content-length"));
+	delivered(w, d);
+	end(w);
+}
+
+static void a_failed_connect_goes_elsewhere(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = get(w, "/"), *u;
+	struct ss_http_conn *first;
+	struct ss_event e;
+
+	turn(w);
+	first = newest(w);
+	fake_gone(first, SS_DROP_TCP_RESET);
+	u = opened(w, 100);
+	assert_false(ss_addr_eq(&first->remote, &u->conn->remote));
+	answer(w, u, 200, "ok");
+	delivered(w, d);
+	e = next_event(w);
+	assert_int_equal(e.attempts, 2);
+	assert_int_equal(e.status, 200);
+	assert_true(ss_addr_eq(&e.upstream, &u->conn->remote));
+	assert_int_equal(w->counters.v[SS_C_RETRIES], 1);
+	assert_int_equal(w->table->ep[w->eps[0].ep].failures, 1);
+	end(w);
+}
+
+static void connects_that_fail_at_once(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = get(w, "/");
+
+	w->http->connect_error = SS_ERR_NO_MEM;
+	for (int i = 0; i < 6; i++)
+		turn(w);
+	assert_int_equal(w->http->connects, 2);
+	replied(w, d, 503, "UF");
+	end(w);
+}
+
+static void all_down_is_said(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d;
+
+	/* No cap, no minimum: every endpoint may be ejected. */
+	w->cluster.outlier.max_ejection_percent = 100;
+	w->cluster.outlier.min_health_percent = 0;
+	w->cluster.outlier.consecutive_errors = 1;
+	w->cluster.outlier.base_ejection_ns = 30 * S;
+	for (uint32_t i = 0; i < EPS; i++)
+		ss_ep_failure(w->table, w->eps[i].ep, &w->cluster.outlier, w->now);
+	d = get(w, "/");
+	turn(w);
+	replied(w, d, 503, "UH");
+	/* Back after the base time. */
+	w->now += 30 * S;
+	d = get(w, "/");
+	answer(w, opened(w, 10), 200, "");
+	delivered(w, d);
+	end(w);
+}
+
+static void a_tls_failure_is_named(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = get(w, "/");
+
+	turn(w);
+	fake_gone(newest(w), SS_DROP_TLS_UNTRUSTED);
+	turn(w);
+	fake_gone(newest(w), SS_DROP_TLS_IDENTITY);
+	turn(w);
+	assert_int_equal(w->counters.drops[SS_DROP_UPSTREAM_TLS], 1);
+	replied(w, d, 503, "UF");
+	end(w);
+}
+
+static void a_refused_stream_is_sent_again_with_its_body(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "POST", "/"), *u;
+	struct ss_http_conn *first;
+
+	u = opened(w, 100);
+	first = u->conn;
+	fake_bytes(d, "first ", 6);
+	turn(w);
+	fake_bytes(d, "second", 6);
+	fake_end(d);
+	turn(w);
+	fake_drain(u, 100);
+	body_is(u, "first second");
+	fake_reset(u, SS_DROP_UPSTREAM_STREAM_RESET, true);
+	u = opened(w, 100);
+	assert_ptr_not_equal(u->conn, first);
+	fake_drain(u, 100);
+	body_is(u, "first second");
+	assert_true(u->tx_end);
+	/* What refused a stream said nothing about its health. */
+	assert_int_equal(w->table->ep[w->eps[0].ep].failures, 0);
+	answer(w, u, 200, "");
+	delivered(w, d);
+	end(w);
+}
+
+static void a_long_body_is_not_sent_again(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = request(w, "PUT", "/"), *u;
+	static uint8_t block[40000];
+
+	u = opened(w, 100);
+	for (int i = 0; i < 2; i++) {
+		fake_bytes(d, block, sizeof(block));
+		turn(w);
+		fake_drain(u, sizeof(block));
+	}
+	turn(w);
+	fake_reset(u, SS_DROP_UPSTREAM_STREAM_RESET, true);
+	turn(w);
+	replied(w, d, 502, "UR");
+	assert_int_equal(w->counters.v[SS_C_RETRIES], 0);
+	end(w);
+}
+
+static void a_lost_connection_repeats_only_what_is_safe(void **state)
+{
+	static const struct {
+		const char *method;
+		bool again;
+	} v[] = {{"GET", true},    {"HEAD", true},  {"PUT", true},
+		 {"DELETE", true}, {"POST", false}, {"PATCH", false}};
+
+	for (unsigned i = 0; i < SS_ARRAY_LEN(v); i++) {
+		struct world *w = start();
+		struct ss_http_stream *d = request(w, v[i].method, "/"), *u;
+		fake_end(d);
+		u = opened(w, 100);
+		fake_gone(u->conn, SS_DROP_TCP_RESET);
+		turn(w);
+		assert_int_equal(w->counters.v[SS_C_RETRIES], v[i].again);
+		assert_int_equal(w->table->ep[w->eps[0].ep].failures, 1);
+		if (v[i].again) {
+			answer(w, opened(w, 10), 200, "");
+			delivered(w, d);
+		} else {
+			replied(w, d, 502, "UC");
+		}
+		end(w);
+	}
+}
+
+static void a_reset_after_the_head_breaks_the_stream(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = get(w, "/"), *u = opened(w, 100);
+	struct ss_event e;
+
+	fake_status(u, 200);
+	fake_bytes(u, "half", 4);
+	turn(w);
+	fake_reset(u, SS_DROP_UPSTREAM_STREAM_RESET, false);
+	turn(w);
+	assert_true(d->released);
+	assert_int_equal(d->reset_code, SS_HTTP_INTERNAL_ERROR);
+	e = next_event(w);
+	assert_int_equal(e.status, 200);
+	assert_int_equal(e.drop, SS_DROP_UPSTREAM_STREAM_RESET);
+	assert_int_equal(w->table->ep[w->eps[0].ep].failures, 1);
+	end(w);
+}
+
+static void a_client_that_goes_cancels_upstream(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = get(w, "/"), *u = opened(w, 100);
+
+	fake_reset(d, SS_DROP_DOWNSTREAM_GONE, false);
+	turn(w);
+	assert_true(u->released);
+	assert_int_equal(u->reset_code, SS_HTTP_CANCEL);
+	assert_int_equal(next_event(w).drop, SS_DROP_DOWNSTREAM_GONE);
+	assert_int_equal(w->counters.drops[SS_DROP_DOWNSTREAM_GONE], 1);
+	assert_int_equal(w->table->ep[w->eps[0].ep].requests, 0);
+	/* While it stands in line. */
+	d = get(w, "/");
+	turn(w);
+	assert_int_equal(ss_up_waiting(w->up), 1);
+	fake_reset(d, SS_DROP_DOWNSTREAM_GONE, false);
+	turn(w);
+	assert_int_equal(ss_up_waiting(w->up), 0);
+	/* In the very turn in which it is served. */
+	d = get(w, "/");
+	turn(w);
+	fake_open(newest(w), 1);
+	fake_reset(d, SS_DROP_DOWNSTREAM_GONE, false);
+	turn(w);
+	assert_true(settled(w));
+	end(w);
+}
+
+static void a_served_slot_that_is_not_used_serves_the_next(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d[2], *u;
+
+	w->cluster.n_endpoints = 1;
+	w->cluster.max_connections = 1;
+	d[0] = get(w, "/");
+	d[1] = get(w, "/");
+	turn(w);
+	assert_int_equal(w->http->connects, 1);
+	fake_open(newest(w), 1);
+	fake_reset(d[0], SS_DROP_DOWNSTREAM_GONE, false);
+	turn(w);
+	assert_int_equal(ss_up_next(w->up), 0); /* someone is due at once */
+	u = routed(w);
+	assert_non_null(u);
+	answer(w, u, 200, "");
+	delivered(w, d[1]);
+	end(w);
+}
+
+static void time_runs_out(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = get(w, "/"), *u;
+
+	/* In line. */
+	turn(w);
+	wait_for(w, 4900 * MS);
+	assert_false(d->tx_head);
+	wait_for(w, 101 * MS);
+	replied(w, d, 504, "UT");
+	fake_gone(newest(w), SS_DROP_CONNECT_FAILED);
+	/* At the endpoint. */
+	d = get(w, "/");
+	u = opened(w, 100);
+	wait_for(w, 5001 * MS);
+	assert_true(u->released);
+	assert_int_equal(u->reset_code, SS_HTTP_CANCEL);
+	replied(w, d, 504, "UT");
+	assert_int_equal(w->table->ep[w->eps[1].ep].failures, 1);
+	/* After the head only silence counts. */
+	d = get(w, "/");
+	u = opened(w, 100);
+	fake_status(u, 200);
+	turn(w);
+	wait_for(w, 299 * S);
+	fake_bytes(u, "x", 1);
+	turn(w);
+	wait_for(w, 299 * S);
+	assert_false(d->released);
+	wait_for(w, 2 * S);
+	assert_true(d->released);
+	assert_int_equal(d->reset_code, SS_HTTP_INTERNAL_ERROR);
+	assert_int_equal(next_event(w).drop, SS_DROP_TIMEOUT_IDLE);
+	/* A slow upload is not a slow answer; its end starts the clock. */
+	d = request(w, "POST", "/");
+	u = opened(w, 100);
+	for (int i = 0; i < 5; i++) {
+		fake_bytes(d, "x", 1);
+		wait_for(w, 4 * S);
+	}
+	assert_false(d->tx_head);
+	fake_end(d);
+	turn(w);
+	wait_for(w, 4900 * MS);
+	assert_false(d->tx_head);
+	wait_for(w, 200 * MS);
+	replied(w, d, 504, "UT");
+	end(w);
+}
+
+static void limits_are_kept(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d[6];
+
+	w->cluster.n_endpoints = 1;
+	w->cluster.max_requests = 4;
+	w->cluster.max_pending = 3;
+	w->cluster.max_connections = 1;
+	for (int i = 0; i < 6; i++)
+		d[i] = get(w, "/");
+	turn(w);
+	assert_int_equal(w->http->connects, 1);
+	for (int i = 3; i < 6; i++)
+		replied(w, d[i], 503, "UO");
+	fake_open(newest(w), 3);
+	for (int i = 0; i < 3; i++)
+		turn(w);
+	d[3] = get(w, "/");
+	d[4] = get(w, "/");
+	turn(w);
+	replied(w, d[4], 503, "UO"); /* the fifth of four */
+	fake_reset(d[3], SS_DROP_DOWNSTREAM_GONE, false);
+	turn(w);
+	for (int i = 0; i < 3; i++)
+		answer(w, routed(w), 200, "");
+	for (int i = 0; i < 3; i++)
+		delivered(w, d[i]);
+	end(w);
+}
+
+static void five_failures_eject(void **state)
+{
+	struct world *w = start();
+	uint32_t hits[EPS] = {0};
+	const struct ss_event *e;
+	bool seen = false;
+
+	for (int i = 0; i < 15; i++) {
+		struct ss_http_stream *d = get(w, "/"), *u = i < EPS ? opened(w, 100) : routed(w);
+		answer(w, u, ss_ip4_u32(&u->conn->remote.ip) == 0x0a000002 ? 500 : 200, "");
+		delivered(w, d);
+	}
+	while ((e = ss_event_peek(w->events))) {
+		seen |= e->kind == SS_EVENT_EJECTED && ss_ip4_u32(&e->upstream.ip) == 0x0a000002;
+		ss_event_release(w->events);
+	}
+	assert_true(seen);
+	assert_int_equal(w->counters.v[SS_C_EJECTIONS], 1);
+	for (int i = 0; i < 20; i++) {
+		struct ss_http_stream *d = get(w, "/"), *u = routed(w);
+		hits[ss_ip4_u32(&u->conn->remote.ip) - 0x0a000001]++;
+		answer(w, u, 200, "");
+		delivered(w, d);
+	}
+	assert_int_equal(hits[0], 10);
+	assert_int_equal(hits[1], 0);
+	assert_int_equal(hits[2], 10);
+	end(w);
+}
+
+static void who_waits_for_an_ejected_endpoint_picks_again(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d = get(w, "/"), *u;
+	struct ss_http_conn *slow;
+
+	turn(w);
+	slow = newest(w);
+	for (int i = 0; i < 5; i++)
+		ss_ep_failure(w->table, w->eps[0].ep, &w->cluster.outlier, w->now);
+	fake_open(slow, 100);
+	u = opened(w, 100);
+	assert_ptr_not_equal(u->conn, slow);
+	answer(w, u, 200, "");
+	delivered(w, d);
+	assert_int_equal(next_event(w).attempts, 1);
+	end(w);
+}
+
+static void goaway_moves_new_requests(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d[2], *u[2];
+
+	w->cluster.n_endpoints = 1;
+	d[0] = get(w, "/");
+	u[0] = opened(w, 100);
+	fake_conn_news(u[0]->conn, SS_HTTP_CONN_GOAWAY);
+	turn(w);
+	d[1] = get(w, "/");
+	u[1] = opened(w, 100);
+	assert_ptr_not_equal(u[0]->conn, u[1]->conn);
+	answer(w, u[0], 200, "old");
+	answer(w, u[1], 200, "new");
+	delivered(w, d[0]);
+	delivered(w, d[1]);
+	body_is(d[0], "old");
+	end(w);
+}
+
+static void reloads_move_connections(void **state)
+{
+	struct world *w = start();
+	struct ss_tls_client tls = {.hash = 1};
+	struct ss_http_stream *d, *u;
+
+	w->cluster.tls = &tls;
+	w->cluster.n_endpoints = 1;
+	w->snap.generation = 2;
+	ss_up_adopt(w->up, &w->snap, w->now);
+	d = get(w, "/");
+	u = opened(w, 100);
+	assert_memory_equal(u->tx.scheme.p, "https", 5);
+	/* The same policy: the connection stays. Another: it takes no more and ends when it is idle. */
+	w->snap.generation = 3;
+	ss_up_adopt(w->up, &w->snap, w->now);
+	assert_false(u->conn->closing);
+	tls.hash = 2;
+	w->snap.generation = 4;
+	ss_up_adopt(w->up, &w->snap, w->now);
+	assert_true(u->conn->closing);
+	answer(w, u, 200, "");
+	delivered(w, d);
+	/* The endpoint goes while someone stands in its line: it picks from what there is. */
+	d = get(w, "/");
+	turn(w);
+	assert_int_equal(ss_up_waiting(w->up), 1);
+	w->cluster.endpoints = w->eps + 1;
+	w->snap.generation = 5;
+	ss_up_adopt(w->up, &w->snap, w->now);
+	u = opened(w, 100);
+	assert_int_equal(ss_ip4_u32(&u->conn->remote.ip), 0x0a000002);
+	answer(w, u, 200, "");
+	delivered(w, d);
+	end(w);
+}
+
+static void weights_and_splits(void **state)
+{
+	struct world *w = start();
+	struct ss_up_wait wait = {0};
+	uint32_t hits[EPS] = {0};
+
+	/* Endpoints 1:2:5, smooth: each window of eight has exactly its share. */
+	w->eps[1].weight = 2;
+	w->eps[2].weight = 5;
+	w->snap.generation = 2;
+	ss_up_adopt(w->up, &w->snap, w->now);
+	ss_list_init(&wait.node);
+	w->cluster.max_requests = 0;
+	for (int i = 1; i <= 100000; i++) {
+		assert_int_equal(ss_up_acquire(w->up, &w->cluster, &wait, w->now), SS_ERR_WAIT);
+		hits[ss_ip4_u32(&wait.at.addr.ip) - 0x0a000001]++;
+		wait.n_tried = 0;
+		ss_up_cancel(w->up, &wait);
+		if (i % 8 == 0) {
+			assert_int_equal(hits[0], i / 8);
+			assert_int_equal(hits[1], i / 4);
+		}
+	}
+	end(w);
+}
+
+static void draws_are_even(void **state)
+{
+	struct world *w = start();
+	uint32_t n = 0;
+
+	for (int i = 0; i < 100000; i++)
+		n += ss_rng_below(&w->px->rng, SS_WEIGHT_SUM) < 500;
+	assert_in_range(n, 4000, 6000); /* 5 % within 1 % of all */
+	end(w);
+}
+
+static void exchanges_run_out(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *d[501];
+	uint32_t refused = 0;
+
+	w->route.action = SS_ACTION_DIRECT;
+	w->route.direct_status = 200;
+	for (int i = 0; i < 501; i++)
+		d[i] = get(w, "/");
+	turn(w);
+	for (int i = 0; i < 501; i++)
+		refused += d[i]->reset_code == SS_HTTP_REFUSED_STREAM;
+	assert_int_equal(refused, 1);
+	assert_int_equal(w->counters.drops[SS_DROP_STREAMS_FULL], 1);
+	for (int i = 0; i < 500; i++)
+		delivered(w, d[i]);
+	end(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_and_its_answer),
+		cmocka_unit_test(streams_share_a_connection),
+		cmocka_unit_test(h1_has_one_request_per_connection),
+		cmocka_unit_test(bodies_flow_with_backpressure),
+		cmocka_unit_test(trailers_go_both_ways),
+		cmocka_unit_test(both_directions_run_at_once),
+		cmocka_unit_test(an_early_answer_ends_the_request),
+		cmocka_unit_test(informational_heads_pass),
+		cmocka_unit_test(fields_of_one_hop_stay_there),
+		cmocka_unit_test(the_edge_believes_nobody),
+		cmocka_unit_test(header_operations_apply),
+		cmocka_unit_test(own_answers),
+		cmocka_unit_test(direct_response),
+		cmocka_unit_test(a_failed_connect_goes_elsewhere),
+		cmocka_unit_test(connects_that_fail_at_once),
+		cmocka_unit_test(all_down_is_said),
+		cmocka_unit_test(a_tls_failure_is_named),
+		cmocka_unit_test(a_refused_stream_is_sent_again_with_its_body),
+		cmocka_unit_test(a_long_body_is_not_sent_again),
+		cmocka_unit_test(a_lost_connection_repeats_only_what_is_safe),
+		cmocka_unit_test(a_reset_after_the_head_breaks_the_stream),
+		cmocka_unit_test(a_client_that_goes_cancels_upstream),
+		cmocka_unit_test(a_served_slot_that_is_not_used_serves_the_next),
+		cmocka_unit_test(time_runs_out),
+		cmocka_unit_test(limits_are_kept),
+		cmocka_unit_test(five_failures_eject),
+		cmocka_unit_test(who_waits_for_an_ejected_endpoint_picks_again),
+		cmocka_unit_test(goaway_moves_new_requests),
+		cmocka_unit_test(reloads_move_connections),
+		cmocka_unit_test(weights_and_splits),
+		cmocka_unit_test(draws_are_even),
+		cmocka_unit_test(exchanges_run_out),
+	};
+	int rc;
+
+	bufs = ss_testpool_create("px", 4000);
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	ss_testpool_free(&bufs);
+	return rc;
+}
