@@ -71,7 +71,7 @@ static void answer_reloaded(struct client *c, uint64_t generation)
 	const struct ss_model *m = ss_apply_model(c->admin->conf.apply);
 	struct ss_json j;
 	ss_json_open(&j);
-	ss_json_text(&j, "hash", m->hash);
+	ss_json_text(&j, "config_hash", m->hash);
 	ss_json_u64(&j, "generation", generation);
 	ss_json_text(&j, "file", m->file);
 	answer(c, true, ss_json_close(&j));

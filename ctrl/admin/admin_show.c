@@ -124,7 +124,7 @@ void ss_admin_show_status(struct ss_admin *a, struct ss_json *j)
 	ss_json_u64(j, "pid", (uint64_t)getpid());
 	ss_json_double(j, "uptime_seconds", (double)(ss_clock_ns(a->conf.clock) - a->started_ns) / SS_NS_PER_SEC, 1);
 	ss_json_text(j, "file", ss_apply_path(a->conf.apply));
-	ss_json_text(j, "hash", s ? s->hash : NULL);
+	ss_json_text(j, "config_hash", s ? s->hash : NULL);
 	ss_json_u64(j, "generation", s ? s->generation : 0);
 	ss_json_bool(j, "acknowledged", s && ss_publish_acknowledged(a->conf.publish, s->generation));
 	ss_json_u64(j, "live_snapshots", ss_publish_live(a->conf.publish));
@@ -145,6 +145,7 @@ static void show_endpoint(struct ss_admin *a, struct ss_json *j, const struct ss
 	ss_json_text(j, "address", ss_addr_text(&e->addr, text));
 	ss_json_u64(j, "weight", e->weight);
 	ss_json_text(j, "health", sick ? "unhealthy" : until > now ? "ejected" : "healthy");
+	ss_json_bool(j, "ejected", until > now);
 	ss_json_double(j, "ejected_for_seconds", until > now ? (double)(until - now) / SS_NS_PER_SEC : 0, 3);
 	ss_json_u64(j, "errors_in_a_row", atomic_load_explicit(&p->errors, memory_order_relaxed));
 	ss_json_u64(j, "ejections", atomic_load_explicit(&p->ejections, memory_order_relaxed));
@@ -181,7 +182,7 @@ void ss_admin_show_config(struct ss_admin *a, struct ss_json *j)
 {
 	const struct ss_model *m = ss_apply_model(a->conf.apply);
 	ss_json_text(j, "file", m->file);
-	ss_json_text(j, "hash", m->hash);
+	ss_json_text(j, "config_hash", m->hash);
 	ss_json_object(j, "config");
 	ss_apply_show(a->conf.apply, j);
 	ss_json_end_object(j);

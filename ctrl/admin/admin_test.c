@@ -166,8 +166,8 @@ static void clusters_show_health(void **state)
 	atomic_store(&d.endpoints->ep[1].active, 4);
 	char *t = ask("clusters\r\n");
 	has(t, "\"name\":\"v1\",\"protocol\":\"http2\",\"tls\":false");
-	has(t, "\"address\":\"10.0.0.9:80\",\"weight\":1,\"health\":\"healthy\",\"ejected_for_seconds\":0.000");
-	has(t, "\"address\":\"10.0.0.10:81\",\"weight\":3,\"health\":\"ejected\",\"ejected_for_seconds\":3");
+	has(t, "\"address\":\"10.0.0.9:80\",\"weight\":1,\"health\":\"healthy\",\"ejected\":false,\"ejected_for_seconds\":0.000");
+	has(t, "\"address\":\"10.0.0.10:81\",\"weight\":3,\"health\":\"ejected\",\"ejected\":true,\"ejected_for_seconds\":3");
 	has(t, "\"active\":4");
 	atomic_store(&d.endpoints->ep[1].ejected_until, now - 1);
 	has(ask("clusters\n"), "\"address\":\"10.0.0.10:81\",\"weight\":3,\"health\":\"healthy\"");
@@ -214,7 +214,7 @@ static void reload_waits_for_every_worker(void **state)
 	ss_publish_adopted(d.publish, 1, generation);
 	assert_false(ss_admin_poll(d.admin));
 	char *t = read_all(fd);
-	assert_int_equal(strncmp(t, "ok\n{\"hash\":\"", 12), 0);
+	assert_int_equal(strncmp(t, "ok\n{\"config_hash\":\"", 19), 0);
 	has(t, ss_apply_model(d.apply)->hash);
 }
 
