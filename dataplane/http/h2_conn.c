@@ -19,6 +19,8 @@ void ss_h2_put(struct ss_http_conn *c, const struct ss_out *o, const uint8_t *fr
 {
 	if (c->state != SS_HTTP_OPEN)
 		return;
+	if (!c->out.len)
+		ss_h2_guard_clear(c, SS_H2_B_OUTBOUND); /* all before it was taken */
 	if (ss_bufq_append(&c->out, c->http->conf.bufs, from, (uint32_t)(o->p - from)) < 0) {
 		ss_count_drop(c->http->conf.counters, SS_DROP_MBUF_EMPTY);
 		ss_http_conn_abort(c, SS_DROP_MBUF_EMPTY);

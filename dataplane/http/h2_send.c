@@ -198,8 +198,6 @@ bool ss_h2_flush(struct ss_http_conn *c, uint32_t room)
 	struct ss_list waiting, *n;
 	bool short_of_room = false;
 
-	if (!c->out.len)
-		ss_h2_guard_clear(c, SS_H2_B_OUTBOUND);
 	ss_h2_flow_out(c);
 	ss_list_init(&waiting);
 	while (c->state == SS_HTTP_OPEN && !short_of_room && (n = ss_list_pop(&k->ready))) {
