@@ -10,9 +10,6 @@
 #include "http/http_int.h"
 #include "http/http_sim.h"
 
-/* Stands in until HTTP/1.1 has landed. */
-const struct ss_http_version ss_h1_version;
-
 struct one {
 	const char *clause;
 	const char *requests; /* G: GET, H: HEAD, P: POST whose body does not end */

@@ -16,9 +16,6 @@
 #define P1 "H:4:1:" POST /* a request on stream 1 whose body follows */
 #define PING "F:6:0:0:0102030405060708"
 
-/* Stands in until HTTP/1.1 has landed. */
-const struct ss_http_version ss_h1_version;
-
 struct one {
 	const char *clause;
 	const char *in;  /* after preface, SETTINGS and its acknowledgement; "|": a turn passes */

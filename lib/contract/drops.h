@@ -61,6 +61,7 @@
 	X(TLS_CONNS_FULL, c, "-", "TLS connection pool empty")                           \
 	X(HTTP_CONNS_FULL, c, "-", "HTTP connection pool empty")                         \
 	X(HTTP_IDLE, c, "-", "idle connection closed")                                   \
+	X(H1_HEAD_TIMEOUT, c, "-", "HTTP/1.1 request head took too long")                \
 	X(H2_PREFACE, c, "-", "wrong HTTP/2 preface")                                    \
 	X(H2_PROTOCOL, c, "-", "HTTP/2 connection error")                                \
 	X(H2_HPACK, c, "-", "HPACK decoding error")                                      \

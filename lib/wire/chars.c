@@ -38,5 +38,5 @@ bool ss_chars_value(struct ss_span s)
 		if (ss_unlikely(control_bytes(w)) && !value_bytes(s.p + i, 8))
 			return false;
 	}
-	return value_bytes(s.p + i, s.n - i);
+	return s.n == i || value_bytes(s.p + i, s.n - i);
 }

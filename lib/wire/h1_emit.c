@@ -33,7 +33,7 @@ struct ss_span ss_h1_phrase(uint16_t status)
 
 uint32_t ss_h1_bound(const struct ss_hdrs *h)
 {
-	uint32_t n = LINE_SLACK + h->method.n + h->path.n + h->authority.n;
+	uint32_t n = LINE_SLACK + h->method.n + h->path.n + 2 * h->authority.n; /* CONNECT names it twice */
 
 	for (uint16_t i = 0; i < h->n; i++)
 		n += h->v[i].name.n + h->v[i].value.n + 4;
