@@ -1,0 +1,177 @@
+/* build_clusters_test.c - endpoints keep their slots over generations; a snapshot's end gives them back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "build/build.h"
+
+#define MAX_EPS 8
+#define MAX_CLUSTERS 3
+
+struct world {
+	struct ss_names *names;
+	struct ss_ep_table *table;
+	struct ss_build *build;
+	struct ss_model_errors errors;
+	uint64_t generation;
+};
+
+static void start(struct world *w, uint32_t workers)
+{
+	memset(w, 0, sizeof(*w));
+	w->names = ss_names_create(1000);
+	assert_int_equal(ss_ep_table_create(&w->table, MAX_EPS, MAX_CLUSTERS), 0);
+	struct ss_build_conf conf = {.names = w->names, .endpoints = w->table, .n_workers = workers};
+	assert_int_equal(ss_build_create(&w->build, &conf), 0);
+}
+
+static void end(struct world *w)
+{
+	for (uint32_t i = 0; i < MAX_CLUSTERS; i++)
+		assert_int_equal(w->table->cluster[i].ejected, 0);
+	for (uint32_t i = 0; i < MAX_EPS; i++)
+		assert_int_equal(w->table->ep[i].in_use, 0);
+	ss_build_free(w->build);
+	ss_ep_table_free(w->table);
+	ss_names_free(w->names);
+	ss_model_errors_free(&w->errors);
+}
+
+/* Clusters "c0", "c1", ... with endpoints 10.0.c.from to 10.0.c.(from + n - 1). */
+static struct ss_model *model_of(uint32_t n_clusters, uint32_t from, uint32_t n)
+{
+	struct ss_model *m = ss_model_new();
+	char name[20];
+
+	m->n_clusters = n_clusters;
+	m->clusters = ss_model_alloc(m, n_clusters * sizeof(*m->clusters));
+	for (uint32_t c = 0; c < n_clusters; c++) {
+		struct ss_model_cluster *k = &m->clusters[c];
+		snprintf(name, sizeof(name), "c%u", c);
+		k->src = (struct ss_model_src){"test.cfg", 10 + c};
+		k->name = ss_model_text(m, name);
+		k->max_connections = 10;
+		k->max_requests = 0;
+		k->outlier.consecutive_errors = 1;
+		k->outlier.base_ejection_ns = SS_NS_PER_SEC;
+		k->outlier.max_ejection_percent = 50;
+		k->n_endpoints = n;
+		k->endpoints = ss_model_alloc(m, n * sizeof(*k->endpoints));
+		for (uint32_t i = 0; i < n; i++) {
+			k->endpoints[i].src = (struct ss_model_src){"test.cfg", 100 + i};
+			k->endpoints[i].addr = (struct ss_addr){ss_ip4(0x0a000000 + (c << 8) + from + i), 80};
+		}
+	}
+	return m;
+}
+
+static struct ss_snapshot *build(struct world *w, struct ss_model *m)
+{
+	struct ss_snapshot *s;
+
+	ss_build_snapshot(w->build, m, ++w->generation, &s, &w->errors);
+	ss_model_free(m);
+	return s;
+}
+
+static void a_snapshot_has_what_the_model_says(void **state)
+{
+	struct world w;
+	struct ss_snapshot *s;
+
+	start(&w, 4);
+	s = build(&w, model_of(2, 1, 3));
+	assert_non_null(s);
+	assert_int_equal(s->n_clusters, 2);
+	assert_int_equal(s->clusters[1].n_endpoints, 3);
+	assert_int_equal(s->clusters[1].outlier.n_endpoints, 3);
+	assert_int_equal(s->clusters[0].max_connections, 3); /* a fourth of ten, rounded up */
+	assert_int_equal(s->clusters[0].max_requests, 0);
+	assert_int_equal(s->clusters[0].endpoints[0].weight, 1);
+	assert_string_equal(ss_names_text(w.names, s->clusters[1].endpoints[2].name), "10.0.1.3:80");
+	assert_string_equal(ss_names_text(w.names, s->clusters[1].name), "c1");
+	assert_int_not_equal(s->clusters[0].slot, s->clusters[1].slot);
+	ss_build_destroy(s);
+	end(&w);
+}
+
+static void history_outlives_reloads(void **state)
+{
+	struct world w;
+	struct ss_snapshot *a, *b;
+	uint32_t slot;
+
+	start(&w, 1);
+	a = build(&w, model_of(1, 1, 3));
+	slot = a->clusters[0].endpoints[2].ep;
+	assert_true(ss_ep_failure(w.table, slot, &a->clusters[0].outlier, 5));
+	b = build(&w, model_of(1, 2, 3)); /* 2, 3, 4: the third is the second now */
+	assert_int_equal(b->clusters[0].endpoints[1].ep, slot);
+	ss_build_destroy(a);
+	assert_false(ss_ep_pickable(w.table, slot, 5));
+	assert_int_equal(w.table->cluster[b->clusters[0].slot].ejected, 1);
+	ss_build_destroy(b);
+	end(&w);
+}
+
+static void many_generations_fit(void **state)
+{
+	struct world w;
+	struct ss_snapshot *old = NULL, *s;
+
+	start(&w, 1);
+	for (uint32_t g = 0; g < 100; g++) {
+		s = build(&w, model_of(1 + g % 2, g * 2, 2));
+		assert_non_null(s);
+		ss_build_destroy(old);
+		old = s;
+	}
+	ss_build_destroy(old);
+	end(&w);
+}
+
+static bool told(const struct world *w, const char *part)
+{
+	for (uint32_t i = 0; i < w->errors.n; i++)
+		if (strstr(w->errors.text[i], part))
+			return true;
+	return false;
+}
+
+static void too_much_is_refused_and_given_back(void **state)
+{
+	struct world w;
+	struct ss_model *m;
+	struct ss_snapshot *s;
+
+	start(&w, 1);
+	assert_null(build(&w, model_of(1, 1, MAX_EPS + 1)));
+	assert_true(told(&w, "test.cfg:108: endpoints: no place left for 10.0.0.9:80"));
+	assert_null(build(&w, model_of(MAX_CLUSTERS + 1, 1, 1)));
+	assert_true(told(&w, "test.cfg:13: clusters: more than max_clusters (3)"));
+	m = model_of(1, 1, 3);
+	m->clusters[0].endpoints[2].addr = m->clusters[0].endpoints[0].addr;
+	assert_null(build(&w, m));
+	assert_true(told(&w, "test.cfg:102: endpoints: 10.0.0.1:80 is listed twice"));
+	/* What was refused holds nothing. */
+	s = build(&w, model_of(2, 1, MAX_EPS / 2));
+	assert_non_null(s);
+	ss_build_destroy(s);
+	end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_snapshot_has_what_the_model_says),
+		cmocka_unit_test(history_outlives_reloads),
+		cmocka_unit_test(many_generations_fit),
+		cmocka_unit_test(too_much_is_refused_and_given_back),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
