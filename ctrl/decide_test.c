@@ -629,6 +629,30 @@ static void every_error_is_told_at_once(void **state)
 	world_end(&w);
 }
 
+/* Two live snapshots with the same expressions share a database; another set has its own. */
+static void databases_are_shared(void **state)
+{
+	static const char *const sets[] = {"/a+", "/a+", "/b+"};
+	const struct hs_database *db[3];
+	struct world w;
+
+	world_start(&w);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct ss_model_host *m = add_host(&w, "h");
+		struct ss_model_route *r = add_route(m, "r", 1);
+		r->path_kind = SS_PATH_REGEX;
+		r->path = text(sets[i]);
+		w.m->n_hosts = 1;
+		w.m->hosts[0] = *m;
+		assert_int_equal(ss_build_routes(&w.j), 0);
+		db[i] = w.j.hosts[0].index->paths;
+		w.m->n_hosts = i + 1;
+	}
+	assert_ptr_equal(db[0], db[1]);
+	assert_ptr_not_equal(db[0], db[2]);
+	world_end(&w);
+}
+
 static void hosts_are_checked(void **state)
 {
 	struct world w;
@@ -658,6 +682,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(many_routes_stay_cheap),
 		cmocka_unit_test(weights_draw_exactly),
 		cmocka_unit_test(every_error_is_told_at_once),
+		cmocka_unit_test(databases_are_shared),
 		cmocka_unit_test(hosts_are_checked),
 	};
 
