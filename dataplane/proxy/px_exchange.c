@@ -45,7 +45,7 @@ static void copy_decision(struct px_exchange *x, const struct ss_snapshot *snap,
 	if (d->route) {
 		x->timeout_ns = d->route->timeout_ns;
 		x->idle_ns = d->route->idle_timeout_ns;
-		x->max_retries = (uint8_t)ss_min_u32(d->route->max_retries, 3);
+		x->max_retries = (uint8_t)ss_min_u32(d->route->max_retries, 4);
 	}
 	if (d->cluster) {
 		x->cluster = d->cluster->name;
