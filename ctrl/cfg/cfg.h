@@ -33,7 +33,8 @@ int ss_cfg_same_process(const struct ss_model *running, const struct ss_model *w
  * Every key the reader knows, as a path with [] for list entries ("listeners[].tls.mode"), in the
  * order of the tables: for documentation checks. def is the default as the file would say it, or NULL.
  */
-typedef void (*ss_cfg_key_fn)(void *arg, const char *path, const char *type, const char *def);
+typedef void (*ss_cfg_key_fn)(void *arg, const char *path, const char *type, const char *def,
+			      bool required);
 void ss_cfg_keys(ss_cfg_key_fn fn, void *arg);
 
 #endif

@@ -60,7 +60,7 @@ struct ss_cfg_key {
 	uint64_t min, max; /* when max is not 0 */
 	const struct ss_cfg_word *words;
 	const struct ss_cfg_table *table;
-	const char *what;  /* SS_CFG_REF: what is referred to */
+	const char *what;  /* SS_CFG_REF: what is referred to; SS_CFG_OWN: the type's name */
 	uint32_t (*find)(const struct ss_model *m, const char *name);
 	void (*read)(struct ss_cfg *c, config_setting_t *s, void *obj);
 	void (*show)(struct ss_json *j, const struct ss_cfg_key *k, const void *obj); /* instead of the type's way */

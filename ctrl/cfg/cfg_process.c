@@ -60,7 +60,7 @@ static const struct ss_cfg_word busy_poll[] = { { "adaptive", 0 }, { "always", 1
 static const struct ss_cfg_key worker_keys[] = {
 	{ "count", SS_CFG_U32, P(n_workers), .def = "1", .min = 1, .max = SS_MAX_WORKERS },
 	{ "control_core", SS_CFG_U32, P(control_core), .def = "0", .max = 1023 },
-	{ "cores", SS_CFG_OWN, P(worker_core), .read = read_cores, .show = show_cores,
+	{ "cores", SS_CFG_OWN, P(worker_core), .what = "list of CPUs", .read = read_cores, .show = show_cores,
 	  .bytes = sizeof(((struct ss_model_process *)0)->worker_core) },
 	{ "busy_poll", SS_CFG_WORD, P(busy_poll_always), .def = "adaptive", .words = busy_poll,
 	  .bytes = sizeof(bool) },
@@ -85,7 +85,7 @@ static const struct ss_cfg_key memory_keys[] = {
 const struct ss_cfg_table ss_cfg_memory = { .what = "group", SS_CFG_KEYS(memory_keys) };
 
 static const struct ss_cfg_key tcp_keys[] = {
-	{ "time_wait", SS_CFG_DURATION, P(time_wait_ns), .def = "10s", .min = SS_NS_PER_MS,
+	{ "time_wait", SS_CFG_DURATION, P(time_wait_ns), .def = "1m", .min = SS_NS_PER_MS,
 	  .max = 240 * SS_NS_PER_SEC },
 	{ "user_timeout", SS_CFG_DURATION, P(user_timeout_ns), .def = "1m", .min = SS_NS_PER_SEC,
 	  .max = 3600 * SS_NS_PER_SEC },
@@ -180,7 +180,7 @@ static const struct ss_cfg_key port_keys[] = {
 	{ "rx_descriptors", SS_CFG_U32, PORT(rx_descriptors), .def = "1024", .min = 64, .max = 32768 },
 	{ "tx_descriptors", SS_CFG_U32, PORT(tx_descriptors), .def = "1024", .min = 64, .max = 32768 },
 	{ "mbufs", SS_CFG_U32, PORT(mbufs), .def = "8192", .min = 1024, .max = 8388608 },
-	{ "addresses", SS_CFG_OWN, PORT(addrs), .required = true, .read = read_addresses, .show = show_addresses,
+	{ "addresses", SS_CFG_OWN, PORT(addrs), .what = "list of addresses", .required = true, .read = read_addresses, .show = show_addresses,
 	  .bytes = sizeof(((struct ss_model_port *)0)->addrs) },
 	{ "gateway", SS_CFG_IP, PORT(gateway) },
 };
