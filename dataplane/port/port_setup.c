@@ -39,21 +39,46 @@ static int fail(const struct ss_port *p, char *err, size_t err_n, const char *fo
 	return SS_ERR_CONFIG;
 }
 
+/*
+ * Packet buffers without gaps between them. The AF_XDP driver tells the kernel of as many bytes as the
+ * buffers have in all; by default each buffer would keep clear of page borders, the pool would be longer
+ * than that, and the kernel would refuse every frame in its far end without a word (tx_invalid_descs).
+ * A device that needs physical addresses keeps the default.
+ */
+static struct rte_mempool *dense_pool(const char *name, uint32_t n, uint32_t cache, uint16_t room, bool physical)
+{
+	struct rte_pktmbuf_pool_private priv = { .mbuf_data_room_size = room };
+	struct rte_mempool *mp =
+		rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + room, cache, sizeof(priv), SOCKET_ID_ANY,
+					 physical ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+
+	if (!mp)
+		return NULL;
+	/* With more workers than processors a thread is preempted in the middle of the default ring's
+	 * update, and every other one spins: the relaxed tail sync does not. */
+	if (rte_mempool_set_ops_byname(mp, "ring_mt_rts", NULL) == 0) {
+		rte_pktmbuf_pool_init(mp, &priv);
+		if (rte_mempool_populate_default(mp) >= 0) {
+			rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+			return mp;
+		}
+	}
+	rte_mempool_free(mp);
+	return NULL;
+}
+
 static int create_pool(struct ss_port *p, const struct ss_port_conf *conf, char *err, size_t err_n)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 	uint32_t room = ss_max_u32(RTE_MBUF_DEFAULT_DATAROOM, RTE_ALIGN_CEIL((uint32_t)p->mtu + FRAME_OVERHEAD, 64)) +
 			RTE_PKTMBUF_HEADROOM;
 	uint32_t cache = conf->mbufs >= 8 * POOL_CACHE ? POOL_CACHE : 0;
+	bool physical = rte_eal_iova_mode() == RTE_IOVA_PA && !p->iface[0];
 
-	/* With more workers than processors a thread is preempted in the middle of the default ring's
-	 * update, and every other one spins: the relaxed tail sync does not. */
 	snprintf(name, sizeof(name), "ssp_%.20s", p->name);
-	p->pool = rte_pktmbuf_pool_create_by_ops(name, conf->mbufs, cache, 0, (uint16_t)room, SOCKET_ID_ANY,
-						 "ring_mt_rts");
+	p->pool = dense_pool(name, conf->mbufs, cache, (uint16_t)room, physical);
 	if (!p->pool)
-		return fail(p, err, err_n, "no memory for %u packet buffers: %s", conf->mbufs,
-			    rte_strerror(rte_errno));
+		return fail(p, err, err_n, "no memory for %u packet buffers", conf->mbufs);
 	return 0;
 }
 

@@ -258,6 +258,32 @@ static void a_device_of_several_queues(void **state)
 	ss_port_close(p);
 }
 
+struct extent {
+	uintptr_t low, high;
+};
+
+static void widen(struct rte_mempool *mp, void *arg, void *obj, unsigned i)
+{
+	struct extent *e = arg;
+	uintptr_t at = (uintptr_t)obj;
+
+	e->low = !e->low || at < e->low ? at : e->low;
+	e->high = at > e->high ? at : e->high;
+}
+
+/* AF_XDP registers number times size bytes with the kernel, which refuses frames beyond. */
+static void a_pool_has_no_gaps(void **state)
+{
+	struct ss_port *p = open_port("net_null0", 1, 1);
+	struct extent e = { 0 };
+	size_t each = p->pool->header_size + p->pool->elt_size + p->pool->trailer_size;
+
+	rte_mempool_obj_iter(p->pool, widen, &e);
+	assert_int_equal(p->pool->nb_mem_chunks, 1);
+	assert_int_equal(e.high - e.low, (p->pool->size - 1) * each);
+	ss_port_close(p);
+}
+
 static void what_cannot_be_opened_says_why(void **state)
 {
 	static const struct {
@@ -392,6 +418,7 @@ int main(void)
 		T(a_full_ring_is_counted),
 		T(what_the_device_does_not_take_waits_then_is_dropped),
 		T(a_device_of_several_queues),
+		T(a_pool_has_no_gaps),
 		T(what_cannot_be_opened_says_why),
 		T(a_driver_that_takes_no_rules_is_quoted),
 		T(new_packet_sockets_are_found),
