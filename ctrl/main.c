@@ -19,6 +19,7 @@
 #include "publish/publish.h"
 #include "start/eal.h"
 #include "start/fleet.h"
+#include "telemetry/tele.h"
 
 #define SIDESTEP_VERSION "0.1.0"
 #define DEFAULT_FILE "/etc/sidestep/sidestep.cfg"
@@ -45,6 +46,7 @@ struct node {
 	struct ss_publish *publish;
 	struct ss_apply *apply;
 	struct ss_admin *admin;
+	struct ss_tele *tele;
 	bool draining;
 	uint32_t drained; /* workers that said so */
 	uint64_t drain_deadline;
@@ -142,6 +144,7 @@ static void on_reload(void *arg)
 	struct ss_model_errors errors = { 0 };
 	uint64_t generation = 0;
 
+	ss_tele_reopen(n->tele);
 	if (ss_apply_reload(n->apply, &generation, &errors) < 0) {
 		log_errors("configuration refused", &errors);
 		return;
@@ -185,12 +188,10 @@ static void on_poll(void *arg)
 	struct ss_mail mail;
 
 	for (uint32_t i = 0; i < workers; i++) {
-		struct ss_event_ring *events = ss_fleet_events(n->fleet)[i];
 		while (ss_mailbox_take_answer(ss_fleet_mail(n->fleet)[i], &mail))
 			read_answer(n, i, &mail);
-		while (ss_event_peek(events))
-			ss_event_release(events);
 	}
+	ss_tele_poll(n->tele);
 	steer(n);
 	ss_publish_poll(n->publish);
 	ss_admin_poll(n->admin);
@@ -251,6 +252,66 @@ static int make_admin(struct node *n, char *err, size_t err_n)
 	return ss_admin_create(&n->admin, &conf, err, err_n);
 }
 
+static const struct ss_snapshot *ask_snapshot(void *arg)
+{
+	const struct node *n = arg;
+
+	return ss_publish_current(n->publish);
+}
+
+static uint32_t ask_live(void *arg)
+{
+	const struct node *n = arg;
+
+	return ss_publish_live(n->publish);
+}
+
+static bool ask_ready(void *arg)
+{
+	const struct node *n = arg;
+	const struct ss_snapshot *s = ss_publish_current(n->publish);
+
+	return s && !n->draining && ss_publish_acknowledged(n->publish, s->generation);
+}
+
+static uint32_t ask_pools(void *arg, struct ss_tele_pool *out, uint32_t max)
+{
+	struct node *n = arg;
+	uint32_t ports = ss_fleet_ports(n->fleet);
+
+	for (uint32_t i = 0; i < ports && i < max; i++) {
+		struct ss_port_info f;
+		ss_port_info(ss_fleet_port(n->fleet, i), &f);
+		out[i] = (struct ss_tele_pool){ .name = ss_port_name(ss_fleet_port(n->fleet, i)),
+						.size = f.pool_size,
+						.used = f.pool_used };
+	}
+	return ports < max ? ports : max;
+}
+
+static int make_telemetry(struct node *n, char *err, size_t err_n)
+{
+	const struct ss_model_process *p = &ss_apply_model(n->apply)->process;
+	struct ss_tele_conf conf = { .loop = n->loop,
+				     .version = SIDESTEP_VERSION,
+				     .node = p->node,
+				     .metrics_address = p->metrics_address,
+				     .metrics_port = (uint16_t)p->metrics_port,
+				     .access_log = p->access_log,
+				     .n_workers = ss_fleet_workers(n->fleet),
+				     .counters = ss_fleet_counters(n->fleet),
+				     .events = ss_fleet_events(n->fleet),
+				     .names = n->names,
+				     .endpoints = n->endpoints,
+				     .clock = &n->clock,
+				     .ask = { .snapshot = ask_snapshot,
+					      .live = ask_live,
+					      .ready = ask_ready,
+					      .pools = ask_pools,
+					      .arg = n } };
+	return ss_tele_create(&n->tele, &conf, err, err_n);
+}
+
 /* Takes m (through apply). What was made when a step fails is ended by end_node. */
 static int make_node(struct node *n, const struct options *o, struct ss_model *m, char *err, size_t err_n)
 {
@@ -281,7 +342,7 @@ static int make_node(struct node *n, const struct options *o, struct ss_model *m
 		return code;
 	}
 	ss_model_errors_free(&errors);
-	if ((code = make_admin(n, err, err_n)) < 0)
+	if ((code = make_admin(n, err, err_n)) < 0 || (code = make_telemetry(n, err, err_n)) < 0)
 		return code;
 	return ss_fleet_launch(n->fleet, err, err_n);
 }
@@ -321,6 +382,7 @@ static void end_node(struct node *n)
 {
 	if (n->admin)
 		ss_admin_free(n->admin);
+	ss_tele_free(n->tele);
 	if (n->fleet)
 		ss_fleet_free(n->fleet);
 	if (n->apply)

@@ -1,0 +1,108 @@
+/* tele.c - the room's life, and the rings' way into the log. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "telemetry/tele_int.h"
+
+/* Records per worker and poll, so that a flood leaves the control thread time for the operator. */
+#define BATCH 4096
+
+int ss_tele_create(struct ss_tele **out, const struct ss_tele_conf *conf, char *err, size_t err_n)
+{
+	struct ss_tele *t = calloc(1, sizeof(*t));
+	int code = 0;
+
+	snprintf(err, err_n, "no memory");
+	if (!t)
+		return SS_ERR_NO_MEM;
+	t->conf = *conf;
+	t->version = strdup(conf->version ? conf->version : "");
+	t->node = strdup(conf->node ? conf->node : "");
+	if (!t->version || !t->node)
+		code = SS_ERR_NO_MEM;
+	if (code == 0 && conf->access_log)
+		code = ss_tele_log_open(&t->log, conf->access_log, err, err_n);
+	if (code == 0 && conf->metrics_address)
+		code = ss_tele_http_start(t, err, err_n);
+	if (code < 0) {
+		ss_tele_free(t);
+		return code;
+	}
+	*out = t;
+	return 0;
+}
+
+void ss_tele_free(struct ss_tele *t)
+{
+	if (!t)
+		return;
+	while (ss_tele_poll(t))
+		;
+	ss_tele_http_stop(t);
+	ss_tele_log_close(&t->log);
+	free(t->version);
+	free(t->node);
+	free(t);
+}
+
+static void remember_hash(struct ss_tele *t)
+{
+	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
+	uint32_t last = (t->next_hash + TELE_HASHES - 1) % TELE_HASHES;
+
+	if (!s || t->hashes[last].generation == s->generation)
+		return;
+	t->hashes[t->next_hash].generation = s->generation;
+	memcpy(t->hashes[t->next_hash].hash, s->hash, sizeof(s->hash));
+	t->next_hash = (t->next_hash + 1) % TELE_HASHES;
+}
+
+/* Workers' times are those of CLOCK_MONOTONIC; an operator wants the time of day, also after it was set. */
+static int64_t wall_offset(void)
+{
+	struct timespec wall, mono;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	return (wall.tv_sec - mono.tv_sec) * (int64_t)SS_NS_PER_SEC + wall.tv_nsec - mono.tv_nsec;
+}
+
+bool ss_tele_poll(struct ss_tele *t)
+{
+	int64_t offset = wall_offset();
+	bool more = false;
+
+	remember_hash(t);
+	for (uint32_t i = 0; i < t->conf.n_workers; i++) {
+		struct ss_event_ring *ring = t->conf.events[i];
+		const struct ss_event *ev;
+		unsigned n = 0;
+
+		while ((ev = ss_event_peek(ring)) && n++ < BATCH) {
+			ss_tele_log_event(t, ev, offset);
+			ss_event_release(ring);
+		}
+		more |= ev != NULL;
+	}
+	ss_tele_log_flush(&t->log);
+	return more;
+}
+
+void ss_tele_reopen(struct ss_tele *t)
+{
+	char *path = t->log.path;
+	char err[256];
+
+	if (!path)
+		return;
+	t->log.path = NULL;
+	ss_tele_log_close(&t->log);
+	if (ss_tele_log_open(&t->log, path, err, sizeof(err)) < 0) {
+		/* Keeps the path: the next reopening may find it writable. ss_tele_log_flush says so. */
+		t->log.path = path;
+		return;
+	}
+	free(path);
+}

@@ -1,0 +1,68 @@
+/*
+ * tele.h - what the outside learns: metrics and readiness over HTTP, an access log.
+ *
+ * Takes:   every worker's counters and event ring; facts that main can look up.
+ * Gives:   /metrics (Prometheus text), /ready, /healthz on a socket of the kernel; JSON lines in a file.
+ * Owns:    the HTTP server and the log file. It is the one consumer of the event rings.
+ * Thread:  control. Writing the log may block on its file.
+ * Errors:  a sentence at create; a log that cannot be written is said once, and lines lost are counted.
+ *
+ * docs/metrics.md lists every metric; a test keeps it true.
+ */
+#ifndef SS_TELE_H
+#define SS_TELE_H
+
+#include "base/clock.h"
+#include "contract/counters.h"
+#include "contract/endpoints.h"
+#include "contract/events.h"
+#include "contract/names.h"
+#include "contract/snapshot.h"
+#include "loop/loop.h"
+
+struct ss_tele;
+
+/* A pool that telemetry cannot see by itself: packet buffers of a port. */
+struct ss_tele_pool {
+	const char *name;
+	uint32_t size, used;
+};
+
+/* What main looks up. Every function may be NULL: its metrics are left out, and "ready" means yes. */
+struct ss_tele_ask {
+	/* The generation in force, borrowed for the call that asked; NULL before the first. */
+	const struct ss_snapshot *(*snapshot)(void *arg);
+	/* Generations that are still in memory. */
+	uint32_t (*live)(void *arg);
+	/* Does every worker serve, and is no drain under way? */
+	bool (*ready)(void *arg);
+	/* Fills up to n; returns how many. */
+	uint32_t (*pools)(void *arg, struct ss_tele_pool *out, uint32_t n);
+	void *arg;
+};
+
+struct ss_tele_conf {
+	struct ss_loop *loop;
+	const char *version, *node;  /* copied */
+	const char *metrics_address; /* NULL: no HTTP */
+	uint16_t metrics_port;
+	const char *access_log;      /* path, copied; "-": standard output; NULL: none */
+	uint32_t n_workers;
+	struct ss_counters *const *counters;
+	struct ss_event_ring *const *events;
+	const struct ss_names *names;
+	struct ss_ep_table *endpoints;
+	const struct ss_clock *clock; /* the workers' */
+	struct ss_tele_ask ask;
+};
+
+/* err (err_n bytes) gets a sentence on failure: SS_ERR_CONFIG, SS_ERR_NO_MEM. */
+int ss_tele_create(struct ss_tele **out, const struct ss_tele_conf *conf, char *err, size_t err_n);
+/* Writes what is left in the rings. */
+void ss_tele_free(struct ss_tele *t);
+/* Takes what is in the rings and writes it: call every few milliseconds. True while more is left. */
+bool ss_tele_poll(struct ss_tele *t);
+/* Opens the log's path again: after a rotation. */
+void ss_tele_reopen(struct ss_tele *t);
+
+#endif

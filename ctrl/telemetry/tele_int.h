@@ -1,0 +1,55 @@
+/*
+ * tele_int.h - what the files of this room share.
+ *
+ * tele.c       create, poll, free
+ * tele_prom.c  metrics as text
+ * tele_http.c  the HTTP server
+ * tele_log.c   event records as JSON lines
+ */
+#ifndef SS_TELE_INT_H
+#define SS_TELE_INT_H
+
+#include <stdio.h>
+
+#include <event2/buffer.h>
+
+#include "telemetry/tele.h"
+
+/* Hashes of past generations: records come a little later than the swap. */
+#define TELE_HASHES 16
+
+struct tele_log {
+	char *path;
+	FILE *file;     /* NULL: closed */
+	bool broken;    /* the last write failed, and that has been said */
+	uint64_t lost;  /* lines */
+};
+
+struct ss_tele {
+	struct ss_tele_conf conf;
+	char *version, *node;
+	struct evhttp *http;
+	struct tele_log log;
+	struct {
+		uint64_t generation;
+		char hash[17];
+	} hashes[TELE_HASHES];
+	uint32_t next_hash;
+	struct ss_hist sum; /* scratch for the histogram over all workers */
+};
+
+/* -- tele_prom.c -- */
+void ss_tele_prom(struct ss_tele *t, struct evbuffer *out);
+
+/* -- tele_http.c -- */
+int ss_tele_http_start(struct ss_tele *t, char *err, size_t err_n);
+void ss_tele_http_stop(struct ss_tele *t);
+
+/* -- tele_log.c -- */
+int ss_tele_log_open(struct tele_log *l, const char *path, char *err, size_t err_n);
+void ss_tele_log_close(struct tele_log *l);
+/* One line. wall_ns: what to add to a record's time to get the time of day. */
+void ss_tele_log_event(struct ss_tele *t, const struct ss_event *ev, int64_t wall_ns);
+void ss_tele_log_flush(struct tele_log *l);
+
+#endif

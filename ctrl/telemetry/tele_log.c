@@ -1,0 +1,214 @@
+/* tele_log.c - event records as JSON lines. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "loop/log.h"
+#include "model/json.h"
+#include "telemetry/tele_int.h"
+
+#define BUFFER (1 << 18)
+
+int ss_tele_log_open(struct tele_log *l, const char *path, char *err, size_t err_n)
+{
+	l->path = strdup(path);
+	if (!l->path)
+		return SS_ERR_NO_MEM;
+	l->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "ae");
+	if (!l->file) {
+		snprintf(err, err_n, "access_log: cannot open %s: %s", path, strerror(errno));
+		free(l->path);
+		l->path = NULL;
+		return SS_ERR_CONFIG;
+	}
+	setvbuf(l->file, NULL, _IOFBF, BUFFER);
+	l->broken = false;
+	return 0;
+}
+
+void ss_tele_log_close(struct tele_log *l)
+{
+	if (l->file && l->file != stdout)
+		fclose(l->file);
+	l->file = NULL;
+	free(l->path);
+	l->path = NULL;
+}
+
+void ss_tele_log_flush(struct tele_log *l)
+{
+	bool bad = l->path && (!l->file || fflush(l->file) != 0 || ferror(l->file));
+
+	if (bad && !l->broken)
+		ss_log(SS_LOG_ERROR, "access log cannot be written", "path", l->path, NULL);
+	l->broken = bad;
+	if (bad && l->file)
+		clearerr(l->file);
+}
+
+/* The texts of a record, in their order. */
+struct texts {
+	struct ss_span method, authority, path, request_id, peer, trace, user_agent, detail;
+};
+
+static struct ss_span cut(const struct ss_event *ev, uint32_t *at, uint16_t n)
+{
+	struct ss_span s;
+
+	n = (uint16_t)ss_min_u32(n, SS_EVENT_TEXT - *at);
+	s = ss_span(ev->text + *at, n);
+	*at += n;
+	return s;
+}
+
+static void take_texts(const struct ss_event *ev, struct texts *t)
+{
+	uint32_t at = 0;
+
+	t->method = cut(ev, &at, ev->method_n);
+	t->authority = cut(ev, &at, ev->authority_n);
+	t->path = cut(ev, &at, ev->path_n);
+	t->request_id = cut(ev, &at, ev->request_id_n);
+	t->peer = cut(ev, &at, ev->peer_n);
+	t->trace = cut(ev, &at, ev->trace_n);
+	t->user_agent = cut(ev, &at, ev->user_agent_n);
+	t->detail = cut(ev, &at, ev->detail_n);
+}
+
+static void put_time(struct ss_json *j, uint64_t wall_ns)
+{
+	time_t seconds = (time_t)(wall_ns / SS_NS_PER_SEC);
+	char text[48], day[32];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, sizeof(text), "%s.%06uZ", day, (unsigned)(wall_ns % SS_NS_PER_SEC / SS_NS_PER_US));
+	ss_json_text(j, "time", text);
+}
+
+/* Members without a value are left out: a line holds what there is to say. */
+static void put_span(struct ss_json *j, const char *key, struct ss_span s)
+{
+	if (s.n)
+		ss_json_span(j, key, s);
+}
+
+static void put_addr(struct ss_json *j, const char *key, const struct ss_addr *a)
+{
+	char text[SS_ADDR_TEXT];
+
+	if (a->ip.family)
+		ss_json_text(j, key, ss_addr_text(a, text));
+}
+
+static void put_name(struct ss_json *j, const struct ss_tele *t, const char *key, uint32_t id)
+{
+	if (id)
+		ss_json_text(j, key, ss_names_text(t->conf.names, id));
+}
+
+static void put_config(struct ss_json *j, const struct ss_tele *t, uint64_t generation)
+{
+	ss_json_u64(j, "generation", generation);
+	for (uint32_t i = 0; i < TELE_HASHES; i++)
+		if (generation && t->hashes[i].generation == generation)
+			ss_json_text(j, "config", t->hashes[i].hash);
+}
+
+static double us(uint64_t ns)
+{
+	return (double)ns / (double)SS_NS_PER_US;
+}
+
+static const char *const tls_words[] = { "none", "tls", "mutual" };
+
+static const char *tls_word(const struct ss_event *ev)
+{
+	return ev->tls < SS_ARRAY_LEN(tls_words) ? tls_words[ev->tls] : "none";
+}
+
+static void put_request(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
+{
+	ss_json_double(j, "duration_us", us(ev->duration_ns), 1);
+	if (ev->upstream_ns)
+		ss_json_double(j, "upstream_us", us(ev->upstream_ns), 1);
+	put_span(j, "method", x->method);
+	put_span(j, "authority", x->authority);
+	put_span(j, "path", x->path);
+	ss_json_text(j, "protocol", ev->protocol == 2 ? "HTTP/2" : "HTTP/1.1");
+	ss_json_u64(j, "status", ev->status);
+	ss_json_text(j, "flag", ss_drop_flag((enum ss_drop)ev->drop));
+	if (ev->drop)
+		ss_json_text(j, "reason", ss_drop_name((enum ss_drop)ev->drop));
+	ss_json_u64(j, "bytes_in", ev->bytes_in);
+	ss_json_u64(j, "bytes_out", ev->bytes_out);
+	put_span(j, "request_id", x->request_id);
+	put_span(j, "trace_id", x->trace);
+	put_span(j, "user_agent", x->user_agent);
+	put_name(j, t, "listener", ev->listener);
+	put_name(j, t, "virtual_host", ev->virtual_host);
+	put_name(j, t, "route", ev->route);
+	put_name(j, t, "cluster", ev->cluster);
+	put_addr(j, "downstream", &ev->downstream);
+	put_addr(j, "upstream", &ev->upstream);
+	put_span(j, "peer", x->peer);
+	ss_json_text(j, "tls", tls_word(ev));
+	ss_json_u64(j, "attempts", ev->attempts);
+	put_span(j, "detail", x->detail);
+	put_config(j, t, ev->generation);
+}
+
+/* A connection that was refused or broke. Its authority is the name the peer asked for in TLS. */
+static void put_refused(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
+{
+	ss_json_text(j, "reason", ss_drop_name((enum ss_drop)ev->drop));
+	ss_json_text(j, "text", ss_drop_text((enum ss_drop)ev->drop));
+	put_span(j, "detail", x->detail);
+	put_name(j, t, "listener", ev->listener);
+	put_name(j, t, "cluster", ev->cluster);
+	put_addr(j, "downstream", &ev->downstream);
+	put_addr(j, "upstream", &ev->upstream);
+	put_span(j, "sni", x->authority);
+	put_span(j, "peer", x->peer);
+	ss_json_text(j, "tls", tls_word(ev));
+}
+
+static void put_ejected(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
+{
+	put_name(j, t, "cluster", ev->cluster);
+	put_addr(j, "upstream", &ev->upstream);
+	put_span(j, "detail", x->detail);
+	put_config(j, t, ev->generation);
+}
+
+static const struct {
+	const char *name;
+	void (*put)(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x);
+} kinds[] = {
+	[SS_EVENT_REQUEST] = { "request", put_request },
+	[SS_EVENT_REFUSED] = { "refused", put_refused },
+	[SS_EVENT_EJECTED] = { "ejected", put_ejected },
+};
+
+void ss_tele_log_event(struct ss_tele *t, const struct ss_event *ev, int64_t wall_ns)
+{
+	struct tele_log *l = &t->log;
+	struct ss_json j;
+	struct texts x;
+
+	if (!l->path || ev->kind >= SS_ARRAY_LEN(kinds) || !kinds[ev->kind].put)
+		return;
+	take_texts(ev, &x);
+	ss_json_open(&j);
+	put_time(&j, (uint64_t)((int64_t)ev->time_ns + wall_ns));
+	ss_json_text(&j, "kind", kinds[ev->kind].name);
+	kinds[ev->kind].put(&j, t, ev, &x);
+	ss_json_u64(&j, "worker", ev->worker);
+	char *line = ss_json_close(&j);
+	if (!line || !l->file || fprintf(l->file, "%s\n", line) < 0)
+		l->lost++;
+	free(line);
+}

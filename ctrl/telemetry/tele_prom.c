@@ -1,0 +1,249 @@
+/*
+ * tele_prom.c - metrics in Prometheus' text format 0.0.4: names, units and types as promtool wants them.
+ * Nanoseconds inside become seconds outside.
+ */
+#include <string.h>
+
+#include "telemetry/tele_int.h"
+
+static void family(struct evbuffer *out, const char *name, const char *type, const char *help)
+{
+	evbuffer_add_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* A label's value: backslash, quotation mark and line feed are escaped. */
+static void label(struct evbuffer *out, const char *key, const char *value, bool first)
+{
+	evbuffer_add_printf(out, "%s%s=\"", first ? "" : ",", key);
+	for (const char *p = value; *p; p++) {
+		if (*p == '\n')
+			evbuffer_add(out, "\\n", 2);
+		else if (*p == '\\' || *p == '"')
+			evbuffer_add_printf(out, "\\%c", *p);
+		else
+			evbuffer_add(out, p, 1);
+	}
+	evbuffer_add(out, "\"", 1);
+}
+
+/* -- what workers count -- */
+
+struct shape {
+	char name[96], help[160];
+	bool counter, seconds;
+};
+
+static void shape_of(enum ss_counter k, struct shape *s)
+{
+	const char *name = ss_counter_name(k), *help = ss_counter_help(k);
+	size_t n = strlen(name);
+
+	s->counter = ss_counter_kind(k) == 'c';
+	s->seconds = n > 3 && strcmp(name + n - 3, "_ns") == 0;
+	snprintf(s->name, sizeof(s->name), "sidestep_%.*s%s%s", (int)(s->seconds ? n - 3 : n), name,
+		 s->seconds ? "_seconds" : "", s->counter ? "_total" : "");
+	snprintf(s->help, sizeof(s->help), "%s", strncmp(help, "nanoseconds", 11) == 0 ? help + 4 : help);
+}
+
+static void counters(const struct ss_tele *t, struct evbuffer *out)
+{
+	for (int k = 0; k < SS_C_COUNT; k++) {
+		struct shape s;
+
+		shape_of((enum ss_counter)k, &s);
+		family(out, s.name, s.counter ? "counter" : "gauge", s.help);
+		for (uint32_t i = 0; i < t->conf.n_workers; i++) {
+			uint64_t v = ss_counter_read(t->conf.counters[i], (enum ss_counter)k);
+
+			if (s.seconds)
+				evbuffer_add_printf(out, "%s{worker=\"%u\"} %.9f\n", s.name, i, (double)v / 1e9);
+			else
+				evbuffer_add_printf(out, "%s{worker=\"%u\"} %llu\n", s.name, i, (unsigned long long)v);
+		}
+	}
+}
+
+static const char *lost_what(enum ss_drop d)
+{
+	char kind = ss_drop_kind(d);
+
+	return kind == 'p' ? "packet" : kind == 'c' ? "connection" : "request";
+}
+
+static void drops(const struct ss_tele *t, struct evbuffer *out)
+{
+	family(out, "sidestep_drops_total", "counter", "packets, connections and requests refused, by reason");
+	for (int d = SS_DROP_NONE + 1; d < SS_DROP_COUNT; d++) {
+		uint64_t n = 0;
+
+		for (uint32_t i = 0; i < t->conf.n_workers; i++)
+			n += __atomic_load_n(&t->conf.counters[i]->drops[d], __ATOMIC_RELAXED);
+		evbuffer_add_printf(out, "sidestep_drops_total{reason=\"%s\",kind=\"%s\"} %llu\n",
+				    ss_drop_name((enum ss_drop)d), lost_what((enum ss_drop)d), (unsigned long long)n);
+	}
+}
+
+/* From what a hop costs (tens of microseconds) to what a timeout is. */
+static const struct {
+	const char *le;
+	uint64_t ns;
+} bounds[] = {
+	{ "0.00001", 10000ull },     { "0.000025", 25000ull },    { "0.00005", 50000ull },
+	{ "0.0001", 100000ull },     { "0.00025", 250000ull },    { "0.0005", 500000ull },
+	{ "0.001", 1000000ull },     { "0.0025", 2500000ull },    { "0.005", 5000000ull },
+	{ "0.01", 10000000ull },     { "0.025", 25000000ull },    { "0.05", 50000000ull },
+	{ "0.1", 100000000ull },     { "0.25", 250000000ull },    { "0.5", 500000000ull },
+	{ "1", 1000000000ull },      { "2.5", 2500000000ull },    { "5", 5000000000ull },
+	{ "10", 10000000000ull },    { "30", 30000000000ull },    { "60", 60000000000ull },
+};
+
+/* The workers' buckets are a sixteenth wide; one that straddles a bound counts for the next, so that no
+ * request is said to have been faster than it was. */
+static void latency(struct ss_tele *t, struct evbuffer *out)
+{
+	const char *name = "sidestep_request_duration_seconds";
+	uint64_t below = 0;
+	uint32_t b = 0;
+
+	memset(&t->sum, 0, sizeof(t->sum));
+	for (uint32_t i = 0; i < t->conf.n_workers; i++)
+		ss_hist_sum(&t->sum, &t->conf.counters[i]->request_ns);
+	family(out, name, "histogram", "from the first byte of a request to the last byte of its response");
+	for (size_t i = 0; i < SS_ARRAY_LEN(bounds); i++) {
+		while (b < SS_HIST_BUCKETS && ss_hist_upper(b) <= bounds[i].ns)
+			below += t->sum.bucket[b++];
+		evbuffer_add_printf(out, "%s_bucket{le=\"%s\"} %llu\n", name, bounds[i].le, (unsigned long long)below);
+	}
+	while (b < SS_HIST_BUCKETS)
+		below += t->sum.bucket[b++];
+	evbuffer_add_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9f\n%s_count %llu\n", name,
+			    (unsigned long long)below, name, (double)t->sum.sum / 1e9, name, (unsigned long long)below);
+}
+
+/* -- what main looks up -- */
+
+static void pools(const struct ss_tele *t, struct evbuffer *out)
+{
+	struct ss_tele_pool p[32];
+	uint32_t n = t->conf.ask.pools ? t->conf.ask.pools(t->conf.ask.arg, p, SS_ARRAY_LEN(p)) : 0;
+
+	if (!n)
+		return;
+	family(out, "sidestep_pool_size", "gauge", "objects that a pool has in all");
+	for (uint32_t i = 0; i < n; i++) {
+		evbuffer_add_printf(out, "sidestep_pool_size{");
+		label(out, "pool", p[i].name, true);
+		evbuffer_add_printf(out, "} %u\n", p[i].size);
+	}
+	family(out, "sidestep_pool_used", "gauge", "objects of a pool that are out");
+	for (uint32_t i = 0; i < n; i++) {
+		evbuffer_add_printf(out, "sidestep_pool_used{");
+		label(out, "pool", p[i].name, true);
+		evbuffer_add_printf(out, "} %u\n", p[i].used);
+	}
+}
+
+static void process(const struct ss_tele *t, const struct ss_snapshot *s, struct evbuffer *out)
+{
+	const struct ss_tele_ask *ask = &t->conf.ask;
+
+	family(out, "sidestep_build_info", "gauge", "always 1; the program's version and the node's name");
+	evbuffer_add_printf(out, "sidestep_build_info{");
+	label(out, "version", t->version, true);
+	label(out, "node", t->node, false);
+	evbuffer_add_printf(out, "} 1\n");
+	if (s) {
+		family(out, "sidestep_config_info", "gauge", "always 1; the hash of the configuration in force");
+		evbuffer_add_printf(out, "sidestep_config_info{hash=\"%s\"} 1\n", s->hash);
+		family(out, "sidestep_config_generation", "gauge", "generation of the configuration in force");
+		evbuffer_add_printf(out, "sidestep_config_generation %llu\n", (unsigned long long)s->generation);
+	}
+	if (ask->live) {
+		family(out, "sidestep_config_live", "gauge", "generations still in memory");
+		evbuffer_add_printf(out, "sidestep_config_live %u\n", ask->live(ask->arg));
+	}
+	if (ask->ready) {
+		family(out, "sidestep_ready", "gauge", "1 while every worker serves and no drain is under way");
+		evbuffer_add_printf(out, "sidestep_ready %d\n", ask->ready(ask->arg));
+	}
+	family(out, "sidestep_access_log_lost_total", "counter", "access-log lines that could not be written");
+	evbuffer_add_printf(out, "sidestep_access_log_lost_total %llu\n", (unsigned long long)t->log.lost);
+}
+
+/* -- endpoints: the cluster-wide picture of health and use -- */
+
+static uint64_t ep_requests(const struct ss_ep *ep, uint64_t now)
+{
+	return atomic_load_explicit(&ep->requests, memory_order_relaxed);
+}
+
+static uint64_t ep_failures(const struct ss_ep *ep, uint64_t now)
+{
+	return atomic_load_explicit(&ep->failures, memory_order_relaxed);
+}
+
+static uint64_t ep_ejections(const struct ss_ep *ep, uint64_t now)
+{
+	return atomic_load_explicit(&ep->ejections, memory_order_relaxed);
+}
+
+static uint64_t ep_active(const struct ss_ep *ep, uint64_t now)
+{
+	return atomic_load_explicit(&ep->active, memory_order_relaxed);
+}
+
+static uint64_t ep_ejected(const struct ss_ep *ep, uint64_t now)
+{
+	return atomic_load_explicit(&ep->ejected_until, memory_order_relaxed) > now;
+}
+
+static const struct {
+	const char *name, *type, *help;
+	uint64_t (*value)(const struct ss_ep *ep, uint64_t now);
+} ep_families[] = {
+	{ "sidestep_endpoint_requests_total", "counter", "requests that an endpoint has answered or failed", ep_requests },
+	{ "sidestep_endpoint_failures_total", "counter", "of these, failures", ep_failures },
+	{ "sidestep_endpoint_ejections_total", "counter", "times an endpoint was ejected", ep_ejections },
+	{ "sidestep_endpoint_active", "gauge", "requests in flight to an endpoint", ep_active },
+	{ "sidestep_endpoint_ejected", "gauge", "1 while an endpoint is ejected", ep_ejected },
+};
+
+static void endpoint(const struct ss_tele *t, const struct ss_cluster *c, const struct ss_endpoint *e, size_t f,
+		     uint64_t now, struct evbuffer *out)
+{
+	char addr[SS_ADDR_TEXT];
+
+	if (e->ep >= t->conf.endpoints->n_eps)
+		return;
+	evbuffer_add_printf(out, "%s{", ep_families[f].name);
+	label(out, "cluster", ss_names_text(t->conf.names, c->name), true);
+	label(out, "endpoint", ss_addr_text(&e->addr, addr), false);
+	evbuffer_add_printf(out, "} %llu\n",
+			    (unsigned long long)ep_families[f].value(&t->conf.endpoints->ep[e->ep], now));
+}
+
+static void endpoints(const struct ss_tele *t, const struct ss_snapshot *s, struct evbuffer *out)
+{
+	uint64_t now = t->conf.clock ? ss_clock_ns(t->conf.clock) : 0;
+
+	if (!s || !t->conf.endpoints)
+		return;
+	for (size_t f = 0; f < SS_ARRAY_LEN(ep_families); f++) {
+		family(out, ep_families[f].name, ep_families[f].type, ep_families[f].help);
+		for (uint32_t i = 0; i < s->n_clusters; i++)
+			for (uint32_t k = 0; k < s->clusters[i].n_endpoints; k++)
+				endpoint(t, &s->clusters[i], &s->clusters[i].endpoints[k], f, now, out);
+	}
+}
+
+void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
+{
+	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
+
+	process(t, s, out);
+	counters(t, out);
+	drops(t, out);
+	latency(t, out);
+	pools(t, out);
+	endpoints(t, s, out);
+}
