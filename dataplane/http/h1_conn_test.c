@@ -528,6 +528,30 @@ static void a_client_sends_bodies_and_reuses(void **state)
 	http_sim_free(&r);
 }
 
+/* Nothing of a request was sent when the connection died: the upper room may safely try another one. */
+static void an_unsent_request_is_unprocessed(void **state)
+{
+	struct http_sim r;
+	struct client k;
+
+	for (int flushed = 0; flushed < 2; flushed++) {
+		http_sim_init(&r, "h1_unsent", 512);
+		struct ss_tls_conn *t = client_open(&r, &k);
+		struct ss_hdrs h;
+		ss_hdrs_init(&h, NULL, 0);
+		h.method = SS_SPAN("GET");
+		h.authority = SS_SPAN("o");
+		assert_int_equal(ss_http_request(k.conn, &h, true, r.now, &k.s), 0);
+		if (flushed)
+			ss_http_flush(r.http, r.now);
+		tls_sim_fail(t, SS_DROP_TCP_RESET);
+		settle(&r);
+		assert_true(same_words(k.log, flushed ? " upstream_reset gone" : " unprocessed gone"));
+		finish(&r, t);
+		http_sim_free(&r);
+	}
+}
+
 /* A head that promises more or less than comes must never let the next message be read as a body. */
 static void a_broken_promise_breaks_the_connection(void **state)
 {
@@ -626,6 +650,7 @@ int main(void)
 		cmocka_unit_test(a_lost_client_is_news),
 		cmocka_unit_test(a_client_does_what_rfc9112_says),
 		cmocka_unit_test(a_client_sends_bodies_and_reuses),
+		cmocka_unit_test(an_unsent_request_is_unprocessed),
 		cmocka_unit_test(a_broken_promise_breaks_the_connection),
 		cmocka_unit_test(pieces_do_not_matter),
 	};

@@ -48,7 +48,6 @@ struct ss_h1_conn {
 struct ss_h1_stream {
 	uint32_t unread; /* in body, or taken and not yet consumed */
 	bool stalled;    /* reading stopped for it */
-	bool on_wire;    /* upstream: some of the request may have been sent */
 };
 
 /* -- h1_conn.c -- */

@@ -366,7 +366,6 @@ static void input_end(struct ss_http_conn *c)
 	} else if (c->h1.rx == SS_H1_RX_DONE) {
 		/* A client may end its direction and still wait for the answer (RFC 9112 9.6). */
 	} else if (!s->h1.stalled) {
-		s->unprocessed = c->upstream && !s->h1.on_wire;
 		ss_h1_cut(c, SS_DROP_NONE);
 	}
 }

@@ -71,6 +71,7 @@ static int request_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool 
 		return SS_ERR_NO_MEM;
 	c->h1.cur = s;
 	c->slots = 0;
+	s->unprocessed = true; /* until flush */
 	return 0;
 }
 
@@ -205,7 +206,8 @@ bool ss_h1_flush(struct ss_http_conn *c, uint32_t room)
 
 	if (!s)
 		return false;
-	s->h1.on_wire |= c->out.len > 0;
+	if (c->out.len)
+		s->unprocessed = false; /* from now on nobody can be sure */
 	if (c->h1.expect && !s->tx_head)
 		go_on(c);
 	if (!s->tx_head || s->tx_sent)
