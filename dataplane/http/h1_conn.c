@@ -89,7 +89,8 @@ void ss_h1_answer(struct ss_http_conn *c, uint16_t status, uint16_t drop)
 		h.status = status;
 		ss_h1_emit_response(&h, SS_H1_EMIT_CLOSE | SS_H1_EMIT_LENGTH_0, &o);
 		/* Without a packet buffer the client sees the connection end, which says enough. */
-		ss_bufq_append(&c->out, c->http->conf.bufs, c->http->scratch, (uint32_t)(o.p - c->http->scratch));
+		ss_bufq_append(&c->out, c->http->conf.bufs, c->http->scratch,
+			       (uint32_t)(o.p - c->http->scratch));
 	}
 	ss_h1_cut(c, drop);
 }

@@ -61,41 +61,52 @@ static void settle(struct http_sim *r)
 static const struct one {
 	const char *clause, *in, *out; /* "|" in `in`: a turn passes */
 } server_cases[] = {
-	{ "a request is answered", GET, EMPTY },
-	{ "9.3.2 pipelined requests are answered in order", GET CHUNKED "2\r\nhi\r\n0\r\n\r\n" GET,
-	  EMPTY ECHO "2\r\nhi\r\n0\r\n\r\n" EMPTY },
-	{ "a head in two pieces", "GET / HT|TP/1.1\r\nhost: a\r\n\r|\n", EMPTY },
-	{ "2.2 empty lines in front", "\r\n\r\n" GET, EMPTY },
-	{ "6.2 a body of known length", POST "content-length: 5\r\n\r\nhello" GET, ECHO "5\r\nhello\r\n0\r\n\r\n" EMPTY },
-	{ "7.1 chunks and extensions", CHUNKED "3;a=b\r\nabc\r\n|2\r\nde\r\n0\r\n\r\n", ECHO "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n" },
-	{ "7.1.2 trailers", CHUNKED "1\r\na\r\n0\r\nx-sum: 1\r\n\r\n", ECHO "1\r\na\r\n0\r\nx-sum: 1\r\n\r\n" },
-	{ "6.2 a body of no bytes", POST "content-length: 0\r\n\r\n" GET, EMPTY EMPTY },
-	{ "9.6 the client wants to close", "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n" GET, EMPTY_CLOSE "[fin]" },
-	{ "9.3 HTTP/1.0 closes", "GET / HTTP/1.0\r\n\r\n", EMPTY_CLOSE "[fin]" },
-	{ "9.3 HTTP/1.0 with keep-alive", "GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n" GET,
-	  "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: keep-alive\r\n\r\n" EMPTY },
-	{ "7 no chunks to HTTP/1.0", "POST / HTTP/1.0\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nhi",
-	  "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhi[fin]" },
-	{ "9110 9.3.2 HEAD has no body", "HEAD / HTTP/1.1\r\nhost: a\r\n\r\n" GET, "HTTP/1.1 200 OK\r\n\r\n" EMPTY },
-	{ "9110 9.3.6 nothing after CONNECT is HTTP", "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n" GET, EMPTY_CLOSE "[fin]" },
-	{ "9110 10.1.1 a final answer instead of 100", POST "content-length: 2\r\nexpect: 100-continue\r\n\r\n|hi" GET,
-	  "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n2\r\nhi\r\n0\r\n\r\n[fin]" },
-	{ "9110 10.1.1 no 100 when the body is there", POST "content-length: 2\r\nexpect: 100-continue\r\n\r\nhi",
-	  ECHO "2\r\nhi\r\n0\r\n\r\n" },
+	{"a request is answered", GET, EMPTY},
+	{"9.3.2 pipelined requests are answered in order", GET CHUNKED "2\r\nhi\r\n0\r\n\r\n" GET,
+	 EMPTY ECHO "2\r\nhi\r\n0\r\n\r\n" EMPTY},
+	{"a head in two pieces", "GET / HT|TP/1.1\r\nhost: a\r\n\r|\n", EMPTY},
+	{"2.2 empty lines in front", "\r\n\r\n" GET, EMPTY},
+	{"6.2 a body of known length", POST "content-length: 5\r\n\r\nhello" GET,
+	 ECHO "5\r\nhello\r\n0\r\n\r\n" EMPTY},
+	{"7.1 chunks and extensions", CHUNKED "3;a=b\r\nabc\r\n|2\r\nde\r\n0\r\n\r\n",
+	 ECHO "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"},
+	{"7.1.2 trailers", CHUNKED "1\r\na\r\n0\r\nx-sum: 1\r\n\r\n", ECHO "1\r\na\r\n0\r\nx-sum: 1\r\n\r\n"},
+	{"6.2 a body of no bytes", POST "content-length: 0\r\n\r\n" GET, EMPTY EMPTY},
+	{"9.6 the client wants to close", "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n" GET,
+	 EMPTY_CLOSE "[fin]"},
+	{"9.3 HTTP/1.0 closes", "GET / HTTP/1.0\r\n\r\n", EMPTY_CLOSE "[fin]"},
+	{"9.3 HTTP/1.0 with keep-alive", "GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n" GET,
+	 "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: keep-alive\r\n\r\n" EMPTY},
+	{"7 no chunks to HTTP/1.0",
+	 "POST / HTTP/1.0\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nhi",
+	 "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhi[fin]"},
+	{"9110 9.3.2 HEAD has no body", "HEAD / HTTP/1.1\r\nhost: a\r\n\r\n" GET,
+	 "HTTP/1.1 200 OK\r\n\r\n" EMPTY},
+	{"9110 9.3.6 nothing after CONNECT is HTTP", "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n" GET,
+	 EMPTY_CLOSE "[fin]"},
+	{"9110 10.1.1 a final answer instead of 100",
+	 POST "content-length: 2\r\nexpect: 100-continue\r\n\r\n|hi" GET,
+	 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: "
+	 "close\r\n\r\n2\r\nhi\r\n0\r\n\r\n[fin]"},
+	{"9110 10.1.1 no 100 when the body is there",
+	 POST "content-length: 2\r\nexpect: 100-continue\r\n\r\nhi", ECHO "2\r\nhi\r\n0\r\n\r\n"},
 	/* refused */
-	{ "2.2 bare LF", "GET / HTTP/1.1\nhost: a\r\n\r\n" GET, BAD "[fin]" },
-	{ "3 bad method", "G ET / HTTP/1.1\r\nhost: a\r\n\r\n", BAD "[fin]" },
-	{ "2.3 HTTP/2.0", "GET / HTTP/2.0\r\nhost: a\r\n\r\n", REFUSED("505 HTTP Version Not Supported") "[fin]" },
-	{ "3.2 no Host", "GET / HTTP/1.1\r\n\r\n", BAD "[fin]" },
-	{ "a path over the root", "GET /../a HTTP/1.1\r\nhost: a\r\n\r\n", BAD "[fin]" },
-	{ "6.3 two lengths", POST "content-length: 1\r\ncontent-length: 1\r\n\r\na" GET, BAD "[fin]" },
-	{ "6.1 length and coding", POST "content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", BAD "[fin]" },
-	{ "6.1 unknown coding", POST "transfer-encoding: gzip, chunked\r\n\r\n", REFUSED("501 Not Implemented") "[fin]" },
-	{ "7.1 bad chunk size", CHUNKED "x\r\n", BAD "[fin]" },
-	{ "7.1 bad chunk size after the answer began", CHUNKED "|x\r\n", ECHO "[fin]" },
-	{ "7.1 a chunk without its end", CHUNKED "1\r\na|b", ECHO "1\r\na\r\n[fin]" },
-	{ "6.5.1 a length in trailers", CHUNKED "|0\r\ncontent-length: 1\r\n\r\n", ECHO "[fin]" },
-	{ "a good request before a bad one", GET "x\r\n\r\n" GET, EMPTY BAD "[fin]" },
+	{"2.2 bare LF", "GET / HTTP/1.1\nhost: a\r\n\r\n" GET, BAD "[fin]"},
+	{"3 bad method", "G ET / HTTP/1.1\r\nhost: a\r\n\r\n", BAD "[fin]"},
+	{"2.3 HTTP/2.0", "GET / HTTP/2.0\r\nhost: a\r\n\r\n",
+	 REFUSED("505 HTTP Version Not Supported") "[fin]"},
+	{"3.2 no Host", "GET / HTTP/1.1\r\n\r\n", BAD "[fin]"},
+	{"a path over the root", "GET /../a HTTP/1.1\r\nhost: a\r\n\r\n", BAD "[fin]"},
+	{"6.3 two lengths", POST "content-length: 1\r\ncontent-length: 1\r\n\r\na" GET, BAD "[fin]"},
+	{"6.1 length and coding", POST "content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+	 BAD "[fin]"},
+	{"6.1 unknown coding", POST "transfer-encoding: gzip, chunked\r\n\r\n",
+	 REFUSED("501 Not Implemented") "[fin]"},
+	{"7.1 bad chunk size", CHUNKED "x\r\n", BAD "[fin]"},
+	{"7.1 bad chunk size after the answer began", CHUNKED "|x\r\n", ECHO "[fin]"},
+	{"7.1 a chunk without its end", CHUNKED "1\r\na|b", ECHO "1\r\na\r\n[fin]"},
+	{"6.5.1 a length in trailers", CHUNKED "|0\r\ncontent-length: 1\r\n\r\n", ECHO "[fin]"},
+	{"a good request before a bad one", GET "x\r\n\r\n" GET, EMPTY BAD "[fin]"},
 };
 
 static void run_server_case(const struct one *k)
@@ -246,7 +257,8 @@ static void an_early_answer_reads_the_rest_or_closes(void **state)
 	t = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H1);
 	deliver(&r, t, POST "content-length: 2\r\nexpect: 100-continue\r\n\r\n");
 	settle(&r);
-	assert_string_equal(sent(t), "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+	assert_string_equal(sent(t),
+			    "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
 	deliver(&r, t, "hi");
 	settle(&r);
 	assert_string_equal(sent(t), "[fin]");
@@ -426,26 +438,38 @@ static const struct {
 	const char *clause, *method, *in, *log;
 	bool eof;
 } client_cases[] = {
-	{ "a body of known length", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", " head200 'hi' end slot", false },
-	{ "chunks and trailers", "GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\na: b\r\n\r\n",
-	  " head200 'hi' trailers end slot", false },
-	{ "until the close", "GET", "HTTP/1.1 200 OK\r\n\r\nhi", " head200 'hi' end gone", true },
-	{ "9.6 the server closes", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", " head200 end gone", false },
-	{ "HTTP/1.0 closes", "GET", "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", " head200 end gone", false },
-	{ "HEAD", "HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", " head200 end slot", false },
-	{ "204", "GET", "HTTP/1.1 204 No Content\r\n\r\n", " head204 end slot", false },
-	{ "304 with a length", "GET", "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", " head304 end slot", false },
-	{ "100, then 200", "GET", "HTTP/1.1 103 Early Hints\r\n\r\n|HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
-	  " info103 head200 end slot", false },
-	{ "101 that nobody asked for", "GET", "HTTP/1.1 101 Switching Protocols\r\n\r\n", " upstream_protocol gone", false },
-	{ "bytes behind the response", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\n", " head200 end gone", false },
-	{ "nonsense", "GET", "HELLO\r\n\r\n", " upstream_protocol gone", false },
-	{ "two lengths", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\n", " upstream_protocol gone", false },
-	{ "bad chunk", "GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nz", " head200 upstream_protocol gone", false },
-	{ "closed before an answer", "GET", "", " upstream_reset gone", true },
-	{ "closed in a head", "GET", "HTTP/1.1 200 OK\r\n", " upstream_reset gone", true },
-	{ "closed in a body", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhi", " head200 'hi' upstream_reset gone", true },
-	{ "closed in a chunk", "GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhi", " head200 'hi' upstream_reset gone", true },
+	{"a body of known length", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi",
+	 " head200 'hi' end slot", false},
+	{"chunks and trailers", "GET",
+	 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\na: b\r\n\r\n",
+	 " head200 'hi' trailers end slot", false},
+	{"until the close", "GET", "HTTP/1.1 200 OK\r\n\r\nhi", " head200 'hi' end gone", true},
+	{"9.6 the server closes", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+	 " head200 end gone", false},
+	{"HTTP/1.0 closes", "GET", "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", " head200 end gone",
+	 false},
+	{"HEAD", "HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", " head200 end slot", false},
+	{"204", "GET", "HTTP/1.1 204 No Content\r\n\r\n", " head204 end slot", false},
+	{"304 with a length", "GET", "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n",
+	 " head304 end slot", false},
+	{"100, then 200", "GET",
+	 "HTTP/1.1 103 Early Hints\r\n\r\n|HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+	 " info103 head200 end slot", false},
+	{"101 that nobody asked for", "GET", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+	 " upstream_protocol gone", false},
+	{"bytes behind the response", "GET",
+	 "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\n", " head200 end gone", false},
+	{"nonsense", "GET", "HELLO\r\n\r\n", " upstream_protocol gone", false},
+	{"two lengths", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\n",
+	 " upstream_protocol gone", false},
+	{"bad chunk", "GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nz",
+	 " head200 upstream_protocol gone", false},
+	{"closed before an answer", "GET", "", " upstream_reset gone", true},
+	{"closed in a head", "GET", "HTTP/1.1 200 OK\r\n", " upstream_reset gone", true},
+	{"closed in a body", "GET", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhi",
+	 " head200 'hi' upstream_reset gone", true},
+	{"closed in a chunk", "GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhi",
+	 " head200 'hi' upstream_reset gone", true},
 };
 
 /* Words may come in another order within one turn: connections are looked at first. */
@@ -511,7 +535,8 @@ static void a_client_sends_bodies_and_reuses(void **state)
 	ss_bufq_append(&q, &r.bufs, "abc", 3);
 	assert_int_equal(ss_http_send_body(k.s, &q, false), 0);
 	http_sim_turn(&r);
-	assert_string_equal(sent(t), "POST /p HTTP/1.1\r\nhost: o\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	assert_string_equal(sent(t),
+			    "POST /p HTTP/1.1\r\nhost: o\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
 	assert_int_equal(ss_http_send_body(k.s, &q, true), 0);
 	http_sim_turn(&r);
 	assert_string_equal(sent(t), "0\r\n\r\n");
@@ -587,7 +612,8 @@ static void a_broken_promise_breaks_the_connection(void **state)
 static void pieces_do_not_matter(void **state)
 {
 	static const char in[] = GET CHUNKED "a\r\n0123456789\r\n5;x\r\nhello\r\n0\r\nt: 1\r\n\r\n" POST
-		"content-length: 26\r\n\r\nabcdefghijklmnopqrstuvwxyz" "HEAD /x HTTP/1.1\r\nhost: a\r\n\r\n" GET;
+					     "content-length: 26\r\n\r\nabcdefghijklmnopqrstuvwxyz"
+					     "HEAD /x HTTP/1.1\r\nhost: a\r\n\r\n" GET;
 
 	for (uint64_t seed = 1; seed <= 300; seed++) {
 		struct http_sim r;

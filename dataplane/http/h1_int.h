@@ -26,7 +26,14 @@ struct ss_hdrs;
 #define SS_H1_DISCARD_MAX 262144u
 
 /* What comes next in c->in. */
-enum ss_h1_rx { SS_H1_RX_HEAD, SS_H1_RX_LENGTH, SS_H1_RX_CHUNKED, SS_H1_RX_CLOSE, SS_H1_RX_TRAILERS, SS_H1_RX_DONE };
+enum ss_h1_rx {
+	SS_H1_RX_HEAD,
+	SS_H1_RX_LENGTH,
+	SS_H1_RX_CHUNKED,
+	SS_H1_RX_CLOSE,
+	SS_H1_RX_TRAILERS,
+	SS_H1_RX_DONE
+};
 /* How the body that we send ends. */
 enum ss_h1_tx { SS_H1_TX_NONE, SS_H1_TX_LENGTH, SS_H1_TX_CHUNKED, SS_H1_TX_CLOSE };
 

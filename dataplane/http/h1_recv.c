@@ -25,7 +25,8 @@ static int section(struct ss_http_conn *c)
 		if (k->scan.seen < piece.n) {
 			piece = ss_span(piece.p + k->scan.seen, piece.n - k->scan.seen);
 		} else {
-			uint32_t n = ss_bufq_read_at(&c->in, &k->pos, k->scan.seen, c->http->scratch, SS_HTTP_SCRATCH);
+			uint32_t n = ss_bufq_read_at(&c->in, &k->pos, k->scan.seen, c->http->scratch,
+						     SS_HTTP_SCRATCH);
 			piece = ss_span(c->http->scratch, n);
 		}
 		r = ss_h1_scan(&k->scan, piece.p, piece.n);

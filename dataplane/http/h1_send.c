@@ -8,7 +8,8 @@ static int append(struct ss_http_conn *c, const struct ss_out *o)
 {
 	if (o->over)
 		return SS_ERR_NO_MEM;
-	return ss_bufq_append(&c->out, c->http->conf.bufs, c->http->scratch, (uint32_t)(o->p - c->http->scratch));
+	return ss_bufq_append(&c->out, c->http->conf.bufs, c->http->scratch,
+			      (uint32_t)(o->p - c->http->scratch));
 }
 
 /* The length that a head promises; false when it has none. */
@@ -104,7 +105,7 @@ static int response_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool
 	k->tx = SS_H1_TX_NONE;
 	if (!no_body(s, h->status))
 		flags = end ? bodiless(h, true) : with_body(k, h, !k->peer_old);
-	/* A client that waited for 100 may send its body or not after this: only a close tells the two apart. */
+	/* A client that waited for 100 may send its body now or not: only a close tells the two apart. */
 	if (k->expect || c->no_more)
 		k->keep = false;
 	flags |= !k->keep ? SS_H1_EMIT_CLOSE : k->peer_old ? SS_H1_EMIT_KEEP_ALIVE : 0;

@@ -100,12 +100,12 @@ int ss_h1_scan(struct ss_h1_scan *s, const uint8_t *p, uint32_t n);
 int ss_h1_parse_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h);
 /* A response head; head_request and connect_request are inputs. */
 int ss_h1_parse_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h);
-/* A trailer section, its empty line included. Framing and routing fields in it are refused (RFC 9110 6.5.1). */
+/* A trailer section with its empty line. Framing and routing fields are refused (RFC 9110 6.5.1). */
 int ss_h1_parse_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h);
 
 /* Chunk borders, byte by byte if need be. */
 struct ss_h1_chunk {
-	uint64_t left;  /* bytes of chunk data that come next; ask ss_h1_chunk_data while framing is unfinished */
+	uint64_t left; /* the chunk's bytes that are to come; ss_h1_chunk_data says whether they come next */
 	uint32_t ext;   /* bytes of extensions in this body: bounded */
 	uint8_t state, digits;
 	uint8_t why;    /* enum ss_h1_why when refused */
@@ -131,7 +131,7 @@ void ss_h1_chunk_took(struct ss_h1_chunk *c, uint32_t n);
 
 /* Bytes that suffice for the head of h. */
 uint32_t ss_h1_bound(const struct ss_hdrs *h);
-/* The request line, Host from authority, the fields; cookies are joined (RFC 9113 8.2.3). 0, or SS_ERR_FULL. */
+/* The request line, Host from authority, the fields; cookies joined (RFC 9113 8.2.3). 0, or SS_ERR_FULL. */
 int ss_h1_emit_request(const struct ss_hdrs *h, uint32_t flags, struct ss_out *o);
 /* The status line and the fields. 0, or SS_ERR_FULL. */
 int ss_h1_emit_response(const struct ss_hdrs *h, uint32_t flags, struct ss_out *o);

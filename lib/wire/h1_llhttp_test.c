@@ -128,7 +128,8 @@ static int message(uint8_t *p, uint32_t n, bool request, struct seen *s, bool *l
 	if (used <= 0)
 		return used;
 	/* Host and Transfer-Encoding leave the block. */
-	s->fields += h.n + (request && h.authority.n ? 1 : 0) + has_line(p, (uint32_t)used, "\ntransfer-encoding:");
+	s->fields += h.n + (request && h.authority.n ? 1 : 0) +
+		     has_line(p, (uint32_t)used, "\ntransfer-encoding:");
 	*last = !head.keep_alive || head.upgrade || head.body == SS_H1_BODY_TUNNEL ||
 		ss_span_eq(h.method, SS_SPAN("CONNECT"));
 	int body = 0;
@@ -186,12 +187,13 @@ static uint64_t body_bytes(const char *log)
 	return n;
 }
 
-/* Errors that mean "malformed": not "no more HTTP here", and not a list of known methods, which we have none of. */
+/* Errors that mean "malformed": not "no more HTTP here", and not "unknown method", of which we know none. */
 static bool is_refusal(const char *log)
 {
 	const char *e = strstr(log, "error code=");
 
-	return e && !strstr(e, "Pause on") && !strstr(e, "Invalid method") && !strstr(e, "space after method") && !strstr(e, "Data after `Connection: close`");
+	return e && !strstr(e, "Pause on") && !strstr(e, "Invalid method") &&
+	       !strstr(e, "space after method") && !strstr(e, "Data after `Connection: close`");
 }
 
 /* Where we refuse and llhttp does not, only for one of these. */
@@ -203,8 +205,8 @@ static bool stricter(enum ss_h1_why why)
 	       why == SS_H1_WHY_LENGTH || why == SS_H1_WHY_CODING_NONE || why == SS_H1_WHY_HOST_MISMATCH;
 }
 
-static void one_case(const char *file, const char *title, bool request, const char *src, size_t len, const char *log,
-		     struct tally *t)
+static void one_case(const char *file, const char *title, bool request, const char *src, size_t len,
+		     const char *log, struct tally *t)
 {
 	static uint8_t p[65536];
 	struct seen s;
@@ -216,7 +218,8 @@ static void one_case(const char *file, const char *title, bool request, const ch
 	run(p, n, request, &s);
 	if (is_refusal(log)) {
 		if (!s.refused && s.messages > count(log, "message complete"))
-			t->wrong++, printf("%s: %s: accepted, llhttp says %s\n", file, title, strstr(log, "error code"));
+			t->wrong++, printf("%s: %s: accepted, llhttp says %s\n", file, title,
+					   strstr(log, "error code"));
 		t->refused++;
 		return;
 	}
@@ -233,8 +236,9 @@ static void one_case(const char *file, const char *title, bool request, const ch
 	}
 	unsigned fields = count(log, "header_value complete");
 	if (s.body != body_bytes(log) || (s.messages == 1 && s.fields != fields + extra))
-		t->wrong++, printf("%s: %s: body %lu (%lu), fields %u (%u)\n", file, title, (unsigned long)s.body,
-			 (unsigned long)body_bytes(log), s.fields, fields + extra);
+		t->wrong++,
+			printf("%s: %s: body %lu (%lu), fields %u (%u)\n", file, title, (unsigned long)s.body,
+			       (unsigned long)body_bytes(log), s.fields, fields + extra);
 	t->accepted++;
 }
 
@@ -242,7 +246,8 @@ static void one_case(const char *file, const char *title, bool request, const ch
 static void one_file(const char *name, char *text, struct tally *t)
 {
 	for (char *p = text; (p = strstr(p, "<!-- meta="));) {
-		char *type = strstr(p, "\"type\"") + 6, *http = strstr(p, "```http\n") + 8, *end = strstr(http, "\n```");
+		char *type = strstr(p, "\"type\"") + 6, *http = strstr(p, "```http\n") + 8,
+		     *end = strstr(http, "\n```");
 		char *log = strstr(end, "```log\n") + 7, *log_end = strstr(log, "\n```"), title[80] = "";
 		char *head = p;
 		while (head > text && !(head[0] == '#' && head[-1] == '\n'))
@@ -295,8 +300,8 @@ static void llhttp_cases(void **state)
 
 	each_file("request", &t);
 	each_file("response", &t);
-	printf("%u refused alike, %u accepted alike, %u stricter, %u of other modes left out\n", t.refused, t.accepted,
-	       t.stricter, t.left_out);
+	printf("%u refused alike, %u accepted alike, %u stricter, %u of other modes left out\n", t.refused,
+	       t.accepted, t.stricter, t.left_out);
 	assert_int_equal(t.wrong, 0);
 	assert_true(t.refused > 30 && t.accepted > 60);
 }

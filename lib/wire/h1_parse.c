@@ -99,7 +99,7 @@ int ss_h1_scan(struct ss_h1_scan *s, const uint8_t *p, uint32_t n)
 
 	while (i < n) {
 		if (s->state == IN_LINE) {
-			/* Nothing but an LF matters inside a line; a lone CR is found by the parser, or here before it. */
+			/* Nothing but an LF matters inside a line; a lone CR is for the parser. */
 			const uint8_t *lf = memchr(p + i, '\n', n - i);
 			uint32_t stop = lf ? (uint32_t)(lf - p) : n;
 			if (stop > i + 1) {
@@ -225,7 +225,7 @@ static int name_length(struct lines *l, uint8_t *p, uint32_t n)
 		p[i] = ss_lower(p[i]);
 	if (i < n && p[i] == ':' && i > 0)
 		return (int)i;
-	/* RFC 9112 5.1: white space before the colon must be refused; 5.2: a line starting with it is a fold. */
+	/* RFC 9112 5.1: white space before the colon must be refused; 5.2: in front of a line it is a fold. */
 	if (i < n && (p[i] == ' ' || p[i] == '\t'))
 		return refuse(l->head, i ? SS_H1_WHY_SPACE_COLON : SS_H1_WHY_FOLD);
 	return refuse(l->head, SS_H1_WHY_NAME);
@@ -289,7 +289,8 @@ static void choose_length(struct lines *l)
 }
 
 /* Finds the section's end and puts l on its first line. Bytes of it, 0 for more, or an error. */
-static int begin(struct lines *l, uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h, bool is_head)
+static int begin(struct lines *l, uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h,
+		 bool is_head)
 {
 	struct ss_h1_scan scan;
 
@@ -388,7 +389,8 @@ static int status_line(struct ss_span line, struct ss_h1_head *head, struct ss_h
 		return refuse(head, SS_H1_WHY_STATUS);
 	if (version(head, ss_span(line.p, 8)) < 0)
 		return SS_ERR_BAD_CONN;
-	if (!ss_chars_all(ss_span(s, 3), SS_CH_DIGIT) || s[0] < '1' || s[0] > '5' || (line.n > 12 && s[3] != ' '))
+	if (!ss_chars_all(ss_span(s, 3), SS_CH_DIGIT) || s[0] < '1' || s[0] > '5' ||
+	    (line.n > 12 && s[3] != ' '))
 		return refuse(head, SS_H1_WHY_STATUS);
 	h->status = (uint16_t)((s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0'));
 	if (line.n > 13)
@@ -425,7 +427,8 @@ int ss_h1_parse_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct
 {
 	struct lines l;
 
-	*head = (struct ss_h1_head){ .head_request = head->head_request, .connect_request = head->connect_request };
+	*head = (struct ss_h1_head){.head_request = head->head_request,
+				    .connect_request = head->connect_request};
 	int len = begin(&l, p, n, head, h, true);
 	if (len <= 0)
 		return len;
@@ -447,9 +450,10 @@ int ss_h1_parse_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct
 
 int ss_h1_parse_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
 {
-	static const enum ss_hdr_token never[] = { SS_H_TRANSFER_ENCODING, SS_H_CONTENT_LENGTH, SS_H_HOST,
-		SS_H_CONNECTION, SS_H_UPGRADE, SS_H_TRAILER, SS_H_TE, SS_H_EXPECT, SS_H_AUTHORIZATION, SS_H_COOKIE,
-		SS_H_SET_COOKIE };
+	static const enum ss_hdr_token never[] = {
+		SS_H_TRANSFER_ENCODING, SS_H_CONTENT_LENGTH, SS_H_HOST,      SS_H_CONNECTION,
+		SS_H_UPGRADE,           SS_H_TRAILER,        SS_H_TE,        SS_H_EXPECT,
+		SS_H_AUTHORIZATION,     SS_H_COOKIE,         SS_H_SET_COOKIE};
 	struct lines l;
 
 	memset(head, 0, sizeof(*head));

@@ -46,9 +46,10 @@ static void is(struct ss_span s, const char *text)
 static void a_request_is_read(void **state)
 {
 	struct msg m;
-	static const char text[] = "\r\nPOST /a?b HTTP/1.1\r\nHost: Example.com:80\r\nX-A: \t one two\t \r\nX-Empty:\r\n"
-				   "Content-Length: 12\r\nExpect: 100-Continue\r\nConnection: foo, Upgrade\r\nUpgrade: x\r\n"
-				   "\r\nbody";
+	static const char text[] =
+		"\r\nPOST /a?b HTTP/1.1\r\nHost: Example.com:80\r\nX-A: \t one two\t \r\nX-Empty:\r\n"
+		"Content-Length: 12\r\nExpect: 100-Continue\r\nConnection: foo, Upgrade\r\nUpgrade: x\r\n"
+		"\r\nbody";
 
 	assert_int_equal(request(&m, text, sizeof(text) - 1), sizeof(text) - 5);
 	is(m.h.method, "POST");
@@ -178,27 +179,42 @@ static void too_many_fields_are_a_limit(void **state)
 
 static void a_response_has_the_body_that_rfc9112_6_3_says(void **state)
 {
-	static const struct { const char *text; bool head, connect; enum ss_h1_body body; bool keep; } good[] = {
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", false, false, SS_H1_BODY_LENGTH, true },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, false, SS_H1_BODY_NONE, true },
-		{ "HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n", false, false, SS_H1_BODY_CHUNKED, true },
-		{ "HTTP/1.1 200 \r\n\r\n", false, false, SS_H1_BODY_CLOSE, false },
-		{ "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n", false, false, SS_H1_BODY_LENGTH, false },
-		{ "HTTP/1.0 200 OK\r\nContent-Length: 3\r\nConnection: Keep-Alive\r\n\r\n", false, false, SS_H1_BODY_LENGTH, true },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n", false, false, SS_H1_BODY_LENGTH, false },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true, false, SS_H1_BODY_NONE, true },
-		{ "HTTP/1.1 200 OK\r\n\r\n", true, false, SS_H1_BODY_NONE, true },
-		{ "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", false, false, SS_H1_BODY_NONE, true },
-		{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", false, false, SS_H1_BODY_NONE, true },
-		{ "HTTP/1.1 100 Continue\r\n\r\n", false, false, SS_H1_BODY_NONE, true },
-		{ "HTTP/1.1 101 Switching Protocols\r\n\r\n", false, false, SS_H1_BODY_TUNNEL, true },
-		{ "HTTP/1.1 200 OK\r\n\r\n", false, true, SS_H1_BODY_TUNNEL, true },
-		{ "HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\n", false, true, SS_H1_BODY_LENGTH, true },
+	static const struct {
+		const char *text;
+		bool head, connect;
+		enum ss_h1_body body;
+		bool keep;
+	} good[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", false, false, SS_H1_BODY_LENGTH, true},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, false, SS_H1_BODY_NONE, true},
+		{"HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n", false, false, SS_H1_BODY_CHUNKED,
+		 true},
+		{"HTTP/1.1 200 \r\n\r\n", false, false, SS_H1_BODY_CLOSE, false},
+		{"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n", false, false, SS_H1_BODY_LENGTH, false},
+		{"HTTP/1.0 200 OK\r\nContent-Length: 3\r\nConnection: Keep-Alive\r\n\r\n", false, false,
+		 SS_H1_BODY_LENGTH, true},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n", false, false,
+		 SS_H1_BODY_LENGTH, false},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true, false, SS_H1_BODY_NONE, true},
+		{"HTTP/1.1 200 OK\r\n\r\n", true, false, SS_H1_BODY_NONE, true},
+		{"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", false, false, SS_H1_BODY_NONE, true},
+		{"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", false, false, SS_H1_BODY_NONE,
+		 true},
+		{"HTTP/1.1 100 Continue\r\n\r\n", false, false, SS_H1_BODY_NONE, true},
+		{"HTTP/1.1 101 Switching Protocols\r\n\r\n", false, false, SS_H1_BODY_TUNNEL, true},
+		{"HTTP/1.1 200 OK\r\n\r\n", false, true, SS_H1_BODY_TUNNEL, true},
+		{"HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\n", false, true, SS_H1_BODY_LENGTH, true},
 	};
 	static const char *const bad[] = {
-		"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n",
-		"HTTP/1.1 600 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 200 a\x01\r\n\r\n",
-		"HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+		"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"HTTP/1.1 20 OK\r\n\r\n",
+		"HTTP/1.1 2000 OK\r\n\r\n",
+		"HTTP/1.1 600 OK\r\n\r\n",
+		"HTTP/1.1 099 OK\r\n\r\n",
+		"HTTP/1.1  200 OK\r\n\r\n",
+		"HTTP/1.1 200 a\x01\r\n\r\n",
+		"HTTP/2 200 OK\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
 		"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
 	};
@@ -256,9 +272,26 @@ static void chunks_are_read_in_any_pieces(void **state)
 
 static void bad_chunks_are_refused(void **state)
 {
-	static const char *const bad[] = { "\r\n", "g\r\n", " 5\r\n", "+5\r\n", "-1\r\n", "0x5\r\n", "5 \r\n", "5\n", "5\rx",
-		"5;a\nb\r\n", "5;\r\n", "5;a\x01\r\n", "1\r\nab\r\n", "1\r\na\n", "1\r\na\rx", "1\r\na0\r\n",
-		"1000000000000000\r\n", "0000000000000001\r\n", "5\t5\r\n", "5,\r\n" };
+	static const char *const bad[] = {"\r\n",
+					  "g\r\n",
+					  " 5\r\n",
+					  "+5\r\n",
+					  "-1\r\n",
+					  "0x5\r\n",
+					  "5 \r\n",
+					  "5\n",
+					  "5\rx",
+					  "5;a\nb\r\n",
+					  "5;\r\n",
+					  "5;a\x01\r\n",
+					  "1\r\nab\r\n",
+					  "1\r\na\n",
+					  "1\r\na\rx",
+					  "1\r\na0\r\n",
+					  "1000000000000000\r\n",
+					  "0000000000000001\r\n",
+					  "5\t5\r\n",
+					  "5,\r\n"};
 	char out[64];
 	uint32_t len;
 
@@ -281,7 +314,8 @@ static void bad_chunks_are_refused(void **state)
 static void trailers_are_checked(void **state)
 {
 	struct msg m;
-	static const char good[] = "X-Sum: 1\r\nGrpc-Status: 0\r\n\r\n", bad[] = "Content-Length: 1\r\n\r\n", lf[] = "a: b\n\r\n";
+	static const char good[] = "X-Sum: 1\r\nGrpc-Status: 0\r\n\r\n", bad[] = "Content-Length: 1\r\n\r\n",
+			  lf[] = "a: b\n\r\n";
 
 	load(&m, good, sizeof(good) - 1);
 	assert_int_equal(ss_h1_parse_trailers(m.b, m.n, &m.head, &m.h), sizeof(good) - 1);
@@ -301,8 +335,14 @@ static void trailers_are_checked(void **state)
 /* The scan in random pieces says what the scan of the whole says. */
 static void the_scan_does_not_depend_on_pieces(void **state)
 {
-	static const char *const texts[] = { "GET / HTTP/1.1\r\nHost: h\r\n\r\nrest", "\r\n\r\nA\r\nB: c\r\n\r\n", "A\nB\r\n\r\n",
-		"A\r\r\n\r\n", "A\r\nB\r\n\rC", "A\r\n\n", "\rA", "\nA" };
+	static const char *const texts[] = {"GET / HTTP/1.1\r\nHost: h\r\n\r\nrest",
+					    "\r\n\r\nA\r\nB: c\r\n\r\n",
+					    "A\nB\r\n\r\n",
+					    "A\r\r\n\r\n",
+					    "A\r\nB\r\n\rC",
+					    "A\r\n\n",
+					    "\rA",
+					    "\nA"};
 	struct ss_rng rng;
 
 	ss_rng_seed(&rng, 3);
@@ -342,7 +382,8 @@ static void heads_are_written(void **state)
 	ss_hdrs_add(&m.h, SS_SPAN("content-length"), SS_SPAN("5"), 0);
 	ss_hdrs_add(&m.h, SS_SPAN("cookie"), SS_SPAN("b=2"), 0);
 	assert_int_equal(ss_h1_emit_request(&m.h, SS_H1_EMIT_CHUNKED, &o), 0);
-	is(ss_span(b, (uint32_t)(o.p - b)), "GET /p HTTP/1.1\r\nhost: h\r\ncookie: a=1; b=2\r\ntransfer-encoding: chunked\r\n\r\n");
+	is(ss_span(b, (uint32_t)(o.p - b)),
+	   "GET /p HTTP/1.1\r\nhost: h\r\ncookie: a=1; b=2\r\ntransfer-encoding: chunked\r\n\r\n");
 	assert_true((uint32_t)(o.p - b) <= ss_h1_bound(&m.h));
 	for (uint32_t n = 0; n < (uint32_t)(o.p - b); n++) {
 		uint8_t small[1024];
@@ -355,14 +396,18 @@ static void heads_are_written(void **state)
 	m.h.status = 418;
 	ss_hdrs_add(&m.h, SS_SPAN("content-length"), SS_SPAN("5"), 0);
 	assert_int_equal(ss_h1_emit_response(&m.h, SS_H1_EMIT_CLOSE, &o), 0);
-	is(ss_span(b, (uint32_t)(o.p - b)), "HTTP/1.1 418 \r\ncontent-length: 5\r\nconnection: close\r\n\r\n");
+	is(ss_span(b, (uint32_t)(o.p - b)),
+	   "HTTP/1.1 418 \r\ncontent-length: 5\r\nconnection: close\r\n\r\n");
 	o = ss_out(b, sizeof(b));
 	ss_hdrs_init(&m.h, m.v, 4);
 	ss_hdrs_add(&m.h, SS_SPAN("grpc-status"), SS_SPAN("0"), 0);
 	assert_int_equal(ss_h1_emit_last_chunk(&m.h, &o), 0);
 	is(ss_span(b, (uint32_t)(o.p - b)), "0\r\ngrpc-status: 0\r\n\r\n");
-	static const struct { uint32_t n; const char *text; } heads[] = { { 1, "1\r\n" }, { 15, "f\r\n" }, { 16, "10\r\n" },
-		{ 0xffff, "ffff\r\n" }, { 0x10000, "10000\r\n" }, { UINT32_MAX, "ffffffff\r\n" } };
+	static const struct {
+		uint32_t n;
+		const char *text;
+	} heads[] = {{1, "1\r\n"},         {15, "f\r\n"},          {16, "10\r\n"},
+		     {0xffff, "ffff\r\n"}, {0x10000, "10000\r\n"}, {UINT32_MAX, "ffffffff\r\n"}};
 	for (size_t i = 0; i < SS_ARRAY_LEN(heads); i++)
 		is(ss_span(b, ss_h1_emit_chunk_head(b, heads[i].n)), heads[i].text);
 }

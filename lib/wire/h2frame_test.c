@@ -21,34 +21,41 @@ static struct ss_h2frame frame(uint32_t len, uint8_t type, uint8_t flags, uint32
 /* RFC 9113 6: length, stream and type belong together. */
 static void headers_are_checked_by_type(void **state)
 {
-	static const struct { uint32_t len; uint8_t type, flags; uint32_t stream; int err; uint32_t code; } cases[] = {
-		{ 16384, SS_H2_DATA, 0, 1, 0, 0 },
-		{ 16385, SS_H2_DATA, 0, 1, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 0, SS_H2_DATA, 0, 0, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR },
-		{ 0, SS_H2_DATA, SS_H2_F_PADDED, 1, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 5, SS_H2_HEADERS, SS_H2_F_PRIORITY | SS_H2_F_PADDED, 1, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 6, SS_H2_HEADERS, SS_H2_F_PRIORITY | SS_H2_F_PADDED, 1, 0, 0 },
-		{ 4, SS_H2_HEADERS, 0, 0, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR },
-		{ 5, SS_H2_PRIORITY, 0, 1, 0, 0 },
-		{ 4, SS_H2_PRIORITY, 0, 1, SS_ERR_BAD_STREAM, SS_H2_FRAME_SIZE_ERROR },
-		{ 5, SS_H2_PRIORITY, 0, 0, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR },
-		{ 4, SS_H2_RST_STREAM, 0, 1, 0, 0 },
-		{ 3, SS_H2_RST_STREAM, 0, 1, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 12, SS_H2_SETTINGS, 0, 0, 0, 0 },
-		{ 0, SS_H2_SETTINGS, SS_H2_F_ACK, 0, 0, 0 },
-		{ 6, SS_H2_SETTINGS, SS_H2_F_ACK, 0, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 7, SS_H2_SETTINGS, 0, 0, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 6, SS_H2_SETTINGS, 0, 1, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR },
-		{ 8, SS_H2_PING, 0, 0, 0, 0 },
-		{ 9, SS_H2_PING, 0, 0, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 8, SS_H2_PING, 0, 3, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR },
-		{ 8, SS_H2_GOAWAY, 0, 0, 0, 0 },
-		{ 7, SS_H2_GOAWAY, 0, 0, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 4, SS_H2_WINDOW_UPDATE, 0, 0, 0, 0 },
-		{ 4, SS_H2_WINDOW_UPDATE, 0, 7, 0, 0 },
-		{ 5, SS_H2_WINDOW_UPDATE, 0, 7, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR },
-		{ 0, SS_H2_CONTINUATION, 0, 0, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR },
-		{ 99, 0xbe, 0xff, 0, 0, 0 },
+	static const struct {
+		uint32_t len;
+		uint8_t type, flags;
+		uint32_t stream;
+		int err;
+		uint32_t code;
+	} cases[] = {
+		{16384, SS_H2_DATA, 0, 1, 0, 0},
+		{16385, SS_H2_DATA, 0, 1, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR},
+		{0, SS_H2_DATA, 0, 0, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR},
+		{0, SS_H2_DATA, SS_H2_F_PADDED, 1, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR},
+		{5, SS_H2_HEADERS, SS_H2_F_PRIORITY | SS_H2_F_PADDED, 1, SS_ERR_BAD_CONN,
+		 SS_H2_FRAME_SIZE_ERROR},
+		{6, SS_H2_HEADERS, SS_H2_F_PRIORITY | SS_H2_F_PADDED, 1, 0, 0},
+		{4, SS_H2_HEADERS, 0, 0, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR},
+		{5, SS_H2_PRIORITY, 0, 1, 0, 0},
+		{4, SS_H2_PRIORITY, 0, 1, SS_ERR_BAD_STREAM, SS_H2_FRAME_SIZE_ERROR},
+		{5, SS_H2_PRIORITY, 0, 0, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR},
+		{4, SS_H2_RST_STREAM, 0, 1, 0, 0},
+		{3, SS_H2_RST_STREAM, 0, 1, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR},
+		{12, SS_H2_SETTINGS, 0, 0, 0, 0},
+		{0, SS_H2_SETTINGS, SS_H2_F_ACK, 0, 0, 0},
+		{6, SS_H2_SETTINGS, SS_H2_F_ACK, 0, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR},
+		{7, SS_H2_SETTINGS, 0, 0, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR},
+		{6, SS_H2_SETTINGS, 0, 1, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR},
+		{8, SS_H2_PING, 0, 0, 0, 0},
+		{9, SS_H2_PING, 0, 0, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR},
+		{8, SS_H2_PING, 0, 3, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR},
+		{8, SS_H2_GOAWAY, 0, 0, 0, 0},
+		{7, SS_H2_GOAWAY, 0, 0, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR},
+		{4, SS_H2_WINDOW_UPDATE, 0, 0, 0, 0},
+		{4, SS_H2_WINDOW_UPDATE, 0, 7, 0, 0},
+		{5, SS_H2_WINDOW_UPDATE, 0, 7, SS_ERR_BAD_CONN, SS_H2_FRAME_SIZE_ERROR},
+		{0, SS_H2_CONTINUATION, 0, 0, SS_ERR_BAD_CONN, SS_H2_PROTOCOL_ERROR},
+		{99, 0xbe, 0xff, 0, 0, 0},
 	};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(cases); i++) {
@@ -73,7 +80,8 @@ static void padding_and_priority_are_cut_off(void **state)
 	assert_int_equal(ss_h2frame_body(&f, (const uint8_t[]){ 4, 0x80, 0, 0, 3, 15 }, &b, &prio), 0);
 	assert_true(b.skip == 6 && b.len == 10 && b.pad == 4);
 	assert_true(prio.exclusive && prio.depends == 3 && prio.weight == 15);
-	assert_int_equal(ss_h2frame_body(&f, (const uint8_t[]){ 4, 0, 0, 0, 5, 15 }, &b, NULL), SS_ERR_BAD_STREAM);
+	assert_int_equal(ss_h2frame_body(&f, (const uint8_t[]){4, 0, 0, 0, 5, 15}, &b, NULL),
+			 SS_ERR_BAD_STREAM);
 	f = frame(7, SS_H2_CONTINUATION, 0xff, 5);
 	assert_int_equal(ss_h2frame_body(&f, NULL, &b, NULL), 0);
 	assert_int_equal(b.len, 7);
@@ -185,9 +193,13 @@ static void messages_are_complete(void **state)
 
 static void malformed_messages_are_refused(void **state)
 {
-	static const struct { const char *name, *value; } bad[] = { { "connection", "close" }, { "keep-alive", "1" },
-		{ "proxy-connection", "x" }, { "transfer-encoding", "chunked" }, { "upgrade", "x" }, { "te", "gzip" },
-		{ "content-length", "1x" }, { "content-length", "" }, { "content-length", "1,1" }, { "host", "other" } };
+	static const struct {
+		const char *name, *value;
+	} bad[] = {{"connection", "close"},   {"keep-alive", "1"},
+		   {"proxy-connection", "x"}, {"transfer-encoding", "chunked"},
+		   {"upgrade", "x"},          {"te", "gzip"},
+		   {"content-length", "1x"},  {"content-length", ""},
+		   {"content-length", "1,1"}, {"host", "other"}};
 	struct ss_hdr v[4];
 	uint64_t len;
 

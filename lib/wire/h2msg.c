@@ -95,8 +95,8 @@ int ss_h2msg_check_request(struct ss_hdrs *h, uint64_t *length)
 int ss_h2msg_check_response(struct ss_hdrs *h, uint64_t *length)
 {
 	/* 101 belongs to HTTP/1.1 (8.6). */
-	if (h->status < 100 || h->status == 101 || h->method.n || h->scheme.n || h->authority.n || h->path.n ||
-	    h->protocol.n)
+	if (h->status < 100 || h->status == 101 || h->method.n || h->scheme.n || h->authority.n ||
+	    h->path.n || h->protocol.n)
 		return SS_ERR_BAD_STREAM;
 	return check_fields(h, length);
 }

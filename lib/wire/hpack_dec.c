@@ -91,7 +91,7 @@ static void give(struct run *r, const struct field *f, uint16_t flags)
 
 /* -- pieces of a field -- */
 
-/* A string literal (RFC 7541 5.2) into out. SS_ERR_FULL when it does not fit: *p is behind it all the same. */
+/* A string literal (RFC 7541 5.2) into out. SS_ERR_FULL when it does not fit: *p is behind it even so. */
 static int string(struct run *r, const uint8_t **p, struct ss_span *s)
 {
 	struct ss_out *out = &r->out;

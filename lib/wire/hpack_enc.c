@@ -128,7 +128,8 @@ static bool worth(struct ss_hpack_enc *e, const struct one *f, enum policy polic
 		return false;
 	if (policy == AT_ONCE)
 		return true;
-	uint16_t *tag = &e->seen[(f->field_hash >> 8) % SS_HPACK_SEEN], mine = (uint16_t)(f->field_hash >> 16 | 1);
+	uint16_t *tag = &e->seen[(f->field_hash >> 8) % SS_HPACK_SEEN],
+		 mine = (uint16_t)(f->field_hash >> 16 | 1);
 	bool again = *tag == mine;
 	*tag = mine;
 	return again;

@@ -28,8 +28,8 @@ static void encode_again(const struct ss_hdrs *h)
 	MUST(again.n == h->n);
 	MUST(h->status || ss_span_eq(again.path, h->path));
 	for (uint16_t i = 0; i < h->n; i++)
-		MUST(ss_span_eq(again.v[i].name, h->v[i].name) && ss_span_eq(again.v[i].value, h->v[i].value) &&
-		     again.v[i].tok == h->v[i].tok);
+		MUST(ss_span_eq(again.v[i].name, h->v[i].name) &&
+		     ss_span_eq(again.v[i].value, h->v[i].value) && again.v[i].tok == h->v[i].tok);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -53,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		MUST(a != SS_ERR_BAD_HPACK || b == SS_ERR_BAD_HPACK || b == SS_ERR_LIMIT);
 		if (a == SS_ERR_BAD_HPACK || b == SS_ERR_BAD_HPACK)
 			return 0;
-		MUST(rich.dyn.size == poor.dyn.size && rich.dyn.n == poor.dyn.n && rich.dyn.size <= rich.dyn.max);
+		MUST(rich.dyn.size == poor.dyn.size && rich.dyn.n == poor.dyn.n &&
+		     rich.dyn.size <= rich.dyn.max);
 		if (a == 0)
 			encode_again(&h);
 	}

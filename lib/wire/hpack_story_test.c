@@ -142,8 +142,8 @@ static void compare(const struct story_case *c, const struct ss_hdrs *h)
 			value = h->v[at++].value;
 		}
 		if (!ss_span_eq(value, c->value[i]))
-			fail_msg("%.*s: got %.*s", (int)c->name[i].n, (const char *)c->name[i].p, (int)value.n,
-				 (const char *)value.p);
+			fail_msg("%.*s: got %.*s", (int)c->name[i].n, (const char *)c->name[i].p,
+				 (int)value.n, (const char *)value.p);
 	}
 	assert_int_equal(at, h->n);
 }
@@ -230,7 +230,8 @@ static void encode_story(const char *text)
 		int n = ss_hpack_encode(&e, &in, &out);
 		assert_true(n >= 0);
 		ss_hdrs_init(&back, w, MAX_FIELDS);
-		assert_int_equal(ss_hpack_decode(&d, coded, (uint32_t)n, MEM, &bytes, &back), verdict(&c, true));
+		assert_int_equal(ss_hpack_decode(&d, coded, (uint32_t)n, MEM, &bytes, &back),
+				 verdict(&c, true));
 		if (verdict(&c, true) == 0)
 			compare(&c, &back);
 		coded_bytes += (size_t)n;

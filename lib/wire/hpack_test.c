@@ -15,7 +15,8 @@ struct block {
 	uint8_t mem[32768];
 };
 
-static int decode_room(struct ss_hpack_dec *d, struct block *b, const void *p, uint32_t n, uint32_t max, size_t room)
+static int decode_room(struct ss_hpack_dec *d, struct block *b, const void *p, uint32_t n, uint32_t max,
+		       size_t room)
 {
 	struct ss_out out = ss_out(b->mem, room);
 
@@ -101,8 +102,10 @@ static void rfc7541_c6_responses(void **state)
 	static struct block b;
 
 	ss_hpack_dec_init(&d, 256);
-	assert_int_equal(decode_hex(&d, &b, "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff"
-					    "6e919d29ad171863c78f0b97c8e9ae82ae43d3"), 0);
+	assert_int_equal(decode_hex(&d, &b,
+				    "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff"
+				    "6e919d29ad171863c78f0b97c8e9ae82ae43d3"),
+			 0);
 	assert_int_equal(b.h.status, 302);
 	expect(&b, 0, "cache-control", "private");
 	expect(&b, 1, "date", "Mon, 21 Oct 2013 20:13:21 GMT");
@@ -113,9 +116,11 @@ static void rfc7541_c6_responses(void **state)
 	assert_int_equal(b.h.status, 307);
 	expect(&b, 2, "location", "https://www.example.com");
 	assert_int_equal(d.dyn.size, 222);
-	assert_int_equal(decode_hex(&d, &b, "88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7"
-					    "821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed"
-					    "4ee5b1063d5007"), 0);
+	assert_int_equal(decode_hex(&d, &b,
+				    "88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7"
+				    "821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed"
+				    "4ee5b1063d5007"),
+			 0);
 	assert_int_equal(b.h.status, 200);
 	expect(&b, 4, "set-cookie", "foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1");
 	assert_int_equal(d.dyn.size, 215);
@@ -226,8 +231,10 @@ static void limits_leave_the_table_right(void **state)
 	static struct block b;
 	uint8_t p[256];
 	uint32_t n = unhex("82868441 0f7777772e6578616d706c652e636f6d 4001610162 4001630164 7e0165", p);
-	static const struct { uint32_t max; size_t room; } limits[] = { { 100, 4096 }, { 65536, 3 }, { 65536, 16 },
-		{ 65536, 0 }, { 240, 4096 } };
+	static const struct {
+		uint32_t max;
+		size_t room;
+	} limits[] = {{100, 4096}, {65536, 3}, {65536, 16}, {65536, 0}, {240, 4096}};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(limits); i++) {
 		ss_hpack_dec_init(&d, 4096);

@@ -37,7 +37,8 @@ static bool name_ok(struct ss_span s)
 	for (uint32_t i = 0; i < s.n; i++) {
 		if (ss_ch(s.p[i], SS_CH_REGNAME))
 			continue;
-		if (s.p[i] != '%' || s.n - i < 3 || !ss_ch(s.p[i + 1], SS_CH_HEX) || !ss_ch(s.p[i + 2], SS_CH_HEX))
+		if (s.p[i] != '%' || s.n - i < 3 || !ss_ch(s.p[i + 1], SS_CH_HEX) ||
+		    !ss_ch(s.p[i + 2], SS_CH_HEX))
 			return false;
 		i += 2;
 	}
@@ -82,13 +83,14 @@ static bool target_bytes_ok(struct ss_span s)
 /* RFC 9112 3.2.2: scheme "://" authority path. http and https are all a proxy forwards. */
 static int absolute(struct ss_span t, struct ss_uri *u)
 {
-	static const struct ss_span schemes[] = { { (const uint8_t *)"http", 4 }, { (const uint8_t *)"https", 5 } };
+	static const struct ss_span schemes[] = {{(const uint8_t *)"http", 4}, {(const uint8_t *)"https", 5}};
 	struct ss_span host;
 	uint16_t port;
 
 	for (unsigned i = 0; i < SS_ARRAY_LEN(schemes); i++) {
 		uint32_t n = schemes[i].n;
-		if (t.n < n + 3 || !ss_span_ieq(ss_span(t.p, n), schemes[i]) || memcmp(t.p + n, "://", 3) != 0)
+		if (t.n < n + 3 || !ss_span_ieq(ss_span(t.p, n), schemes[i]) ||
+		    memcmp(t.p + n, "://", 3) != 0)
 			continue;
 		uint32_t at = n + 3, end = at;
 		while (end < t.n && t.p[end] != '/' && t.p[end] != '?')
@@ -117,7 +119,8 @@ int ss_uri_target(struct ss_span target, struct ss_span method, struct ss_uri *u
 		u->form = SS_URI_AUTHORITY;
 		u->authority = target;
 		int err = ss_uri_authority(target, &host, &port);
-		return err == 0 && port == 0 ? SS_ERR_BAD_STREAM : err; /* RFC 9110 9.3.6: the port is a must */
+		return err == 0 && port == 0 ? SS_ERR_BAD_STREAM
+					     : err; /* RFC 9110 9.3.6: the port is a must */
 	}
 	if (target.p[0] == '/') {
 		u->path = target;

@@ -28,7 +28,7 @@ struct ss_uri {
 	enum ss_uri_form form;
 	struct ss_span scheme;    /* absolute form only, else empty */
 	struct ss_span authority; /* absolute and authority forms */
-	struct ss_span path;      /* with query; "/" for an absolute form without path, "*" for the asterisk */
+	struct ss_span path; /* with query; "/" for an absolute form without path, "*" for the asterisk */
 };
 
 /* Takes a request line's target apart and checks every byte. method chooses CONNECT's and OPTIONS' forms. */

@@ -36,7 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct ss_span s = ss_span(p + 1, (uint32_t)n - 1);
 	ss_uri_authority(s, &host, &port);
 	for (int m = 0; m < 3; m++)
-		ss_uri_target(s, m == 0 ? SS_SPAN("GET") : m == 1 ? SS_SPAN("CONNECT") : SS_SPAN("OPTIONS"), &u);
+		ss_uri_target(s,
+			      m == 0   ? SS_SPAN("GET")
+			      : m == 1 ? SS_SPAN("CONNECT")
+				       : SS_SPAN("OPTIONS"),
+			      &u);
 	struct ss_out o = ss_out(a, sizeof(a)), o2 = ss_out(b, sizeof(b));
 	if (ss_uri_path(s, flags, &o, &norm) < 0)
 		return 0;

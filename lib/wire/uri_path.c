@@ -51,7 +51,7 @@ static uint8_t upper(uint8_t c)
 	return c >= 'a' && c <= 'f' ? (uint8_t)(c - 0x20) : c;
 }
 
-/* One byte of the path or one escape, written in its normal spelling. Gives how much of s it was, or an error. */
+/* A byte of the path or an escape in its normal spelling. Gives how much of s it was, or an error. */
 static int one_char(struct ss_span s, uint32_t i, uint32_t flags, uint8_t out[3], unsigned *n)
 {
 	uint8_t c = s.p[i];
@@ -59,7 +59,7 @@ static int one_char(struct ss_span s, uint32_t i, uint32_t flags, uint8_t out[3]
 	*n = 1;
 	out[0] = c;
 	if (c != '%')
-		/* Browsers send some bytes raw that RFC 3986 wants escaped; a policy could see them two ways. */
+		/* What RFC 3986 wants escaped could be seen in two ways by two policies. */
 		return c == '/' || ss_ch(c, SS_CH_PCHAR) ? 1 : SS_ERR_BAD_STREAM;
 	if (!escape_ok(s, i))
 		return SS_ERR_BAD_STREAM;
@@ -83,7 +83,7 @@ static int one_char(struct ss_span s, uint32_t i, uint32_t flags, uint8_t out[3]
 	return 3;
 }
 
-/* The last segment is complete ("/a/.." with end at its end): takes dots away. SS_ERR_BAD_STREAM above the root. */
+/* The last segment is complete ("/a/.."): takes dots away. SS_ERR_BAD_STREAM above the root. */
 static int close_segment(const uint8_t *start, uint8_t **end, bool last)
 {
 	uint8_t *seg = *end;
