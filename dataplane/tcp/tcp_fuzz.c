@@ -91,6 +91,18 @@ static uint32_t near(uint32_t base, uint8_t how)
 	}
 }
 
+/* SACK blocks that could be true: offsets from what is not acknowledged yet. */
+static void add_sacks(struct ss_tcphdr *h)
+{
+	uint32_t una = z.c ? z.c->snd_una : z.last_seq;
+
+	h->n_sacks = u8() % (SS_TCP_SACKS + 1);
+	for (uint32_t i = 0; i < h->n_sacks; i++) {
+		h->sack[i].left = una + u8() * 32u;
+		h->sack[i].right = h->sack[i].left + u8() * 16u;
+	}
+}
+
 /* A header as values whose options come from the input as bytes, by way of the parser. */
 static struct ss_tcphdr make_header(uint8_t how)
 {
@@ -101,7 +113,7 @@ static struct ss_tcphdr make_header(uint8_t how)
 	ss_put_be16(b, 5000);
 	ss_put_be16(b + 2, z.port);
 	ss_put_be32(b + 4, near(z.last_ack, how));
-	ss_put_be32(b + 8, near(z.last_seq, how >> 2));
+	ss_put_be32(b + 8, (how >> 2 & 3) == 2 && z.c ? z.c->snd_una : near(z.last_seq, how >> 2));
 	b[12] = (uint8_t)((5 + opts) << 4);
 	b[13] = how & 0x80 ? u8() : SS_TCP_ACK;
 	ss_put_be16(b + 14, (uint16_t)(how & 0x40 ? u8() : 60000));
@@ -109,6 +121,8 @@ static struct ss_tcphdr make_header(uint8_t how)
 		b[20 + i] = u8();
 	if (ss_tcphdr_parse(&h, b, 20 + opts * 4) < 0)
 		abort();
+	if (opts == 1)
+		add_sacks(&h);
 	return h;
 }
 
