@@ -91,13 +91,11 @@ int ss_eal_start(const struct ss_model_process *p, bool telemetry, char *err, si
 			 rte_strerror(rte_errno), a.v[1], p->memory_mb, p->hugepages ? "on" : "off");
 		return SS_ERR_FATAL;
 	}
+	rmdir(rte_eal_get_runtime_dir()); /* made even when nothing is shared, and then it is empty */
 	return 0;
 }
 
 void ss_eal_stop(void)
 {
-	char dir[4096];
-	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
 	rte_eal_cleanup();
-	rmdir(dir); /* the EAL makes it even when it shares nothing; other processes' stay, being full */
 }

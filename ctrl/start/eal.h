@@ -3,7 +3,7 @@
  *
  * Takes:   cores, memory and ports of the model.
  * Gives:   a running EAL; worker i is lcore i + 1, control is the main lcore 0.
- * Owns:    the EAL, and the runtime folder that it leaves behind.
+ * Owns:    the EAL. It leaves no file behind.
  * Thread:  control, once per process. Blocks.
  * Errors:  SS_ERR_FATAL with a sentence.
  */
@@ -25,7 +25,6 @@ struct ss_eal_args {
  * SS_ERR_FATAL when they do not fit. */
 int ss_eal_args(struct ss_eal_args *a, const struct ss_model_process *p, bool telemetry);
 int ss_eal_start(const struct ss_model_process *p, bool telemetry, char *err, size_t err_n);
-/* Ends the EAL and removes its files. */
 void ss_eal_stop(void);
 
 #endif

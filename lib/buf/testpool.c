@@ -16,6 +16,7 @@ static void start_eal(void)
 			 "--file-prefix", prefix, "--lcores", lcores, "--log-level", "error", NULL };
 	if (rte_eal_init((int)SS_ARRAY_LEN(argv) - 1, argv) < 0)
 		abort();
+	rmdir(rte_eal_get_runtime_dir()); /* made even when nothing is shared; empty */
 }
 
 struct ss_bufpool ss_testpool_create(const char *name, uint32_t count)
