@@ -319,6 +319,14 @@ static void a_wanted_body_is_asked_for(void **state)
 	deliver(&r, t, "hi");
 	assert_string_equal(sent(t), "");
 	assert_int_equal(ss_http_body(held)->len, 2);
+	/* Again on the same connection. */
+	r.on_stream = NULL;
+	http_sim_echo(&r, held, SS_HTTP_EV_HEAD);
+	settle(&r);
+	sent(t);
+	r.on_stream = hold;
+	deliver(&r, t, POST "content-length: 2\r\nexpect: 100-continue\r\n\r\n");
+	assert_string_equal(sent(t), "HTTP/1.1 100 Continue\r\n\r\n");
 	finish(&r, t);
 	http_sim_free(&r);
 }
@@ -454,6 +462,9 @@ static const struct {
 	 " head304 end slot", false},
 	{"100, then 200", "GET",
 	 "HTTP/1.1 103 Early Hints\r\n\r\n|HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+	 " info103 head200 end slot", false},
+	{"103 and 200 at once", "GET",
+	 "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
 	 " info103 head200 end slot", false},
 	{"101 that nobody asked for", "GET", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
 	 " upstream_protocol gone", false},

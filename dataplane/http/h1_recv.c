@@ -138,6 +138,8 @@ static void note_request(struct ss_http_stream *s, const struct ss_h1_head *head
 		s->head.scheme = ss_tls_peer(c->tls)->tls ? SS_SPAN("https") : SS_SPAN("http");
 	expect_body(c, head);
 	k->expect = head->expect_continue && k->rx != SS_H1_RX_DONE;
+	if (k->expect)
+		ss_http_dirty(c); /* flush asks for the body when nobody has answered by then */
 	/* We answer 100 ourselves: the next hop is not to wait as well. */
 	ss_hdrs_remove(&s->head, SS_H_EXPECT);
 }
@@ -187,7 +189,10 @@ static bool informational(struct ss_http_stream *s)
 	}
 	ss_h1_scan_init(&c->h1.scan, true);
 	ss_http_news(s, SS_HTTP_EV_INFO);
-	return true;
+	/* The next head would take this one's place before anybody has seen it. */
+	if (c->in.len)
+		ss_http_again(c);
+	return false;
 }
 
 static bool response_head(struct ss_http_conn *c, uint32_t n)
