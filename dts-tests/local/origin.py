@@ -96,6 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("x-origin", NAME)
             self.end_headers()
             block = bytes(range(256)) * 256
+            n = 0 if self.command == "HEAD" else n
             while n > 0:
                 self.wfile.write(block[:n])
                 n -= len(block)
