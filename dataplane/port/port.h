@@ -76,6 +76,9 @@ bool ss_port_pending(const struct ss_port_q *q);
 /* Descriptor that becomes readable when packets arrive, or -1: this queue cannot sleep (the worker
  * then naps by time). Not owned by the caller. */
 int ss_port_fd(struct ss_port_q *q);
+/* poll said that this descriptor is in error: an interface that went down has one to collect, one that was
+ * removed stays in error for ever and gives no descriptor any more. */
+void ss_port_fd_error(struct ss_port_q *q);
 /* Offload facts the stack above needs, constant after open. */
 bool ss_port_needs_tcp_csum(const struct ss_port_q *q);
 

@@ -77,3 +77,15 @@ int ss_port_fd_intr(uint16_t dev, uint16_t queue)
 	int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(dev, queue);
 	return fd < 0 ? -1 : fd;
 }
+
+void ss_port_fd_error(struct ss_port_q *q)
+{
+	int error;
+	socklen_t n = sizeof(error);
+
+	if (q->fd < 0)
+		return;
+	/* Reading the error clears it: ENETDOWN of an interface that may come up again. */
+	if (getsockopt(q->fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || ++q->fd_errors == PORT_FD_ERRORS)
+		q->fd = -1;
+}

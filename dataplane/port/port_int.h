@@ -16,6 +16,7 @@
 #define PORT_OUT 512         /* packets waiting for the device, at most */
 #define PORT_RING 1024       /* packets on their way from one worker to another */
 #define PORT_STALL_CALLS 256 /* calls of ss_port_tx without progress before everything is dropped */
+#define PORT_FD_ERRORS 8     /* collected in vain without a packet between: the descriptor is dead */
 #define PORT_NO_QUEUE UINT16_MAX
 
 struct ss_port_sim;
@@ -35,7 +36,7 @@ struct ss_port_q {
 	uint16_t n_in;
 	struct rte_ring *in[SS_MAX_WORKERS]; /* from workers without a queue; drained here */
 	/* written by its worker */
-	uint16_t n_out, stalled;
+	uint16_t n_out, stalled, fd_errors;
 	struct rte_mbuf *out[PORT_OUT];
 };
 

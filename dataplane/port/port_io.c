@@ -31,6 +31,7 @@ uint16_t ss_port_rx(struct ss_port_q *q, struct rte_mbuf **m)
 		return 0;
 	for (uint16_t i = 0; i < n; i++)
 		bytes += m[i]->pkt_len;
+	q->fd_errors = 0;
 	ss_count(q->counters, SS_C_RX_PACKETS, n);
 	ss_count(q->counters, SS_C_RX_BYTES, bytes);
 	return n;

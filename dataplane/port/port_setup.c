@@ -306,6 +306,9 @@ void ss_port_settle(struct ss_port *p)
 		/* AF_XDP takes back its sent frames at the next call only */
 		rte_eth_tx_burst(p->dev, w, NULL, 0);
 	}
+	/* What was on its way when the interface was removed never comes back. */
+	if (p->iface[0] && !ss_port_link_mtu(p->iface))
+		p->held = rte_mempool_in_use_count(p->pool);
 }
 
 void ss_port_close(struct ss_port *p)

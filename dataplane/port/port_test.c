@@ -363,6 +363,38 @@ static void new_packet_sockets_are_found(void **state)
 	assert_int_equal(ss_port_fds_new(&before, found, 4), 0);
 }
 
+static void a_descriptor_in_error_is_given_up(void **state)
+{
+	struct ss_port *p = open_port("net_ring0", 1, 1);
+	struct ss_port_q *q = &p->q[0];
+	struct rte_mbuf *m[SS_BURST];
+	int pair[2];
+
+	assert_int_equal(ss_port_fd(q), -1);
+	ss_port_fd_error(q); /* harmless */
+	assert_int_equal(pipe(pair), 0);
+	q->fd = pair[0]; /* no socket: nothing to collect */
+	ss_port_fd_error(q);
+	assert_int_equal(ss_port_fd(q), -1);
+	close(pair[0]);
+	close(pair[1]);
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	q->fd = s;
+	for (int i = 0; i < 100; i++) { /* packets between: the interface is up again each time */
+		ss_port_fd_error(q);
+		assert_int_equal(ss_port_fd(q), s);
+		ss_port_push(q, packet(64, 1, 1));
+		ss_port_tx(q);
+		assert_int_equal(ss_port_rx(q, m), 1);
+		rte_pktmbuf_free(m[0]);
+	}
+	for (int i = 0; i < PORT_FD_ERRORS; i++)
+		ss_port_fd_error(q);
+	assert_int_equal(ss_port_fd(q), -1);
+	close(s);
+	ss_port_close(p);
+}
+
 static void device_arguments(void **state)
 {
 	char v[16];
@@ -422,6 +454,7 @@ int main(void)
 		T(what_cannot_be_opened_says_why),
 		T(a_driver_that_takes_no_rules_is_quoted),
 		T(new_packet_sockets_are_found),
+		T(a_descriptor_in_error_is_given_up),
 		T(device_arguments),
 		T(a_stale_memif_socket_is_removed),
 	};

@@ -55,6 +55,15 @@ static nfds_t descriptors(const struct ss_worker *w, struct pollfd *p, bool *nap
 	return n;
 }
 
+/* A descriptor in error would wake us for ever: its port clears the error or gives the descriptor up. */
+static void tell_errors(struct ss_worker *w, const struct pollfd *p, nfds_t n)
+{
+	for (nfds_t k = 1; k < n; k++)
+		for (uint16_t i = 0; p[k].revents & (POLLERR | POLLHUP | POLLNVAL) && i < w->n_ifs; i++)
+			if (ss_port_fd(w->port[i].q) == p[k].fd)
+				ss_port_fd_error(w->port[i].q);
+}
+
 static void wait(struct ss_worker *w, uint64_t until)
 {
 	struct pollfd p[SS_MAX_PORTS + 1];
@@ -71,7 +80,8 @@ static void wait(struct ss_worker *w, uint64_t until)
 					.tv_nsec = (long)(ns % SS_NS_PER_SEC) };
 		limit = &ts;
 	}
-	ppoll(p, n, limit, NULL);
+	if (ppoll(p, n, limit, NULL) > 0)
+		tell_errors(w, p, n);
 	if (p[0].revents && read(p[0].fd, &count, sizeof(count)) == sizeof(count))
 		w->mail_in = 0;
 }
