@@ -27,7 +27,7 @@ enum ss_tls_event {
 	SS_TLS_EV_CONNECTED = 2, /* upstream connection is ready */
 	SS_TLS_EV_READ = 4,      /* more bytes in ss_tls_rx */
 	SS_TLS_EV_ROOM = 8,      /* send room has returned */
-	SS_TLS_EV_EOF = 16,      /* orderly end from the peer (close_notify or, in plaintext, FIN) */
+	SS_TLS_EV_EOF = 16,      /* the peer has ended (close_notify; FIN in plaintext, or from a TLS client) */
 	SS_TLS_EV_FAILED = 32,   /* over; ss_tls_reason says why */
 };
 

@@ -56,15 +56,16 @@ static void peer_is_done(struct ss_tls_conn *c)
 }
 
 /*
- * FIN without close_notify: RFC 8446 6.1: "Each party MUST send a "close_notify" alert before closing its
- * write side"; without it an attacker may have cut the stream, and a body that ends with the connection
- * cannot be believed. After our own close_notify nothing is expected any more.
+ * FIN without close_notify. A body that ends with its connection "is complete only if a valid closure
+ * alert has been received" (RFC 9112 9.8): else an attacker may have cut it. A request says its own
+ * length, and "servers SHOULD be prepared to receive an incomplete close from the client" (ibid.): many
+ * send none. After our own close_notify nothing is expected any more.
  */
 static void peer_is_gone(struct ss_tls_conn *c)
 {
 	if (c->got_notify)
 		return;
-	if (c->notified) {
+	if (c->server || c->notified) {
 		peer_is_done(c);
 		return;
 	}

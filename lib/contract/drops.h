@@ -57,7 +57,7 @@
 	X(TLS_EXPIRED, c, "-", "peer certificate expired or not yet valid")              \
 	X(TLS_IDENTITY, c, "-", "peer certificate has the wrong identity")               \
 	X(TLS_RECORD, c, "-", "TLS record refused")                                      \
-	X(TLS_TRUNCATED, c, "-", "connection ended without close_notify")                \
+	X(TLS_TRUNCATED, c, "-", "endpoint ended its bytes without close_notify")        \
 	X(TLS_CONNS_FULL, c, "-", "TLS connection pool empty")                           \
 	X(HTTP_CONNS_FULL, c, "-", "HTTP connection pool empty")                         \
 	X(HTTP_IDLE, c, "-", "idle connection closed")                                   \
