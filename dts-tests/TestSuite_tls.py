@@ -1,9 +1,10 @@
 """TLS: mutual TLS with verified identities on both legs, refusals that the peer can see."""
+import hashlib
 import os
 
 from local.bench_site import ORIGIN, Site, VIP, cluster, listener, one_host, route
 from local.lab import sh, wait_for
-from local.programs import curl, nghttpd
+from local.programs import curl, h2load, nghttpd, nginx, script, wait_listening
 from local.suite import TestSuite
 
 STRICT, PERMISSIVE, PLAIN, TLS_ONLY = 443, 444, 80, 445
@@ -61,6 +62,11 @@ class TestTls(TestSuite):
         os.mkdir(root)
         with open(os.path.join(root, "x"), "w", encoding="ascii") as f:
             f.write("from the origin\n")
+        self.bodies = {"0": b"", "1": b"x", "16384": os.urandom(16384), "1048577": os.urandom(1048577)}
+        for name, body in self.bodies.items():
+            with open(os.path.join(root, name), "wb") as f:
+                f.write(body)
+        self.start_more_origins(root)
         self.upstreams = {"good": 9001, "other-ca": 9002, "expired": 9003, "wrong-id": 9004, "plain": 9005}
         for name, port in self.upstreams.items():
             cert = "origin" if name == "good" else f"origin-{name}"
@@ -68,6 +74,7 @@ class TestTls(TestSuite):
                 nghttpd(lab, "origin", "up-plain", ORIGIN, port, root)
             else:
                 nghttpd(lab, "origin", f"up-{name}", ORIGIN, port, root, c.key(cert), c.pem(cert), c.pem("mesh"))
+        more = {"nginx-13": 9011, "nginx-12": 9012, "cutter": 9013}
         up_tls = {"secret": "dut", "trust": "mesh", "allowed_ids": [{"exact": ORIGIN_ID}]}
         allowed = [{"prefix": "spiffe://mesh.local/ns/demo"}]
         self.dut = self.site.appliance(self.build, {
@@ -83,10 +90,24 @@ class TestTls(TestSuite):
                 listener(PLAIN, "plain")],
             "virtual_hosts": one_host(
                 [{"match": {"prefix": "/direct"}, "direct_response": {"status": 200, "body": "direct\n"}}]
-                + [route(n, prefix=f"/{n}/", prefix_rewrite="/", max_retries=0) for n in self.upstreams]),
+                + [route(n, prefix=f"/{n}/", prefix_rewrite="/", max_retries=0) for n in [*self.upstreams, *more]]),
             "clusters": [cluster(n, [(ORIGIN, p)], protocol="http2", tls=up_tls,
                                  outlier={"consecutive_errors": 0})
-                         for n, p in self.upstreams.items()]}).start()
+                         for n, p in self.upstreams.items()] +
+                        [cluster(n, [(ORIGIN, p)], protocol="http1", tls=up_tls, outlier={"consecutive_errors": 0})
+                         for n, p in more.items()]}).start()
+
+    def start_more_origins(self, root):
+        """nginx over TLS 1.3 and over 1.2 alone, both of which demand our certificate; and one that ends a body
+        by closing, with or without close_notify."""
+        lab, c = self.site.lab, self.certs
+        tls = (f"ssl_certificate {c.pem('origin')}; ssl_certificate_key {c.key('origin')}; ssl_verify_client on; "
+               f"ssl_client_certificate {c.pem('mesh')}; root {root};")
+        p = nginx(lab, "origin", "up-nginx", f"server {{ listen 9011 ssl; ssl_protocols TLSv1.3; {tls} }} "
+                                             f"server {{ listen 9012 ssl; ssl_protocols TLSv1.2; {tls} }}")
+        wait_listening(lab, p, "origin", ORIGIN, 9011)
+        p = script(lab, "origin", "up-cutter", "tls_cutter.py", ORIGIN, "9013", c.pem("origin"), c.key("origin"))
+        wait_listening(lab, p, "origin", ORIGIN, 9013)
 
     def tear_down_suite(self):
         try:
@@ -211,6 +232,39 @@ class TestTls(TestSuite):
             self.dut.wait_access(lambda r, n=name: r.get("cluster") == n and r["status"] == 503 and r["flag"] == "UF")
         for reason in ("tls_untrusted", "tls_expired", "tls_identity"):
             self.verify(self.dut.drops(reason) >= 1, f"{reason} was not counted")
+
+    def test_bodies(self):
+        """Bodies of 0, 1, 16384 and 1048577 bytes come through TLS on both legs with equal SHA-256: HTTP/1.1 and
+        HTTP/2 from the client, nghttpd over h2 and nginx over TLS 1.3 and 1.2 as origins."""
+        for upstream in ("good", "nginx-13", "nginx-12"):
+            for http in ("--http1.1", "--http2"):
+                for name, body in self.bodies.items():
+                    out = self.site.lab.path("got")
+                    done = self.https(http, "-o", out, "-w", "%{http_code}", path=f"/{upstream}/{name}")
+                    self.verify_equal(done.stdout, "200", f"{upstream} {http} {name}: {done.stderr}")
+                    with open(out, "rb") as f:
+                        self.verify_equal(hashlib.sha256(f.read()).hexdigest(), hashlib.sha256(body).hexdigest(),
+                                          f"{upstream} {http} {name}")
+
+    def test_truncated_body(self):
+        """An origin that ends its body by closing: with close_notify it is complete; without, the client must see
+        that it is not."""
+        for http in ("--http1.1", "--http2"):
+            done = self.https(http, path="/cutter/whole")
+            self.verify_equal((done.returncode, done.stdout), (0, "a body"), f"{http} whole: {done.stderr}")
+            before = self.dut.drops("tls_truncated")
+            done = self.https(http, path="/cutter/cut")
+            self.verify(done.returncode != 0, f"{http}: a truncated body passed for a whole one: {done.stdout}")
+            self.verify_equal(self.dut.drops("tls_truncated"), before + 1, "tls_truncated")
+
+    def test_many_handshakes(self):
+        """h2load with 100 connections at once over TLS, both protocols, none failed; they are gone afterwards."""
+        n = 500 if self.small else 5000
+        for proto in ("h2", "http/1.1"):
+            got = h2load(self.site.lab, "client", "-n", str(n), "-c", "100", "-m", "4", f"--npn-list={proto}",
+                         f"https://{VIP}:{TLS_ONLY}/direct")
+            self.verify_equal((got["succeeded"], got["failed"]), (n, 0), f"{proto}: {got}")
+        wait_for("TLS connections to end", lambda: (self.dut.metric("sidestep_tls_conns") or 0) <= 8, 20, 0.3)
 
     def test_half_closed_and_garbage(self):
         """Garbage after a TLS record header, a connection cut in the middle of a handshake and an idle one that

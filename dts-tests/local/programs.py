@@ -17,7 +17,7 @@ def listening(lab, ns, address, port):
 def nginx(lab, ns, name, servers, extra="", core=None):
     """servers: text of server blocks. Logs request id and more to NAME.access.log in the lab's folder."""
     conf = f"""
-daemon off; master_process on; worker_processes 1; error_log {lab.path(name)}.error.log warn;
+daemon off; master_process on; user root; worker_processes 1; error_log {lab.path(name)}.error.log warn;
 pid {lab.path(name)}.pid; worker_rlimit_nofile 8192;
 events {{ worker_connections 4096; }}
 http {{
