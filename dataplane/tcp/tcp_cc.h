@@ -17,14 +17,16 @@ struct ss_tcp_conn;
 
 struct ss_tcp_cc {
 	const char *name;
-	void (*open)(struct ss_tcp_conn *c);                        /* handshake done: initial window */
-	void (*acked)(struct ss_tcp_conn *c, uint32_t bytes);       /* outside recovery, when cwnd was in use */
-	void (*loss)(struct ss_tcp_conn *c, uint32_t flight);       /* recovery begins */
-	void (*inflate)(struct ss_tcp_conn *c);                     /* duplicate ACK within NewReno recovery */
-	void (*partial)(struct ss_tcp_conn *c, uint32_t bytes);     /* partial ACK within NewReno recovery */
-	void (*recovered)(struct ss_tcp_conn *c, uint32_t flight);  /* recovery ends */
-	void (*timeout)(struct ss_tcp_conn *c, uint32_t flight);    /* first expiry of the retransmission timer */
-	void (*idle)(struct ss_tcp_conn *c);                        /* sends again after an idle time over the RTO */
+	void (*open)(struct ss_tcp_conn *c); /* handshake done: initial window */
+	/* outside recovery, when cwnd was in use */
+	void (*acked)(struct ss_tcp_conn *c, uint32_t bytes);
+	void (*loss)(struct ss_tcp_conn *c, uint32_t flight); /* recovery begins */
+	void (*inflate)(struct ss_tcp_conn *c); /* duplicate ACK within NewReno recovery */
+	void (*partial)(struct ss_tcp_conn *c, uint32_t bytes); /* partial ACK, likewise */
+	void (*recovered)(struct ss_tcp_conn *c, uint32_t flight); /* recovery ends */
+	/* first expiry of the retransmission timer */
+	void (*timeout)(struct ss_tcp_conn *c, uint32_t flight);
+	void (*idle)(struct ss_tcp_conn *c); /* sends again after an idle time over the RTO */
 };
 
 extern const struct ss_tcp_cc ss_tcp_newreno;

@@ -418,7 +418,8 @@ static void sack_recovery_fills_two_holes_in_one_round(void **s)
 	bench_send(&b, 10000);
 	for (int i = 0; i < 10; i++)
 		bench_next(&b);
-	IN(&b, A, 1, 1, 0, .n_sacks = 2, .sack = { { b.iss + 5001, b.iss + 10001 }, { b.iss + 1001, b.iss + 4001 } });
+	IN(&b, A, 1, 1, 0, .n_sacks = 2,
+	   .sack = {{b.iss + 5001, b.iss + 10001}, {b.iss + 1001, b.iss + 4001}});
 	bench_expect(&b, A, 1, 1, 1000);
 	bench_expect(&b, A, 4001, 1, 1000);
 	bench_none(&b);
@@ -477,8 +478,11 @@ static void duplicates_without_sack_are_acked_one_by_one(void **s)
 	for (uint32_t i = 0; i < 3; i++) {
 		struct rte_mbuf *m = ss_buf_alloc(&b.bufs);
 		rte_pktmbuf_append(m, 500);
-		segs.v[segs.n++] = (struct ss_seg){ .m = m, .payload = 500, .tuple = *ss_tcp_tuple(b.c),
-			.h = { .flags = A, .seq = b.irs + 501 + i * 500, .ack = b.iss + 1, .window = 60000 } };
+		segs.v[segs.n++] = (struct ss_seg){
+			.m = m,
+			.payload = 500,
+			.tuple = *ss_tcp_tuple(b.c),
+			.h = {.flags = A, .seq = b.irs + 501 + i * 500, .ack = b.iss + 1, .window = 60000}};
 	}
 	ss_tcp_input(b.t, &segs, b.now, &news);
 	ss_tcp_flush(b.t, b.now);

@@ -1,9 +1,9 @@
 /*
  * tcp_fuzz.c - segments made of any bytes against a live connection, a listener and a connect.
  *
- * Each record of the input is an order: a segment (header fields relative to what the stack expects, or wild),
- * a call from the room above, or time passing. The stack must survive, hold its invariants, and give back
- * everything at the end.
+ * Each record of the input is an order: a segment (header fields relative to what the stack expects, or
+ * wild), a call from the room above, or time passing. The stack must survive, hold its invariants, and give
+ * back everything at the end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -256,10 +256,19 @@ static void order(void)
 static void start(void)
 {
 	struct ss_addr at = { ss_ip4(US), 80 };
-	struct ss_tcp_conf f = { .max_conns = 4, .max_half_open = 2, .rcv_buf = 9000, .snd_buf = 9000,
-				 .time_wait_ns = 2 * SS_NS_PER_SEC, .connect_timeout_ns = 5 * SS_NS_PER_SEC,
-				 .user_timeout_ns = 9 * SS_NS_PER_SEC, .port_low = 4000, .port_high = 4003,
-				 .n_workers = 1, .secret = { 3, 4 }, .bufs = &z.bufs, .counters = &z.counters };
+	struct ss_tcp_conf f = {.max_conns = 4,
+				.max_half_open = 2,
+				.rcv_buf = 9000,
+				.snd_buf = 9000,
+				.time_wait_ns = 2 * SS_NS_PER_SEC,
+				.connect_timeout_ns = 5 * SS_NS_PER_SEC,
+				.user_timeout_ns = 9 * SS_NS_PER_SEC,
+				.port_low = 4000,
+				.port_high = 4003,
+				.n_workers = 1,
+				.secret = {3, 4},
+				.bufs = &z.bufs,
+				.counters = &z.counters};
 
 	if (!z.bufs.mp)
 		z.bufs = ss_testpool_create("tcp-fuzz", 511);

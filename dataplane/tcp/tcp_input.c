@@ -227,7 +227,7 @@ static void slow_in(struct ss_tcp_conn *c, struct ss_seg *s)
 		ss_tcp_rst_in(c, h);
 		return;
 	}
-	/* RFC 5961 4.2: "If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK". */
+	/* RFC 5961 4.2: "If the SYN bit is set, irrespective of the sequence number", an ACK. */
 	if (h->flags & SS_TCP_SYN) {
 		ss_tcp_challenge(c);
 		return;
@@ -246,9 +246,9 @@ static bool fast_in(struct ss_tcp_conn *c, struct ss_seg *s)
 	const struct ss_tcphdr *h = &s->h;
 	struct ss_bufq q;
 
-	if (c->state != SS_TCP_ESTABLISHED || (h->flags & ~SS_TCP_PSH) != SS_TCP_ACK || h->seq != c->rcv_nxt ||
-	    c->reasm || c->board || c->in_recovery || c->rtx_first || c->fin_early || h->n_sacks ||
-	    h->has_ts != c->ts_ok || ((uint32_t)h->window << c->snd_wscale) != c->snd_wnd)
+	if (c->state != SS_TCP_ESTABLISHED || (h->flags & ~SS_TCP_PSH) != SS_TCP_ACK ||
+	    h->seq != c->rcv_nxt || c->reasm || c->board || c->in_recovery || c->rtx_first || c->fin_early ||
+	    h->n_sacks || h->has_ts != c->ts_ok || ((uint32_t)h->window << c->snd_wscale) != c->snd_wnd)
 		return false;
 	if (c->ts_ok && ss_seq_lt(h->ts_val, c->ts_recent))
 		return false;

@@ -38,9 +38,18 @@ static void listen_here(uint32_t max)
 static void syn_options_are_answered_in_kind(void **s)
 {
 	listen_here(4);
-	bench_in(&b, (struct ss_tcphdr){ .flags = S, .seq = b.irs, .window = 1000, .has_mss = true, .mss = 1400,
-					 .has_wscale = true, .wscale = 7, .has_sack_ok = true, .has_ts = true,
-					 .ts_val = 55 }, 0);
+	bench_in(&b,
+		 (struct ss_tcphdr){.flags = S,
+				    .seq = b.irs,
+				    .window = 1000,
+				    .has_mss = true,
+				    .mss = 1400,
+				    .has_wscale = true,
+				    .wscale = 7,
+				    .has_sack_ok = true,
+				    .has_ts = true,
+				    .ts_val = 55},
+		 0);
 	struct bench_out o = bench_next(&b);
 	assert_int_equal(o.h.flags, S | A);
 	assert_true(o.h.has_mss && o.h.has_wscale && o.h.has_sack_ok && o.h.has_ts);

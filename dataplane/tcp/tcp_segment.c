@@ -99,8 +99,8 @@ static void add_sacks(struct ss_tcp_conn *c, struct ss_tcphdr *h, uint32_t len)
 	uint32_t room = c->peer_mss_room > used ? c->peer_mss_room - used : 0;
 
 	if (room >= 12)
-		h->n_sacks = ss_tcp_reasm_sacks(c, h->sack,
-						(uint8_t)ss_min_u32((room - 4) / 8, c->ts_ok ? 3 : SS_TCP_SACKS));
+		h->n_sacks = ss_tcp_reasm_sacks(
+			c, h->sack, (uint8_t)ss_min_u32((room - 4) / 8, c->ts_ok ? 3 : SS_TCP_SACKS));
 }
 
 bool ss_tcp_send_bytes(struct ss_tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)

@@ -173,8 +173,9 @@ static void arrive(struct ss_tcp_sim *s)
 		uint32_t best = UINT32_MAX;
 		for (uint32_t i = 0; i < s->n_flight; i++) {
 			const struct ss_tcp_sim_packet *p = &s->flight[i];
-			if (p->at <= s->now && (best == UINT32_MAX || p->at < s->flight[best].at ||
-						(p->at == s->flight[best].at && p->order < s->flight[best].order)))
+			if (p->at <= s->now &&
+			    (best == UINT32_MAX || p->at < s->flight[best].at ||
+			     (p->at == s->flight[best].at && p->order < s->flight[best].order)))
 				best = i;
 		}
 		if (best == UINT32_MAX)

@@ -4,8 +4,8 @@
  * tcp_sim_test [runs]       that many seeded runs (300)
  * tcp_sim_test --seed N     one run, with what it was
  *
- * Each run: every byte arrives both ways, both ends see EOF and no failure, both close cleanly, and no
- * connection, TIME-WAIT entry or mbuf is left.
+ * Each run: every byte arrives both ways, both ends see EOF and no failure, both close cleanly (in a tenth of
+ * the runs one end aborts instead), and no connection, TIME-WAIT entry or mbuf is left.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,7 +30,11 @@ struct end {
 struct run {
 	struct ss_rng rng;
 	struct end end[2];
-	bool verbose;
+	bool starves;            /* packet buffers run out now and then */
+	int rude;                /* this end aborts after so many bytes; -1: neither */
+	uint64_t rude_after, give_up_at;
+	uint32_t n_hoard;
+	struct rte_mbuf *hoard[MBUFS];
 };
 
 /* The byte at a position: any loss, swap or repetition shows. */
@@ -84,8 +88,12 @@ static void write_some(struct ss_tcp_sim *s, struct run *r, int host)
 			b[i] = byte_at(e->key, e->sent + i);
 		struct ss_bufq q;
 		ss_bufq_init(&q);
-		if (ss_bufq_append(&q, &s->bufs, b, n))
-			wrong(e, "no mbuf");
+		if (ss_bufq_append(&q, &s->bufs, b, n)) {
+			if (!r->starves)
+				wrong(e, "no mbuf");
+			e->wake = s->now + 5 * SS_NS_PER_MS;
+			return;
+		}
 		if (ss_tcp_send(e->c, &q))
 			wrong(e, "send refused");
 		e->sent += n;
@@ -97,6 +105,30 @@ static void write_some(struct ss_tcp_sim *s, struct run *r, int host)
 	if (!e->shut) {
 		e->shut = true;
 		ss_tcp_shutdown(e->c);
+	}
+}
+
+static void let_go(struct end *e)
+{
+	e->released = true;
+	ss_tcp_release(e->c);
+}
+
+/* One end resets in the middle. The other hears of it, or (the RST was lost and it has nothing to send) gives
+ * up on its own: what counts is that nothing stays behind. */
+static void be_rude(struct ss_tcp_sim *s, struct run *r, int host)
+{
+	struct end *e = &r->end[host];
+
+	if (host == r->rude && e->sent + e->got >= r->rude_after) {
+		ss_tcp_abort(e->c);
+		let_go(e);
+		r->give_up_at = s->now + 500 * SS_NS_PER_SEC;
+	} else if (s->now >= r->give_up_at) {
+		ss_tcp_abort(e->c);
+		let_go(e);
+	} else {
+		e->wake = ss_min_u64(e->wake, r->give_up_at);
 	}
 }
 
@@ -119,8 +151,28 @@ static void take_news(struct ss_tcp_sim *s, struct run *r, int host)
 			e->opened = true;
 		if (ev & SS_TCP_EV_EOF)
 			e->eof = true;
-		if (ev & SS_TCP_EV_FAILED)
+		if (ev & SS_TCP_EV_FAILED && r->rude >= 0)
+			let_go(e);
+		else if (ev & SS_TCP_EV_FAILED)
 			wrong(e, ss_drop_name(ss_tcp_reason(c)));
+	}
+}
+
+static void unhoard(struct run *r)
+{
+	while (r->n_hoard)
+		rte_pktmbuf_free(r->hoard[--r->n_hoard]);
+}
+
+/* Takes all packet buffers but a few away, for some turns. */
+static void starve(struct ss_tcp_sim *s, struct run *r)
+{
+	if (r->n_hoard && ss_rng_chance(&r->rng, 1, 10)) {
+		unhoard(r);
+	} else if (!r->n_hoard && ss_rng_chance(&r->rng, 1, 100)) {
+		uint32_t leave = ss_rng_below(&r->rng, 8);
+		while (rte_mempool_avail_count(s->bufs.mp) > leave)
+			r->hoard[r->n_hoard++] = rte_pktmbuf_alloc(s->bufs.mp);
 	}
 }
 
@@ -130,14 +182,16 @@ static void app(struct ss_tcp_sim *s, int host)
 	struct end *e = &r->end[host];
 
 	take_news(s, r, host);
+	if (r->starves)
+		starve(s, r);
 	e->wake = SS_NEVER;
 	if (e->opened && !e->released) {
 		read_some(s, r, host);
 		write_some(s, r, host);
-		if (e->eof && e->shut && ss_tcp_rx(e->c)->len == 0) {
-			e->released = true;
-			ss_tcp_release(e->c);
-		}
+		if (e->eof && e->shut && ss_tcp_rx(e->c)->len == 0)
+			let_go(e);
+		else if (r->rude >= 0)
+			be_rude(s, r, host);
 	}
 	s->host[host].app_at = e->wake;
 }
@@ -200,9 +254,12 @@ static uint64_t random_length(struct ss_rng *r)
 
 static bool over(const struct ss_tcp_sim *s, const struct run *r)
 {
-	for (int i = 0; i < 2; i++)
-		if (!r->end[i].released || ss_tcp_conns(s->host[i].tcp) || ss_tcp_time_waits(s->host[i].tcp))
+	for (int i = 0; i < 2; i++) {
+		const struct ss_tcp *t = s->host[i].tcp;
+		bool never = r->rude >= 0 && !r->end[i].c; /* aborted before it was accepted */
+		if ((!r->end[i].released && !never) || ss_tcp_conns(t) || ss_tcp_time_waits(t))
 			return false;
+	}
 	return true;
 }
 
@@ -212,7 +269,7 @@ static const char *verdict(const struct ss_tcp_sim *s, const struct run *r, uint
 		const struct end *e = &r->end[i];
 		if (e->wrong)
 			return e->wrong;
-		if (e->released && e->got != e->expect)
+		if (e->released && r->rude < 0 && e->got != e->expect)
 			return "bytes are missing";
 	}
 	if (!over(s, r))
@@ -229,12 +286,15 @@ static void tell(const struct ss_tcp_sim *s, const struct run *r, const struct s
 	printf("wire: loss %u dup %u corrupt %u reorder %u delay %" PRIu64 "us jitter %" PRIu64 "us%s%s%s\n",
 	       w->loss, w->dup, w->corrupt, w->reorder, w->delay / 1000, w->jitter / 1000,
 	       w->strip_sack ? " no-sack" : "", w->strip_ts ? " no-ts" : "", w->strip_wscale ? " no-ws" : "");
-	printf("rcv_buf %u snd_buf %u, %.3f s\n", f->rcv_buf, f->snd_buf, (double)(s->now - start) / 1e9);
+	printf("rude %d after %" PRIu64 "\n", r->rude, r->rude_after);
+	printf("rcv_buf %u snd_buf %u%s, %.3f s\n", f->rcv_buf, f->snd_buf, r->starves ? " starves" : "",
+	       (double)(s->now - start) / 1e9);
 	for (int i = 0; i < 2; i++) {
 		const struct end *e = &r->end[i];
 		const struct ss_counters *c = &s->host[i].counters;
 		printf("host %d: sent %" PRIu64 "/%" PRIu64 " got %" PRIu64 "/%" PRIu64
-		       " eof %d shut %d released %d conns %u; retrans %" PRIu64 " rto %" PRIu64 " fast %" PRIu64 "\n",
+		       " eof %d shut %d released %d conns %u; retrans %" PRIu64 " rto %" PRIu64
+		       " fast %" PRIu64 "\n",
 		       i, e->sent, e->to_send, e->got, e->expect, e->eof, e->shut, e->released,
 		       ss_tcp_conns(s->host[i].tcp), c->v[SS_C_TCP_RETRANS], c->v[SS_C_TCP_RTO],
 		       c->v[SS_C_TCP_FAST_RETRANS]);
@@ -257,6 +317,9 @@ static void prepare(struct ss_tcp_sim *s, struct run *r)
 	}
 	r->end[0].expect = r->end[1].to_send;
 	r->end[1].expect = r->end[0].to_send;
+	r->rude = ss_rng_chance(&r->rng, 1, 10) ? (int)upto(&r->rng, 1) : -1;
+	r->rude_after = random_length(&r->rng);
+	r->give_up_at = SS_NEVER;
 	s->user = r;
 	if (ss_tcp_listen(s->host[1].tcp, &at, 7, 4) ||
 	    ss_tcp_connect(s->host[0].tcp, &at, s->now, &r->end[0].c))
@@ -265,11 +328,12 @@ static void prepare(struct ss_tcp_sim *s, struct run *r)
 
 /* What the wire really did, over all runs: a test in which nothing is lost proves nothing. */
 struct totals {
-	uint64_t bytes, retrans, rto, fast, bad_csum, closed;
+	uint64_t bytes, retrans, rto, fast, bad_csum, closed, no_mbuf;
 };
 
 static void add_totals(struct totals *t, const struct ss_tcp_sim *s, const struct run *r)
 {
+	t->no_mbuf += s->bufs.fails;
 	for (int i = 0; i < 2; i++) {
 		const struct ss_counters *c = &s->host[i].counters;
 		t->bytes += r->end[i].got;
@@ -284,17 +348,21 @@ static void add_totals(struct totals *t, const struct ss_tcp_sim *s, const struc
 static bool run_one(uint64_t seed, const struct ss_bufpool *bufs, bool verbose, struct totals *t)
 {
 	static struct ss_tcp_sim s;
-	struct run r = { .verbose = verbose };
+	static struct run r;
 	uint32_t steps = 0;
 
+	memset(&r, 0, sizeof(r));
 	ss_rng_seed(&r.rng, seed ^ 0x73696dull);
+	r.starves = ss_rng_chance(&r.rng, 1, 8);
 	struct ss_tcp_sim_wire wire = random_wire(&r.rng);
 	struct ss_tcp_conf conf = random_conf(&r.rng);
 	ss_tcp_sim_open(&s, seed, bufs, &conf, &wire);
 	uint64_t start = s.now;
 	prepare(&s, &r);
-	while (steps < STEPS_MAX && !over(&s, &r) && !r.end[0].wrong && !r.end[1].wrong && ss_tcp_sim_step(&s))
+	while (steps < STEPS_MAX && !over(&s, &r) && !r.end[0].wrong && !r.end[1].wrong &&
+	       ss_tcp_sim_step(&s))
 		steps++;
+	unhoard(&r);
 	const char *bad = verdict(&s, &r, steps);
 	if (bad || verbose)
 		tell(&s, &r, &conf, start);
@@ -323,8 +391,9 @@ int main(int argc, char **argv)
 		failed += !run_one(seed, &bufs, false, &t);
 	printf("%" PRIu64 " runs, %" PRIu64 " failed\n", runs, failed);
 	printf("%" PRIu64 " bytes, %" PRIu64 " segments again, %" PRIu64 " timeouts, %" PRIu64
-	       " fast recoveries, %" PRIu64 " damaged packets found, %" PRIu64 " connections closed\n",
-	       t.bytes, t.retrans, t.rto, t.fast, t.bad_csum, t.closed);
-	bool tried = t.retrans && t.rto && t.fast && t.bad_csum;
+	       " fast recoveries, %" PRIu64 " damaged packets found, %" PRIu64 " times no buffer, %" PRIu64
+	       " connections closed\n",
+	       t.bytes, t.retrans, t.rto, t.fast, t.bad_csum, t.no_mbuf, t.closed);
+	bool tried = t.retrans && t.rto && t.fast && t.bad_csum && t.no_mbuf;
 	return failed || (runs >= 100 && !tried) ? 1 : 0;
 }
