@@ -11,9 +11,6 @@
 #include "http/http_int.h"
 #include "http/http_sim.h"
 
-/* Stands in until HTTP/1.1 has landed. */
-const struct ss_http_version ss_h1_version;
-
 #define GET ":method=GET,:scheme=https,:authority=a,:path=/"
 #define POST ":method=POST,:scheme=https,:authority=a,:path=/"
 #define PING "F:6:0:0:0102030405060708"

@@ -14,9 +14,6 @@
 #include "http/http_int.h"
 #include "http/http_sim.h"
 
-/* Stands in until HTTP/1.1 has landed. */
-const struct ss_http_version ss_h1_version;
-
 #define JOBS 24
 
 /* One request: `size` bytes that depend on seed and place, which have to come back. */

@@ -31,7 +31,8 @@ static bool take_preface(struct ss_http_conn *c)
 	struct ss_h2_conn *k = c->h2;
 	uint8_t scratch[SS_H2_PREFACE_LEN];
 	uint32_t n = ss_min_u32(k->preface, c->in.len);
-	const char *want = SS_H2_PREFACE + (SS_H2_PREFACE_LEN - k->preface);
+	static const char preface[] = SS_H2_PREFACE;
+	const char *want = preface + sizeof(preface) - 1 - k->preface;
 
 	if (n && memcmp(ss_bufq_peek(&c->in, 0, n, scratch), want, n) != 0) {
 		ss_h2_conn_error(c, SS_H2_PROTOCOL_ERROR, SS_DROP_H2_PREFACE);
