@@ -207,10 +207,32 @@ static void clauses_of_a_client(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* A connection that dies before flush has not carried a byte of the request. */
+static void an_unsent_request_is_unprocessed(void **state)
+{
+	for (int flushed = 0; flushed < 2; flushed++) {
+		struct http_sim r;
+		struct ss_http_conn *c = opened(&r, "h2_unsent");
+
+		deliver(&r, "S A");
+		request(&r, c, 'G');
+		if (flushed)
+			ss_http_flush(r.http, r.now);
+		at = news;
+		*at = 0;
+		tls_sim_fail(r.tls.last, SS_DROP_TCP_RESET);
+		http_sim_turn(&r);
+		assert_string_equal(news, flushed ? " gone:tcp_reset 1:reset:upstream_reset"
+						  : " gone:tcp_reset 1:reset:upstream_reset:unprocessed");
+		closed(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clauses_of_a_client),
+		cmocka_unit_test(an_unsent_request_is_unprocessed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static int h2_open(struct ss_http_conn *c)
 	k->peer_frame = SS_H2_MAX_FRAME_MIN;
 	k->send_window = SS_H2_WINDOW;
 	k->recv_window = ss_max_u32(c->limits.conn_window, SS_H2_WINDOW);
-	k->next_id = 1;
+	k->next_id = k->unsent_id = 1;
 	if (c->upstream) {
 		if (ss_bufq_append(&c->out, c->http->conf.bufs, SS_H2_PREFACE, SS_H2_PREFACE_LEN) < 0)
 			return SS_ERR_NO_MEM;

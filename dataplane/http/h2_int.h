@@ -70,6 +70,7 @@ struct ss_h2_conn {
 	/* Streams. */
 	uint32_t last_peer;        /* highest id that the peer has opened */
 	uint32_t next_id;          /* of our next request */
+	uint32_t unsent_id;        /* first of those that no flush has seen */
 	struct ss_http_stream *by_id[SS_H2_BY_ID];
 	uint32_t reset_ids[SS_H2_REMEMBER], done_ids[SS_H2_REMEMBER], gone_ids[SS_H2_REMEMBER];
 	uint32_t n_reset, n_done, n_gone;

@@ -92,6 +92,7 @@ int ss_h2_send_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool end)
 		if (k->next_id > SS_H2_MAX_WINDOW)
 			return SS_ERR_CLOSED;
 		ss_h2_stream_open(s, k->next_id);
+		s->unprocessed = true; /* until flush */
 		k->next_id += 2;
 		/* 5.1.1: ids run out; max_requests: the operator's bound */
 		if (k->next_id > SS_H2_MAX_WINDOW ||
@@ -192,6 +193,19 @@ static int send_one(struct ss_http_stream *s, uint32_t room)
 	return (int)(n + SS_H2_HEAD);
 }
 
+/* Requests that began since the last flush: from now on nobody can be sure that they were not sent. */
+static void on_the_wire(struct ss_http_conn *c)
+{
+	struct ss_h2_conn *k = c->h2;
+	struct ss_http_stream *s;
+
+	for (; c->upstream && k->unsent_id < k->next_id; k->unsent_id += 2) {
+		s = ss_h2_find(c, k->unsent_id);
+		if (s)
+			s->unprocessed = false;
+	}
+}
+
 bool ss_h2_flush(struct ss_http_conn *c, uint32_t room)
 {
 	struct ss_h2_conn *k = c->h2;
@@ -199,6 +213,7 @@ bool ss_h2_flush(struct ss_http_conn *c, uint32_t room)
 	bool short_of_room = false;
 
 	ss_h2_flow_out(c);
+	on_the_wire(c);
 	ss_list_init(&waiting);
 	while (c->state == SS_HTTP_OPEN && !short_of_room && (n = ss_list_pop(&k->ready))) {
 		struct ss_http_stream *s = ss_list_entry(n, struct ss_http_stream, h2.ready);
