@@ -28,7 +28,8 @@ static const struct flood floods[] = {
 	{ "made to reset: window over its maximum", "", "H:4:%1$u:" POST " F:8:0:%1$u:7fffffff", 1000,
 	  SS_DROP_H2_FLOOD_RESET },
 	{ "made to reset: malformed requests", "", "H:5:%1$u::method=GET", 1000, SS_DROP_H2_FLOOD_RESET },
-	{ "made to reset: DATA after the end", "", "H:5:%1$u:" GET " F:0:0:%1$u:00", 1000, SS_DROP_H2_FLOOD_RESET },
+	{ "made to reset: DATA after the end", "",
+	  "H:5:%1$u:" GET " F:0:0:%1$u:00", 1000, SS_DROP_H2_FLOOD_RESET },
 	{ "PING", "", PING, 998, SS_DROP_H2_FLOOD_CONTROL },
 	{ "SETTINGS", "", "S", 998, SS_DROP_H2_FLOOD_CONTROL },
 	{ "unknown types", "", "F:99:0:0:", 998, SS_DROP_H2_FLOOD_CONTROL },
@@ -36,7 +37,7 @@ static const struct flood floods[] = {
 	{ "padding only", "H:4:1:" POST, "F:0:8:1:0100", 1, SS_DROP_H2_FLOOD_EMPTY },
 	{ "empty CONTINUATION", "F:1:1:1:82", "F:9:0:1:", 1, SS_DROP_H2_FLOOD_EMPTY },
 	{ "small CONTINUATION", "F:1:1:1:82", "F:9:0:1:86", 64, SS_DROP_H2_FLOOD_CONTINUATION },
-	{ "large CONTINUATION", "F:1:1:1:82", "F:9:0:1:*4000", 4, SS_DROP_HEADERS_TOO_LARGE },
+	{ "large CONTINUATION", "F:1:1:1:82", "F:9:0:1:*4000", 8, SS_DROP_HEADERS_TOO_LARGE },
 	{ "PRIORITY", "H:4:1:" POST, "F:2:0:3:0000000110", 200, SS_DROP_H2_FLOOD_PRIORITY },
 	{ "WINDOW_UPDATE", "H:4:1:" POST, "F:8:0:1:00000001", 7, SS_DROP_H2_FLOOD_WINDOW },
 };
@@ -153,8 +154,8 @@ static void large_heads_get_431(void **state)
 	value[100] = 0;
 	c = connected(&r, text, sizeof(text));
 	((struct ss_http_conn *)c->owner)->limits.max_header_bytes = 400;
-	snprintf(words, sizeof(words), "H:5:1:" GET ",a=%s,b=%s H:4:3:" POST ",a=%s,b=%s H:5:5:" GET, value, value,
-		 value, value);
+	snprintf(words, sizeof(words), "H:5:1:" GET ",a=%s,b=%s H:4:3:" POST ",a=%s,b=%s H:5:5:" GET, value,
+		 value, value, value);
 	deliver(&r, c, words);
 	http_sim_turn(&r);
 	http_sim_frames(c, text, sizeof(text));

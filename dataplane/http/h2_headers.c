@@ -5,10 +5,13 @@
 
 #include "wire/h2msg.h"
 
-/* Most CONTINUATION frames are few; their number is guarded, their bytes are bounded here. */
+/*
+ * Bytes of an encoded block; the number of its frames is guarded. A block somewhat over the limit is still
+ * read, so that its stream can be answered and the connection goes on; beyond this the connection ends.
+ */
 static uint32_t block_max(const struct ss_http_conn *c)
 {
-	return ss_min_u32(c->limits.max_header_bytes, SS_H2_HALF_SCRATCH);
+	return ss_min_u32(2 * c->limits.max_header_bytes, SS_H2_BLOCK_MAX);
 }
 
 /* -- what a decoded block means -- */
@@ -69,7 +72,7 @@ static int take_response(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
 	if (rc < 0)
 		return rc;
 	if (h->status < 200) {
-		/* "END_STREAM ... informational (1xx) status code is malformed"; 101 is not for HTTP/2 (8.6) */
+		/* "END_STREAM ... informational (1xx) status code is malformed"; there is no 101 (8.6) */
 		if (end || h->status == 101 || ++s->infos > SS_HTTP_INFO_MAX)
 			return SS_ERR_BAD_STREAM;
 	} else if (!s->no_body && h->status != 304 && h->status != 204) {
@@ -159,11 +162,11 @@ static struct ss_http_stream *block_stream(struct ss_http_conn *c, uint32_t id)
 	return NULL;
 }
 
-/* A whole field block of stream id: p has n bytes, in the first half of the scratch or in an mbuf. */
+/* A whole field block of stream id: p has n bytes, in the scratch's first part or in an mbuf. */
 static void whole_block(struct ss_http_conn *c, uint32_t id, uint8_t flags, const uint8_t *p, uint32_t n)
 {
 	struct ss_http *http = c->http;
-	struct ss_out out = ss_out(http->scratch + SS_H2_HALF_SCRATCH, SS_H2_HALF_SCRATCH);
+	struct ss_out out = ss_out(http->scratch + SS_H2_BLOCK_MAX, SS_HTTP_SCRATCH - SS_H2_BLOCK_MAX);
 	bool end = flags & SS_H2_F_END_STREAM;
 	struct ss_http_stream *s = block_stream(c, id);
 	struct ss_hdrs h;
@@ -244,6 +247,8 @@ void ss_h2_on_continuation(struct ss_http_conn *c, const uint8_t *p)
 	k->block_stream = 0;
 	n = k->block.len;
 	/* p is done with: the scratch is free for the joined block. */
-	whole_block(c, id, k->block_flags, n ? ss_bufq_peek(&k->block, 0, n, c->http->scratch) : c->http->scratch, n);
+	if (n)
+		p = ss_bufq_peek(&k->block, 0, n, c->http->scratch);
+	whole_block(c, id, k->block_flags, p, n);
 	ss_bufq_free(&k->block);
 }

@@ -21,7 +21,7 @@ struct ss_http_stream;
 #define SS_H2_BY_ID 64u      /* heads of the chains that find a stream by its id; ids are dense */
 #define SS_H2_REMEMBER 32u   /* closed streams remembered, each way of closing */
 #define SS_H2_COPY_MAX 512u  /* payloads up to this are copied into the batch instead of moved */
-#define SS_H2_HALF_SCRATCH (SS_HTTP_SCRATCH / 2)
+#define SS_H2_BLOCK_MAX 131072u /* encoded block: the scratch's first part; decoded bytes go behind it */
 #define SS_H2_FIRST_SLOTS 100u /* requests at once before the peer's SETTINGS have come */
 #define SS_H2_DRAIN_NS (5 * SS_NS_PER_SEC) /* first to second GOAWAY, unless a PING comes back before */
 
@@ -54,7 +54,8 @@ struct ss_h2_conn {
 	/* Receiving: the frame that c->in stands in. */
 	struct ss_h2frame f;
 	bool in_frame;             /* f is parsed, its payload is not all taken */
-	bool in_parts;             /* DATA whose prefix is taken, or a frame to be thrown away: data_left, pad_left count */
+	bool in_parts;             /* DATA whose prefix is taken, or a frame to be thrown away: then */
+	                           /* data_left and pad_left count */
 	struct ss_http_stream *data_stream; /* where data_left goes; NULL: nowhere */
 	uint8_t preface;           /* bytes of the client's preface still to come */
 	bool got_settings;         /* the peer's first frame has been seen (RFC 9113 3.4) */

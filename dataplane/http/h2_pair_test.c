@@ -200,8 +200,8 @@ static void talk(uint64_t seed)
 		work(p);
 	}
 	if (p->finished < JOBS)
-		printf("seed %llu: %u of %u requests finished in %u turns\n", (unsigned long long)seed, p->finished,
-		       JOBS, turns);
+		printf("seed %llu: %u of %u requests finished in %u turns\n", (unsigned long long)seed,
+		       p->finished, JOBS, turns);
 	assert_int_equal(p->finished, JOBS);
 	ss_http_conn_release(p->client);
 	for (int i = 0; i < 100; i++) {

@@ -59,9 +59,11 @@ static const struct one server_cases[] = {
 	/* 5.1.1, 5.1.2 */
 	{ "5.1.1 even identifier", "H:5:2:" GET, " bye0:PROTOCOL fin" },
 	{ "5.1.1 lower identifier", "H:5:5:" GET " H:5:3:" GET, " bye5:PROTOCOL fin" },
-	{ "5.1.2 one stream too many", "H:4:1:" POST " H:4:3:" POST " H:4:5:" POST " H:4:7:" POST " H:5:9:" GET,
+	{ "5.1.2 one stream too many",
+	  "H:4:1:" POST " H:4:3:" POST " H:4:5:" POST " H:4:7:" POST " H:5:9:" GET,
 	  " rst9:REFUSED h1:200 h3:200 h5:200 h7:200" },
-	{ "5.1.2 what was on its way to a refused stream", "H:4:1:" POST " H:4:3:" POST " H:4:5:" POST " H:4:7:" POST
+	{ "5.1.2 what was on its way to a refused stream",
+	  "H:4:1:" POST " H:4:3:" POST " H:4:5:" POST " H:4:7:" POST
 	  " H:4:9:" POST " F:0:0:9:*10 F:0:1:9:*10", " rst9:REFUSED h1:200 h3:200 h5:200 h7:200" },
 	/* 5.3.1 (RFC 7540) */
 	{ "5.3.1 PRIORITY on itself", P1 " F:2:0:1:0000000110", " rst1:PROTOCOL" },
@@ -108,13 +110,17 @@ static const struct one server_cases[] = {
 	{ "6.9 WINDOW_UPDATE of three bytes", "F:8:0:0:000001", " bye0:SIZE fin" },
 	{ "6.9.1 connection window over 2^31-1", "F:8:0:0:7fffffff", " bye0:FLOW fin" },
 	{ "6.9.1 stream window over 2^31-1", P1 " F:8:0:1:7fffffff", " rst1:FLOW" },
-	{ "6.9.2 a new initial window lifts a stream over 2^31-1", P1 " F:8:0:1:7fff0000 F:4:0:0:000400020000",
+	{ "6.9.2 a new initial window lifts a stream over 2^31-1",
+	  P1 " F:8:0:1:7fff0000 F:4:0:0:000400020000",
 	  " bye1:FLOW fin" },
-	{ "6.9.1 more DATA than the window", P1 " F:0:0:1:*16384 F:0:0:1:*16384 F:0:0:1:*16384 F:0:0:1:*16384",
+	{ "6.9.1 more DATA than the window",
+	  P1 " F:0:0:1:*16384 F:0:0:1:*16384 F:0:0:1:*16384 F:0:0:1:*16384",
 	  " bye1:FLOW fin" },
-	{ "6.9.2 a window of 3", "F:4:0:0:000400000003 " P1 " F:0:1:1:68656c6c6f | F:8:0:1:00000001 | F:8:0:1:00000005",
+	{ "6.9.2 a window of 3",
+	  "F:4:0:0:000400000003 " P1 " F:0:1:1:68656c6c6f | F:8:0:1:00000001 | F:8:0:1:00000005",
 	  " ack h1:200 d1:3 d1:1 d1:1e" },
-	{ "6.9.2 a window below zero", P1 " F:0:0:1:6868 | F:4:0:0:000400000000 F:0:1:1:6868 | F:8:0:1:00000003 | "
+	{ "6.9.2 a window below zero",
+	  P1 " F:0:0:1:6868 | F:4:0:0:000400000000 F:0:1:1:6868 | F:8:0:1:00000003 | "
 	  "F:8:0:1:00000002", " h1:200 d1:2 ack d1:1 d1:1e" },
 	{ "6.9.1 an end needs no window", "F:4:0:0:000400000000 " P1 " | F:0:1:1:", " ack h1:200 d1:0e" },
 	{ "6.9 the window is given back", P1 " F:0:0:1:*16384 F:0:0:1:*16384 | " PING,
@@ -126,11 +132,14 @@ static const struct one server_cases[] = {
 	{ "8.1 trailers", P1 " F:0:0:1:6161 H:5:1:grpc-status=0", " h1:200 d1:2 h1e:" },
 	{ "8.1 second HEADERS without the end", P1 " H:4:1:a=b", " rst1:PROTOCOL" },
 	{ "8.1 a pseudo-header field in trailers", P1 " H:5:1::path=/", " rst1:PROTOCOL" },
-	{ "8.1.1 content-length too small", "H:4:1:" POST ",content-length=1 F:0:1:1:6161", " rst1:PROTOCOL" },
-	{ "8.1.1 content-length too large", "H:4:1:" POST ",content-length=3 F:0:1:1:6161", " rst1:PROTOCOL" },
+	{ "8.1.1 content-length too small", "H:4:1:" POST ",content-length=1 F:0:1:1:6161",
+	  " rst1:PROTOCOL" },
+	{ "8.1.1 content-length too large", "H:4:1:" POST ",content-length=3 F:0:1:1:6161",
+	  " rst1:PROTOCOL" },
 	{ "8.1.1 content-length without a body", "H:5:1:" POST ",content-length=3", " rst1:PROTOCOL" },
 	{ "8.1.1 content-length right", "H:4:1:" POST ",content-length=2 F:0:1:1:6161", " h1:200 d1:2e" },
-	{ "8.1.1 content-length twice, different", "H:4:1:" POST ",content-length=2,content-length=3", " rst1:PROTOCOL" },
+	{ "8.1.1 content-length twice, different", "H:4:1:" POST ",content-length=2,content-length=3",
+	  " rst1:PROTOCOL" },
 	{ "8.1.1 content-length not a number", "H:4:1:" POST ",content-length=2x", " rst1:PROTOCOL" },
 	/* 8.2 */
 	{ "8.2.1 upper case name", "H:5:1:" GET ",X-a=b", " rst1:PROTOCOL" },
@@ -144,7 +153,8 @@ static const struct one server_cases[] = {
 	{ "8.2.2 te: gzip", "H:5:1:" GET ",te=gzip", " rst1:PROTOCOL" },
 	/* 8.3 */
 	{ "8.3 unknown pseudo-header field", "H:5:1:" GET ",:x=1", " rst1:PROTOCOL" },
-	{ "8.3 a pseudo-header field after others", "H:5:1::method=GET,:scheme=https,a=b,:path=/", " rst1:PROTOCOL" },
+	{ "8.3 a pseudo-header field after others", "H:5:1::method=GET,:scheme=https,a=b,:path=/",
+	  " rst1:PROTOCOL" },
 	{ "8.3 :status in a request", "H:5:1:" GET ",:status=200", " rst1:PROTOCOL" },
 	{ "8.3.1 no :method", "H:5:1::scheme=https,:path=/,:authority=a", " rst1:PROTOCOL" },
 	{ "8.3.1 no :scheme", "H:5:1::method=GET,:path=/,:authority=a", " rst1:PROTOCOL" },
@@ -153,10 +163,13 @@ static const struct one server_cases[] = {
 	{ "8.3.1 :path twice", "H:5:1:" GET ",:path=/", " rst1:PROTOCOL" },
 	{ "8.3.1 Host differs from :authority", "H:5:1:" GET ",host=b", " rst1:PROTOCOL" },
 	{ "8.3.1 Host equals :authority", "H:5:1:" GET ",host=a", " h1e:200" },
-	{ "8.3.1 a path over the root", "H:5:1::method=GET,:scheme=https,:authority=a,:path=/../x", " h1e:400" },
-	{ "8.3.1 an authority that is none", "H:5:1::method=GET,:scheme=https,:authority=a:b:c,:path=/", " rst1:PROTOCOL" },
+	{ "8.3.1 a path over the root", "H:5:1::method=GET,:scheme=https,:authority=a,:path=/../x",
+	  " h1e:400" },
+	{ "8.3.1 an authority that is none", "H:5:1::method=GET,:scheme=https,:authority=a:b:c,:path=/",
+	  " rst1:PROTOCOL" },
 	{ "8.5 CONNECT with a path", "H:5:1::method=CONNECT,:authority=a:1,:path=/", " rst1:PROTOCOL" },
-	{ "RFC 8441 3 :protocol without our setting", "H:5:1::method=CONNECT,:scheme=https,:authority=a,:path=/,"
+	{ "RFC 8441 3 :protocol without our setting",
+	  "H:5:1::method=CONNECT,:scheme=https,:authority=a,:path=/,"
 	  ":protocol=websocket", " rst1:PROTOCOL" },
 };
 

@@ -5,7 +5,8 @@
 
 #include "wire/h2frame.h"
 
-static struct ss_http_conn *conn_new(struct ss_http *h, struct ss_tls_conn *t, const struct ss_http_limits *limits)
+static struct ss_http_conn *conn_new(struct ss_http *h, struct ss_tls_conn *t,
+				     const struct ss_http_limits *limits)
 {
 	struct ss_http_conn *c = ss_pool_take(h->conns);
 	if (!c)
@@ -107,8 +108,8 @@ static struct ss_http_conn *accepted(struct ss_http *h, const struct ss_snapshot
 	return c;
 }
 
-int ss_http_connect(struct ss_http *h, const struct ss_cluster *cluster, const struct ss_addr *remote, uint64_t now,
-		    struct ss_http_conn **out)
+int ss_http_connect(struct ss_http *h, const struct ss_cluster *cluster, const struct ss_addr *remote,
+		    uint64_t now, struct ss_http_conn **out)
 {
 	struct ss_http_conn *c = conn_new(h, NULL, &cluster->http);
 	int rc;

@@ -31,7 +31,7 @@
 /* Most fields of one block, whatever the configuration says: the size of the scratch array. */
 #define SS_HTTP_HDRS_MAX 1024u
 /* Bytes of the scratch that makes a frame or a head contiguous. */
-#define SS_HTTP_SCRATCH 131072u
+#define SS_HTTP_SCRATCH 196608u
 /* After our last byte and FIN: how long the peer may take to close (RFC 9112 9.6), then reset. */
 #define SS_HTTP_LINGER_NS SS_NS_PER_SEC
 /* Informational heads of one response that are passed on; more is a protocol error. */
@@ -53,7 +53,7 @@ enum ss_http_conn_state {
 	SS_HTTP_CONNECTING = 0, /* upstream: transport not ready */
 	SS_HTTP_DETECT,         /* downstream plaintext: the first bytes choose the version */
 	SS_HTTP_OPEN,           /* c->v is set and runs */
-	SS_HTTP_CLOSING,        /* c->out goes out, then FIN, then we wait for the peer's; input is thrown away */
+	SS_HTTP_CLOSING,        /* c->out goes out, then FIN, then we wait for the peer's */
 	SS_HTTP_OVER,           /* no bytes either way; waits for bury */
 };
 
@@ -67,8 +67,9 @@ struct ss_http_version {
 	int (*open)(struct ss_http_conn *c);
 	/* c->in has bytes or c->eof is set: take from the front what can be used, leave the rest. */
 	void (*input)(struct ss_http_conn *c);
-	/* Frame what streams have queued into c->out, up to `room` bytes or little more. The common part then
-	 * hands c->out to tls. Say ss_http_sent for each stream whose end went. True: it stopped for want of room. */
+	/* Frame what streams have queued into c->out, up to `room` bytes or little more. The common part
+	 * then hands c->out to tls. Say ss_http_sent for each stream whose end went. True: it stopped for
+	 * want of room. */
 	bool (*flush)(struct ss_http_conn *c, uint32_t room);
 	/* A head: request on an upstream stream, (1xx or final) response on a downstream one. Goes to c->out
 	 * now (the block is borrowed). s->tx_end is set already when end. 0, SS_ERR_CLOSED, SS_ERR_NO_MEM. */
@@ -143,7 +144,7 @@ struct ss_http_stream {
 	uint32_t events;         /* enum ss_http_event not yet taken */
 	void *owner;
 	bool handed;             /* the upper room has seen it (a downstream stream: with its HEAD) */
-	bool released;           /* the upper room is done with it: no more news, body bytes are thrown away */
+	bool released;           /* the upper room is done with it: no news, body bytes go */
 	bool over;               /* nothing can come or go any more */
 	bool rx_end;             /* END has been received */
 	bool tx_head;            /* request or final response head has been sent */
@@ -187,8 +188,8 @@ void ss_http_stream_over(struct ss_http_stream *s);
 void ss_http_stream_fail(struct ss_http_stream *s, enum ss_drop why, bool unprocessed);
 /* Copies a block (fields, pseudo fields, bytes) into the stream's arena. 0 or SS_ERR_NO_MEM. */
 int ss_http_hdrs_copy(struct ss_arena *a, struct ss_hdrs *to, const struct ss_hdrs *from);
-/* A downstream request's authority is valid and its path in normal spelling (wire/uri.h), or SS_ERR_BAD_STREAM
- * (answer 400), SS_ERR_NO_MEM. For a head that the version has found well-formed. */
+/* A downstream request's authority is valid and its path in normal spelling (wire/uri.h), or
+ * SS_ERR_BAD_STREAM (answer 400), SS_ERR_NO_MEM. For a head that the version has found well-formed. */
 int ss_http_request_clean(struct ss_http_stream *s);
 /* All of s's message was handed to the transport: SENT as news. */
 void ss_http_sent(struct ss_http_stream *s);

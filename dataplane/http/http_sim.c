@@ -91,7 +91,8 @@ void http_sim_free(struct http_sim *r)
 	must(ss_http_conns(r->http) == 0, "connections are left");
 	must(ss_http_mbufs(r->http) == 0, "mbufs are left in queues");
 	ss_http_free(r->http);
-	must(ss_pool_used(r->arenas.small) == 0 && ss_pool_used(r->arenas.large) == 0, "arena chunks are left");
+	must(ss_pool_used(r->arenas.small) == 0, "arena chunks are left");
+	must(ss_pool_used(r->arenas.large) == 0, "large arena chunks are left");
 	ss_arena_pools_free(&r->arenas);
 	tls_sim_free(&r->tls);
 	must(ss_testpool_used(&r->bufs) == 0, "mbufs are left");
@@ -139,7 +140,8 @@ static const char *code_name(uint32_t code)
 	return code < SS_ARRAY_LEN(names) ? names[code] : "?";
 }
 
-static int say_frame(char *text, size_t n, const struct ss_h2frame *f, const uint8_t *p, struct ss_hpack_dec *dec)
+static int say_frame(char *text, size_t n, const struct ss_h2frame *f, const uint8_t *p,
+		     struct ss_hpack_dec *dec)
 {
 	const char *end = (f->flags & SS_H2_F_END_STREAM) ? "e" : "";
 	static uint8_t bytes[65536];
@@ -156,7 +158,8 @@ static int say_frame(char *text, size_t n, const struct ss_h2frame *f, const uin
 			return snprintf(text, n, " h%u%s:?", f->stream, end);
 		if (h.status)
 			return snprintf(text, n, " h%u%s:%u", f->stream, end, h.status);
-		return snprintf(text, n, " h%u%s:%.*s", f->stream, end, (int)h.path.n, (const char *)h.path.p);
+		return snprintf(text, n, " h%u%s:%.*s", f->stream, end, (int)h.path.n,
+				(const char *)h.path.p);
 	case SS_H2_RST_STREAM:
 		return snprintf(text, n, " rst%u:%s", f->stream, code_name(ss_h2frame_rst(p)));
 	case SS_H2_SETTINGS:

@@ -42,11 +42,11 @@ void http_sim_free(struct http_sim *r);
 /* Answers 200: with the request's body and trailers, as they come. */
 void http_sim_echo(struct http_sim *r, struct ss_http_stream *s, uint32_t ev);
 
-/* The frames in a connection's sent bytes as words (taken): "set ack h1e:200 d1:5e rst1:CANCEL bye0:NO_ERROR". */
+/* The frames in what a connection sent (taken) as words: "set ack h1e:200 d1:5e rst1:CANCEL bye0:NO_ERROR". */
 void http_sim_frames(struct ss_tls_conn *c, char *text, size_t n);
 /*
  * Words to bytes; returns their number. P preface; S empty SETTINGS; A its acknowledgement;
- * F:type:flags:id:hex frame (*n: n zero bytes); H:flags:id:name=value,... HEADERS of literals; @hex raw bytes.
+ * F:type:flags:id:hex frame (*n: n zero bytes); H:flags:id:name=value,... literal HEADERS; @hex raw bytes.
  */
 uint32_t http_sim_bytes(const char *words, uint8_t *out, uint32_t room);
 
