@@ -1,12 +1,13 @@
 """Packets: any port by configuration, several workers, sleep, a clean end."""
+import os
 import re
 import signal
 import time
 
-from local.bench_site import CLIENT, Site, VIP, listener, one_host
+from local.bench_site import CLIENT, ORIGIN, Site, VIP, cluster, listener, one_host, route
 from local.appliance import Appliance, ports
 from local.lab import Lab, wait_for
-from local.programs import curl
+from local.programs import curl, h2load
 from local.suite import TestSuite
 
 
@@ -127,6 +128,78 @@ time.sleep(60)
         helper.kill()
         self.verify(share < (0.15 if self.small else 0.03), f"idle process uses {100 * share:.1f} % of a core")
         self.ask()
+
+    def test_parallel_downloads(self):
+        """Every packet buffer of an AF_XDP port can be sent from.
+        Steps: 10 connections load 1 MiB each, 8 times, through the appliance from nghttpd; curl loads it once.
+        Checks: none fails, equal bytes, nothing waits for a retransmission timeout."""
+        lab = self.site.lab
+        folder = lab.path("www")
+        os.makedirs(folder)
+        body = os.urandom(1 << 20)
+        with open(os.path.join(folder, "1m"), "wb") as f:
+            f.write(body)
+        origin = lab.start("nghttpd", "origin", "nghttpd", "--no-tls", "-d", folder, 8080)
+        self.dut = self.site.appliance(self.build, {
+            "clusters": [cluster("o", [(ORIGIN, 8080)], protocol="http2")],
+            "listeners": [listener()], "virtual_hosts": one_host([route("o")])}).start()
+        got = lab.path("got")
+        curl(lab, "client", "--http2-prior-knowledge", "-o", got, f"http://{VIP}/1m")
+        with open(got, "rb") as f:
+            self.verify(f.read() == body, "the body arrived changed")
+        load = h2load(lab, "client", "-n", 80, "-c", 10, "-m", 2, f"http://{VIP}/1m", timeout=60)
+        self.verify_equal(load["2xx"], 80, "downloads")
+        self.verify_equal(self.dut.metric("sidestep_tcp_rto_total"), 0.0, "retransmission timeouts")
+        origin.kill()
+
+    def test_interface_removed(self):
+        """An interface that vanishes under a running appliance is reported and costs no CPU.
+        Steps: the client's end of the wire is deleted. Checks: link down in status, under 10 % of a core,
+        an orderly end."""
+        for n, driver in enumerate(("af_xdp", "af_packet")):
+            lab = Lab(f"rm{n}")
+            try:
+                for host in ("client", "dut"):
+                    lab.host(host)
+                lab.wire("client", "cl", "dut", "cl0", a_addrs=[CLIENT + "/24"], b_port=True)
+                settings = {**direct_response(),
+                            "ports": ports(("p0", f"net_{driver}0,iface=cl0", VIP + "/24"))}
+                dut = Appliance(lab, self.build, "dut", "gone", settings).start()
+                self.ask(lab=lab)
+                lab.run("client", "ip", "link", "del", "cl")
+                time.sleep(0.5)
+                before = dut.process.cpu_seconds()
+                time.sleep(2)
+                share = (dut.process.cpu_seconds() - before) / 2
+                self.verify(share < (0.3 if self.small else 0.1), f"{driver}: {100 * share:.0f} % of a core")
+                self.verify_equal(dut.ctl_json("status")["ports"][0]["link"], "down", f"{driver}: link")
+                dut.stop()
+            finally:
+                lab.close()
+
+    def test_memif(self):
+        """Two appliances over memif: client - A (AF_XDP) - B, which answers. B is killed and comes back.
+        Checks: requests are answered before and after; A lives and ends in order."""
+        lab = self.site.lab
+        device = f"net_memif0,socket={lab.path('memif')},socket-abstract=no,role="
+        self.dut = Appliance(lab, self.build, "dut", "a", {
+            "ports": self.site.ports()[:1] + ports(("m", device + "server", "10.78.0.1/24")),
+            "clusters": [cluster("b", [("10.78.0.2", 80)], protocol="http2", connect_timeout="1s")],
+            "listeners": [listener()], "virtual_hosts": one_host([route("b", timeout="2s")])}).start()
+        settings = {**direct_response(), "ports": ports(("m", device + "client", "10.78.0.2/24")),
+                    "metrics": {"address": "127.0.0.1", "port": 9902}}
+        settings["listeners"][0]["address"] = "10.78.0.2"
+        b = Appliance(lab, self.build, "dut", "b", settings).start()
+        self.answered()
+        b.kill()
+        b = Appliance(lab, self.build, "dut", "b", settings).start()
+        self.answered()
+        b.stop()
+
+    def answered(self, timeout=15):
+        """Waits until a request is answered (the two ends of a memif find each other in their own time)."""
+        wait_for("an answer", lambda: curl(self.site.lab, "client", f"http://{VIP}/", check=False).stdout
+                 == "hello from sidestep\n", timeout, 0.2)
 
     def test_arp(self):
         """The appliance announces itself and answers ARP again after the client forgets it."""
