@@ -1,0 +1,53 @@
+#include <stdio.h>
+
+#include "cfg/cfg.h"
+#include "node/node_int.h"
+
+#define MAX_NAMES 65536
+
+int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p)
+{
+	struct ss_build_conf conf = { .n_workers = p->n_workers };
+
+	n->names = ss_names_create(MAX_NAMES);
+	if (!n->names || ss_ep_table_create(&n->endpoints, p->max_endpoints, p->max_clusters) < 0)
+		return SS_ERR_NO_MEM;
+	conf.names = n->names;
+	conf.endpoints = n->endpoints;
+	return ss_build_create(&n->build, &conf);
+}
+
+void ss_node_free_build(struct ss_node *n)
+{
+	if (n->build)
+		ss_build_free(n->build);
+	if (n->endpoints)
+		ss_ep_table_free(n->endpoints);
+	ss_names_free(n->names);
+}
+
+int ss_node_check(const char *file)
+{
+	struct ss_node n = { 0 };
+	struct ss_model_errors errors = { 0 };
+	struct ss_model *m = NULL;
+	struct ss_snapshot *snap = NULL;
+	int code;
+
+	if ((code = ss_cfg_load(file, &m, &errors)) < 0)
+		goto out;
+	if ((code = ss_node_make_build(&n, &m->process)) < 0) {
+		ss_model_error(&errors, NULL, file, "no memory");
+		goto out;
+	}
+	if ((code = ss_build_snapshot(n.build, m, 1, &snap, &errors)) == 0)
+		printf("%s: ok, configuration %s\n", file, m->hash);
+out:
+	for (uint32_t i = 0; i < errors.n; i++)
+		fprintf(stderr, "%s\n", errors.text[i]);
+	ss_model_errors_free(&errors);
+	ss_build_destroy(snap);
+	ss_node_free_build(&n);
+	ss_model_free(m);
+	return code;
+}

@@ -1,0 +1,56 @@
+/*
+ * node_int.h - the parts of a node, seen only inside this room.
+ *
+ * node.c makes, serves and ends it; node_poll.c answers signals, workers and the clock; node_ask.c lets
+ * the operator's socket and the metrics see what they cannot reach; node_check.c compiles and nothing more.
+ */
+#ifndef SS_NODE_INT_H
+#define SS_NODE_INT_H
+
+#include "admin/admin.h"
+#include "apply/apply.h"
+#include "base/err.h"
+#include "build/build.h"
+#include "loop/log.h"
+#include "loop/loop.h"
+#include "node/node.h"
+#include "publish/publish.h"
+#include "start/fleet.h"
+#include "telemetry/tele.h"
+
+/* The whole process, in the order in which its parts are made. */
+struct ss_node {
+	struct ss_loop *loop;
+	struct ss_clock clock;
+	struct ss_snapshot_box box;
+	struct ss_names *names;
+	struct ss_ep_table *endpoints;
+	struct ss_build *build;
+	struct ss_fleet *fleet;
+	struct ss_publish *publish;
+	struct ss_apply *apply;
+	struct ss_admin *admin;
+	struct ss_tele *tele;
+	bool draining;
+	uint32_t drained; /* workers that said so */
+	uint64_t drain_deadline;
+	uint64_t steered; /* generation whose listeners the ports have rules for */
+};
+
+/* node_check.c: what compiling a model needs. */
+int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p);
+void ss_node_free_build(struct ss_node *n);
+
+/* node_ask.c */
+int ss_node_make_admin(struct ss_node *n, char *err, size_t err_n);
+int ss_node_make_telemetry(struct ss_node *n, char *err, size_t err_n);
+
+/* node_poll.c; arg is the node. */
+bool ss_node_drain(void *arg);
+void ss_node_on_end(void *arg);
+void ss_node_on_reload(void *arg);
+void ss_node_on_poll(void *arg);
+/* Logs every error under one message, and empties the list. */
+void ss_node_log_errors(const char *msg, struct ss_model_errors *e);
+
+#endif

@@ -1,0 +1,92 @@
+#include "node/node_int.h"
+
+void ss_node_log_errors(const char *msg, struct ss_model_errors *e)
+{
+	for (uint32_t i = 0; i < e->n; i++)
+		ss_log(SS_LOG_ERROR, msg, "reason", e->text[i], NULL);
+	ss_model_errors_free(e);
+}
+
+bool ss_node_drain(void *arg)
+{
+	struct ss_node *n = arg;
+	uint64_t limit = ss_apply_model(n->apply)->process.drain_timeout_ns;
+
+	if (n->draining)
+		return false;
+	n->draining = true;
+	n->drain_deadline = limit ? ss_clock_ns(&n->clock) + limit : SS_NEVER;
+	ss_log(SS_LOG_INFO, "draining", "seconds", ss_log_u64(limit / SS_NS_PER_SEC), NULL);
+	ss_fleet_drain(n->fleet, limit ? n->drain_deadline : 0);
+	return true;
+}
+
+/* The first request ends politely; the second does not wait. */
+void ss_node_on_end(void *arg)
+{
+	struct ss_node *n = arg;
+
+	if (!ss_node_drain(n))
+		ss_loop_stop(n->loop);
+}
+
+void ss_node_on_reload(void *arg)
+{
+	struct ss_node *n = arg;
+	struct ss_model_errors errors = { 0 };
+	uint64_t generation = 0;
+
+	ss_tele_reopen(n->tele);
+	if (ss_apply_reload(n->apply, &generation, &errors) < 0) {
+		ss_node_log_errors("configuration refused", &errors);
+		return;
+	}
+	ss_log(SS_LOG_INFO, "configuration published", "generation", ss_log_u64(generation), "hash",
+	       ss_apply_model(n->apply)->hash, NULL);
+	ss_model_errors_free(&errors);
+}
+
+static void read_answer(struct ss_node *n, uint32_t worker, const struct ss_mail *mail)
+{
+	switch (mail->kind) {
+	case SS_MAIL_ADOPTED:
+		ss_publish_adopted(n->publish, worker, mail->a);
+		break;
+	case SS_MAIL_DRAINED:
+		n->drained++;
+		break;
+	case SS_MAIL_LISTEN_FAILED:
+		ss_log(SS_LOG_ERROR, "cannot listen", "listener", ss_names_text(n->names, (uint32_t)mail->a),
+		       "worker", ss_log_u64(worker), NULL);
+		break;
+	}
+}
+
+/* A new generation may have other listeners. Only this thread publishes, so the pointer stays good. */
+static void steer(struct ss_node *n)
+{
+	const struct ss_snapshot *snap = n->box.current;
+
+	if (snap && snap->generation != n->steered) {
+		ss_fleet_steer(n->fleet, snap);
+		n->steered = snap->generation;
+	}
+}
+
+void ss_node_on_poll(void *arg)
+{
+	struct ss_node *n = arg;
+	uint32_t workers = ss_fleet_workers(n->fleet);
+	struct ss_mail mail;
+
+	for (uint32_t i = 0; i < workers; i++) {
+		while (ss_mailbox_take_answer(ss_fleet_mail(n->fleet)[i], &mail))
+			read_answer(n, i, &mail);
+	}
+	ss_tele_poll(n->tele);
+	steer(n);
+	ss_publish_poll(n->publish);
+	ss_admin_poll(n->admin);
+	if (n->draining && (n->drained >= workers || ss_clock_ns(&n->clock) >= n->drain_deadline))
+		ss_loop_stop(n->loop);
+}
