@@ -74,7 +74,7 @@ class TestTls(TestSuite):
                 nghttpd(lab, "origin", "up-plain", ORIGIN, port, root)
             else:
                 nghttpd(lab, "origin", f"up-{name}", ORIGIN, port, root, c.key(cert), c.pem(cert), c.pem("mesh"))
-        more = {"nginx-13": 9011, "nginx-12": 9012, "cutter": 9013}
+        more = {"nginx-13": 9011, "nginx-12": 9012, "cutter": 9013, "s_server": 9014}
         up_tls = {"secret": "dut", "trust": "mesh", "allowed_ids": [{"exact": ORIGIN_ID}]}
         allowed = [{"prefix": "spiffe://mesh.local/ns/demo"}]
         self.dut = self.site.appliance(self.build, {
@@ -106,6 +106,10 @@ class TestTls(TestSuite):
         p = nginx(lab, "origin", "up-nginx", f"server {{ listen 9011 ssl; ssl_protocols TLSv1.3; {tls} }} "
                                              f"server {{ listen 9012 ssl; ssl_protocols TLSv1.2; {tls} }}")
         wait_listening(lab, p, "origin", ORIGIN, 9011)
+        p = lab.start("up-s_server", "origin", "sh", "-c", f"cd {root} && exec openssl s_server -accept {ORIGIN}:9014 "
+                      f"-cert {c.pem('origin')} -key {c.key('origin')} -CAfile {c.pem('mesh')} -Verify 2 "
+                      "-verify_return_error -WWW")
+        wait_listening(lab, p, "origin", ORIGIN, 9014)
         p = script(lab, "origin", "up-cutter", "tls_cutter.py", ORIGIN, "9013", c.pem("origin"), c.key("origin"))
         wait_listening(lab, p, "origin", ORIGIN, 9013)
 
@@ -209,6 +213,8 @@ class TestTls(TestSuite):
             self.verify("direct" in self.s_client("-tls1_2", "-cipher", suite), suite)
         for group in ("X25519", "P-256"):
             self.verify("direct" in self.s_client("-groups", group), group)
+        self.verify("direct" in self.s_client("-tls1_3", "-groups", "P-384:P-256"), "hello retry")
+        self.verify("direct" in self.s_client("-max_send_frag", "512"), "small records")
         self.verify("direct" not in self.s_client("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"), "CBC was taken")
         self.verify("direct" not in self.s_client("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), "TLS 1.1 was taken")
 
@@ -235,8 +241,9 @@ class TestTls(TestSuite):
 
     def test_bodies(self):
         """Bodies of 0, 1, 16384 and 1048577 bytes come through TLS on both legs with equal SHA-256: HTTP/1.1 and
-        HTTP/2 from the client, nghttpd over h2 and nginx over TLS 1.3 and 1.2 as origins."""
-        for upstream in ("good", "nginx-13", "nginx-12"):
+        HTTP/2 from the client, nghttpd over h2, nginx over TLS 1.3 and 1.2, and openssl s_server (whose bodies end with the
+        connection) as origins."""
+        for upstream in ("good", "nginx-13", "nginx-12", "s_server"):
             for http in ("--http1.1", "--http2"):
                 for name, body in self.bodies.items():
                     out = self.site.lab.path("got")

@@ -300,6 +300,47 @@ static void test_resets(void **state)
 	world_free(w);
 }
 
+/* RFC 8446 4.6.3: new keys in both directions, with bytes on their way. */
+static void test_key_update(void **state)
+{
+	struct world *w = setup("keys", 13, TLS1_3_VERSION);
+	struct sim_cert c = sim_leaf(&w->ca, &(struct sim_leaf){ .san = ID_A });
+	SSL_CTX *ctx = sim_ctx(false, &c, &w->ca, TLS1_3_VERSION);
+	struct far f;
+
+	far_client(w, &f, ctx);
+	far_run(w, &f, 60);
+	struct app *b = world_served(w);
+	for (int i = 0; i < 3; i++) {
+		app_send(w, b, pattern + i * 5000, 5000);
+		assert_int_equal(SSL_key_update(f.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		far_send(&f, pattern + i * 3000, 3000);
+		far_run(w, &f, 20);
+		assert_int_equal(f.n, (i + 1) * 5000);
+		assert_int_equal(b->n, (i + 1) * 3000);
+	}
+	assert_memory_equal(f.data, pattern, f.n);
+	assert_memory_equal(b->data, pattern, b->n);
+	far_free(&f);
+	SSL_CTX_free(ctx);
+	sim_cert_free(&c);
+	world_free(w);
+}
+
+/* A key share that the server does not take first: HelloRetryRequest (RFC 8446 4.1.4). */
+static void test_hello_retry(void **state)
+{
+	struct world *w = setup("retry", 14, TLS1_3_VERSION);
+
+	SSL_CTX_set1_groups_list(w->client.ctx[0], "P-384:X25519");
+	SSL_CTX_set1_groups_list(w->server.ctx[0], "X25519:P-256");
+	struct app *a = world_connect_self(w, SS_PROTO_H2);
+	world_turns(w, 80);
+	assert_int_equal(a->events, SS_TLS_EV_CONNECTED);
+	push(w, a, world_served(w), 20000, 1000);
+	world_free(w);
+}
+
 /* An empty mbuf pool delays bytes and harms nothing. */
 static void test_no_mbufs_for_a_while(void **state)
 {
@@ -351,6 +392,8 @@ int main(void)
 		cmocka_unit_test(test_plaintext_passes_through),
 		cmocka_unit_test(test_permissive_takes_both),
 		cmocka_unit_test(test_resets),
+		cmocka_unit_test(test_key_update),
+		cmocka_unit_test(test_hello_retry),
 		cmocka_unit_test(test_no_mbufs_for_a_while),
 		cmocka_unit_test(test_handshakes_share_turns),
 	};
