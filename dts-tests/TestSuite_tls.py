@@ -264,6 +264,39 @@ class TestTls(TestSuite):
             self.verify(done.returncode != 0, f"{http}: a truncated body passed for a whole one: {done.stdout}")
             self.verify_equal(self.dut.drops("tls_truncated"), before + 1, "tls_truncated")
 
+    def test_rotation(self):
+        """A certificate replaced on disk is used for new connections after a reload; a connection held open goes
+        on with the old one, and nothing is refused in between."""
+        def serial():
+            text = self.s_client()
+            self.verify("direct" in text, text[-900:])
+            return sh("openssl", "x509", "-noout", "-serial", input=text).stdout
+        c, before = self.certs, serial()
+        self.verify_equal(serial(), before, "the same certificate twice")
+        held = self.site.lab.start("held", "client", "/usr/bin/python3", "-c", f"""
+import http.client, ssl, sys, os, time
+x = ssl.create_default_context(cafile="{c.pem('mesh')}")
+x.load_cert_chain("{c.pem('client')}", "{c.key('client')}")
+x.check_hostname = False
+h = http.client.HTTPSConnection("{VIP}", {STRICT}, context=x, timeout=20)
+def get():
+    h.request("GET", "/direct")
+    return h.getresponse().read()
+assert get() == b"direct\\n"
+first = h.sock.getsockname()
+open("{self.site.lab.path('held.ready')}", "w").close()
+while not os.path.exists("{self.site.lab.path('held.go')}"):
+    time.sleep(0.02)
+assert get() == b"direct\\n" and h.sock.getsockname() == first
+""")
+        wait_for("a held connection", lambda: os.path.exists(self.site.lab.path("held.ready")))
+        c.leaf("dut", spiffe=NODE, dns=["dut.example"])
+        self.dut.reload()
+        self.verify(serial() != before, "the old certificate is still served")
+        self.verify_equal(self.https(path="/good/x").stdout, "from the origin\n", "upstream with the new certificate")
+        self.site.lab.write("held.go", "")
+        self.verify_equal(held.wait(), 0, "the held connection: " + held.log()[-600:])
+
     def test_many_handshakes(self):
         """h2load with 100 connections at once over TLS, both protocols, none failed; they are gone afterwards."""
         n = 500 if self.small else 5000
