@@ -13,7 +13,7 @@ static const struct ss_cfg_key http_keys[] = {
 	{ "max_headers", SS_CFG_U32, HTTP(max_headers), .def = "100", .min = 8, .max = 1000 },
 	{ "max_streams", SS_CFG_U32, HTTP(max_streams), .def = "128", .min = 1, .max = 65536 },
 	{ "stream_window", SS_CFG_SIZE, HTTP(stream_window), .def = "64KiB", .min = 1024, .max = 1 << 30 },
-	{ "connection_window", SS_CFG_SIZE, HTTP(conn_window), .def = "1MiB", .min = 65535, .max = 1 << 30 },
+	{ "connection_window", SS_CFG_SIZE, HTTP(conn_window), .def = "8MiB", .min = 65535, .max = 1 << 30 },
 	{ "hpack_table", SS_CFG_SIZE, HTTP(hpack_table), .def = "4KiB", .max = 65536 },
 	{ "idle_timeout", SS_CFG_DURATION, HTTP(idle_timeout_ns), .def = "5m", .min = SS_NS_PER_MS, .max = 24 * HOUR },
 	{ "request_head_timeout", SS_CFG_DURATION, HTTP(request_head_timeout_ns), .def = "10s", .min = SS_NS_PER_MS,

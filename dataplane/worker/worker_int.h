@@ -62,6 +62,8 @@ struct ss_worker {
 	uint32_t rx;      /* packets of this turn */
 	uint32_t quiet;   /* turns without packets, in a row */
 	uint32_t mail_in; /* turns until the next look into the mailbox */
+	uint8_t bursts[SS_MAX_PORTS]; /* since the start, for worker_relief.c */
+	bool low[SS_MAX_PORTS];       /* the pool behind an interface runs low */
 	uint32_t wake;    /* workers to wake after this turn: bit i is worker i */
 	bool stopping, stopped, draining, drained;
 	uint64_t drain_deadline, stop_deadline;
@@ -90,6 +92,9 @@ void ss_worker_drain(struct ss_worker *w, uint64_t deadline, uint64_t now);
 void ss_worker_stop(struct ss_worker *w, uint64_t now);
 /* Looks whether a drain or a stop has come to its end. */
 void ss_worker_wind_down(struct ss_worker *w, uint64_t now);
+
+/* worker_relief.c: received frames of a pool that runs low move into our own buffers, or go. How many are left. */
+uint16_t ss_worker_relieve(struct ss_worker *w, uint8_t iface, struct rte_mbuf **m, uint16_t n);
 
 /* worker_sleep.c */
 bool ss_worker_idle(const struct ss_worker *w);

@@ -33,6 +33,7 @@ static uint64_t tick(struct ss_worker *w)
 /* Takes n frames of one interface as far as tcp's news. */
 static void input(struct ss_worker *w, uint8_t iface, struct rte_mbuf **m, uint16_t n, uint64_t now)
 {
+	n = ss_worker_relieve(w, iface, m, n);             /* slow readers shall not hold the port's buffers */
 	ss_net_input(w->net, iface, m, n, now, &w->segs);  /* takes them all, gives segments */
 	ss_tcp_input(w->tcp, &w->segs, now, &w->tcp_news); /* takes segments, lists connections */
 	w->segs.n = 0;
