@@ -21,6 +21,7 @@ void ss_h1_begin(struct ss_http_conn *c)
 	struct ss_h1_conn *k = &c->h1;
 
 	*k = (struct ss_h1_conn){ .keep = true, .rx = SS_H1_RX_HEAD };
+	c->hold = false;
 	ss_h1_scan_init(&k->scan, true);
 }
 
@@ -139,7 +140,7 @@ static void consumed(struct ss_http_stream *s, uint32_t n)
 {
 	s->h1.unread -= ss_min_u32(n, s->h1.unread);
 	if (s->h1.stalled && s->h1.unread <= SS_H1_UNREAD_MAX / 2) {
-		s->h1.stalled = false;
+		s->h1.stalled = s->conn->hold = false;
 		ss_http_again(s->conn);
 	}
 }

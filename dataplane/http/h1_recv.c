@@ -258,7 +258,7 @@ static uint32_t take_body(struct ss_http_conn *c, uint64_t most)
 	uint32_t room = SS_H1_UNREAD_MAX - ss_min_u32(s->h1.unread, SS_H1_UNREAD_MAX);
 	uint32_t n = (uint32_t)ss_min_u64(most, ss_min_u32(c->in.len, room));
 
-	s->h1.stalled = room == 0;
+	s->h1.stalled = c->hold = room == 0;
 	if (n == 0)
 		return 0;
 	c->h1.expect = false; /* it did not wait */

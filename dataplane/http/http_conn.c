@@ -139,6 +139,8 @@ void ss_http_conn_feed(struct ss_http_conn *c)
 	struct ss_bufq *rx = ss_tls_rx(c->tls);
 	uint32_t n = ss_min_u32(rx->len, SS_HTTP_IN_MAX - ss_min_u32(c->in.len, SS_HTTP_IN_MAX));
 
+	if (c->hold)
+		n = 0;
 	if (c->state == SS_HTTP_CLOSING || c->state == SS_HTTP_OVER)
 		n = rx->len;
 	if (n == rx->len)

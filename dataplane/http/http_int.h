@@ -121,6 +121,7 @@ struct ss_http_conn {
 	bool no_more;            /* draining or GOAWAY: no new streams */
 	bool released;           /* upstream: the upper room is done with it */
 	bool shut;               /* ss_tls_shutdown was called */
+	bool hold;               /* the version cannot use more input now: it stays in tls, whose window closes */
 	uint8_t protocol;        /* enum ss_protocol of the listener or cluster */
 	uint16_t reason;         /* enum ss_drop; why it went */
 	uint32_t events;         /* enum ss_http_conn_event not yet taken */
