@@ -17,7 +17,8 @@ static void owe_ack(struct ss_tcp_conn *c, uint32_t bytes)
 		c->acks_owed = (uint8_t)ss_max_u32(c->acks_owed, 1);
 		ss_tcp_conn_dirty(c);
 	} else if (c->due[SS_TCP_T_DELACK] == SS_NEVER) {
-		ss_tcp_timer_set(c, SS_TCP_T_DELACK, c->t->now + SS_TCP_DELACK_NS);
+		ss_tcp_timer_set(c, SS_TCP_T_DELACK,
+				 c->t->now + (c->active ? SS_TCP_DELACK_ACTIVE_NS : SS_TCP_DELACK_NS));
 	}
 }
 

@@ -27,6 +27,9 @@
 #define SS_TCP_RTO_INIT (1 * SS_NS_PER_SEC) /* RFC 6298 2.1 */
 #define SS_TCP_RTO_MAX (60 * SS_NS_PER_SEC) /* RFC 6298 2.5 */
 #define SS_TCP_DELACK_NS (40 * SS_NS_PER_MS)
+/* On a connection that we opened bytes are an answer: nothing may go back for long, and a server that writes
+ * head and body apart waits for this ACK before the second (Nagle's algorithm, RFC 9293 3.7.4). */
+#define SS_TCP_DELACK_ACTIVE_NS SS_NS_PER_MS
 #define SS_TCP_CHALLENGE_NS (500 * SS_NS_PER_MS) /* per connection: no shared counter to probe */
 #define SS_TCP_SYN_TRIES 6
 #define SS_TCP_DUPTHRESH 3 /* RFC 6675 2 */
