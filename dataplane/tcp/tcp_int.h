@@ -38,7 +38,7 @@
 #define SS_TCP_RANGES 32  /* out-of-order ranges held per connection */
 #define SS_TCP_BOARD 64   /* SACKed ranges remembered per connection */
 #define SS_TCP_COALESCE 256 /* received payloads up to this are copied behind their forerunner */
-#define SS_TCP_TURN_SEGS 256 /* segments per flush; the rest leaves next turn */
+#define SS_TCP_TURN_SEGS 256 /* segments per flush, ACKs too: a port holds 512 between turns */
 #define SS_TCP_CONN_SEGS 64  /* of them for one connection */
 
 /* RFC 9293 3.3.2. TIME-WAIT has no conn: see struct ss_tcp_tw. */

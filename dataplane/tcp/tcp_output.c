@@ -175,6 +175,7 @@ static bool output_acks(struct ss_tcp_conn *c)
 		if (!ss_tcp_send_ack(c))
 			return false;
 		c->acks_owed--;
+		c->t->budget -= ss_min_u32(c->t->budget, 1);
 	}
 	return true;
 }
@@ -190,7 +191,12 @@ void ss_tcp_output(struct ss_tcp *t, struct ss_tcp_conn *c)
 	uint32_t seq, len, left = ss_min_u32(t->budget, SS_TCP_CONN_SEGS);
 	bool more = false;
 
+	if (t->budget == 0) {
+		ss_tcp_conn_dirty(c);
+		return;
+	}
 	if (ss_tcp_is_syncing(c)) {
+		t->budget--;
 		if (!output_syn(c))
 			ss_tcp_conn_dirty(c);
 		return;
