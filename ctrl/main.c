@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "admin/admin.h"
 #include "base/err.h"
 #include "cfg/cfg.h"
 #include "loop/log.h"
@@ -50,17 +51,21 @@ static int run(const struct options *o)
 	struct ss_model *m = NULL;
 	struct ss_node *n = NULL;
 	char err[512];
-	int code;
+	int code, admin;
 
 	if (ss_cfg_load(o->file, &m, &errors) < 0)
 		return print_errors(&errors);
-	if (start_eal(&m->process, o->telemetry, err, sizeof(err)) < 0) {
+	/* Before DPDK touches a device: a second process must not take them away from the first. */
+	admin = ss_admin_claim(m->process.admin_socket, err, sizeof(err));
+	if (admin < 0 || start_eal(&m->process, o->telemetry, err, sizeof(err)) < 0) {
 		ss_log(SS_LOG_ERROR, "cannot start", "reason", err, NULL);
+		if (admin >= 0)
+			ss_admin_abandon(m->process.admin_socket, admin);
 		ss_model_free(m);
 		return EXIT_START;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	if ((code = ss_node_create(&n, o->file, m, err, sizeof(err))) < 0)
+	if ((code = ss_node_create(&n, o->file, m, admin, err, sizeof(err))) < 0)
 		ss_log(SS_LOG_ERROR, "cannot start", "reason", err, NULL);
 	else
 		code = ss_node_serve(n);

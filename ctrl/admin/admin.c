@@ -237,66 +237,64 @@ static bool is_live(const struct sockaddr_un *sa)
 	return live;
 }
 
-/* Bound and listening, mode 0600 from its first moment; or -1 with a sentence. */
-static int open_socket(const char *path, char *err, size_t err_n)
+int ss_admin_claim(const char *path, char *err, size_t err_n)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct stat st;
 	if (strlen(path) >= sizeof(sa.sun_path)) {
 		snprintf(err, err_n, "%s: longer than a socket's path may be (%zu)", path, sizeof(sa.sun_path) - 1);
-		return -1;
+		return SS_ERR_CONFIG;
 	}
 	memcpy(sa.sun_path, path, strlen(path));
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode) || is_live(&sa)) {
 			snprintf(err, err_n, "%s: %s", path,
 				 S_ISSOCK(st.st_mode) ? "another process answers there" : "exists and is no socket");
-			return -1;
+			return SS_ERR_CONFIG;
 		}
 		unlink(path);
 	}
+	/* Mode 0600 from its first moment, not from a chmod later. */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	mode_t before = umask(0177);
-	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(fd, 16) == 0;
+	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(fd, MAX_CLIENTS) == 0;
 	int why = errno;
 	umask(before);
-	if (!ok) {
-		snprintf(err, err_n, "%s: %s", path, strerror(why));
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return fd;
+	if (ok)
+		return fd;
+	snprintf(err, err_n, "%s: %s", path, strerror(why));
+	if (fd >= 0)
+		close(fd);
+	return SS_ERR_CONFIG;
 }
 
-int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf, char *err, size_t err_n)
+void ss_admin_abandon(const char *path, int fd)
+{
+	close(fd);
+	unlink(path);
+}
+
+int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf)
 {
 	struct ss_admin *a = calloc(1, sizeof(*a));
 	*out = NULL;
-	if (!a || !(a->socket = strdup(conf->socket))) {
-		snprintf(err, err_n, "out of memory");
-		free(a);
-		return SS_ERR_NO_MEM;
-	}
+	if (!a || !(a->socket = strdup(conf->socket)))
+		goto fail;
 	a->conf = *conf;
 	a->started_ns = ss_clock_ns(conf->clock);
 	ss_list_init(&a->clients);
-	int fd = open_socket(a->socket, err, err_n);
-	if (fd < 0) {
-		free(a->socket);
-		free(a);
-		return SS_ERR_CONFIG;
-	}
-	a->listener = evconnlistener_new(conf->base, on_accept, a, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (!a->listener) {
-		snprintf(err, err_n, "out of memory");
-		close(fd);
-		ss_admin_free(a);
-		return SS_ERR_NO_MEM;
-	}
+	a->listener = evconnlistener_new(conf->base, on_accept, a, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
+					 conf->fd);
+	if (!a->listener)
+		goto fail;
 	ss_admin_sample(a, a->started_ns);
 	*out = a;
 	return 0;
+fail:
+	if (a)
+		free(a->socket);
+	free(a);
+	return SS_ERR_NO_MEM;
 }
 
 void ss_admin_free(struct ss_admin *a)
@@ -305,8 +303,7 @@ void ss_admin_free(struct ss_admin *a)
 		return;
 	while (!ss_list_empty(&a->clients))
 		end_client(ss_list_entry(a->clients.next, struct client, node));
-	if (a->listener)
-		evconnlistener_free(a->listener);
+	evconnlistener_free(a->listener);
 	unlink(a->socket);
 	free(a->socket);
 	free(a);

@@ -45,6 +45,7 @@ struct ss_admin_ask {
 
 struct ss_admin_conf {
 	const char *socket;
+	int fd; /* what ss_admin_claim gave for it; taken */
 	struct event_base *base;
 	struct ss_apply *apply;
 	struct ss_publish *publish;
@@ -56,8 +57,18 @@ struct ss_admin_conf {
 	struct ss_admin_ask ask;
 };
 
-/* err (err_n bytes) gets a sentence on failure. A stale socket file is replaced, a live one refused. */
-int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf, char *err, size_t err_n);
+/*
+ * Binds the socket, or says who has it: a stale file is replaced, a live one refused. The first thing a
+ * process does, before it opens ports: a second process on the same configuration must not take the
+ * devices away from the first. Clients wait until ss_admin_create. A descriptor, or SS_ERR_CONFIG and a
+ * sentence in err (err_n bytes).
+ */
+int ss_admin_claim(const char *socket, char *err, size_t err_n);
+/* Gives up a claim that no ss_admin_create took. */
+void ss_admin_abandon(const char *socket, int fd);
+
+/* Takes conf->fd on success. SS_ERR_NO_MEM. */
+int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf);
 void ss_admin_free(struct ss_admin *a);
 /* Call often (every loop turn or few ms while a reload waits): answers waiters whose generation all
  * workers have adopted. True while somebody waits. */

@@ -255,33 +255,31 @@ static void drain_is_started_once(void **state)
 static void the_socket_is_ours_alone(void **state)
 {
 	struct stat st;
-	struct ss_admin *second;
-	struct ss_admin_conf conf = d.conf;
 	char err[256], plain[128];
 	assert_int_equal(stat(d.socket, &st), 0);
 	assert_true(S_ISSOCK(st.st_mode));
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(ss_admin_create(&second, &conf, err, sizeof(err)), SS_ERR_CONFIG);
+	assert_int_equal(ss_admin_claim(d.socket, err, sizeof(err)), SS_ERR_CONFIG);
 	has(err, "another process answers there");
+	event_base_loop(d.base, EVLOOP_NONBLOCK); /* that question came and went */
 	snprintf(plain, sizeof(plain), "%s/plain", d.dir);
 	close(open(plain, O_CREAT | O_WRONLY, 0600));
-	conf.socket = plain;
-	assert_int_equal(ss_admin_create(&second, &conf, err, sizeof(err)), SS_ERR_CONFIG);
+	assert_int_equal(ss_admin_claim(plain, err, sizeof(err)), SS_ERR_CONFIG);
 	has(err, "exists and is no socket");
 	unlink(plain);
-	conf.socket = "/nonexistent/x.sock";
-	assert_int_equal(ss_admin_create(&second, &conf, err, sizeof(err)), SS_ERR_CONFIG);
+	assert_int_equal(ss_admin_claim("/nonexistent/x.sock", err, sizeof(err)), SS_ERR_CONFIG);
 	has(err, "No such file or directory");
 
-	/* One that nobody answers at is replaced. */
+	/* One that nobody answers at is replaced; a claim that is given up leaves nothing. */
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/stale", d.dir);
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	close(fd);
-	conf.socket = sa.sun_path;
-	assert_int_equal(ss_admin_create(&second, &conf, err, sizeof(err)), 0);
-	ss_admin_free(second);
+	fd = ss_admin_claim(sa.sun_path, err, sizeof(err));
+	assert_true(fd >= 0);
+	assert_int_equal(ss_admin_claim(sa.sun_path, err, sizeof(err)), SS_ERR_CONFIG);
+	ss_admin_abandon(sa.sun_path, fd);
 	assert_int_equal(stat(sa.sun_path, &st), -1);
 }
 
@@ -335,8 +333,10 @@ static int open_desk(void **state)
 	d.conf = (struct ss_admin_conf){ .socket = d.socket, .base = d.base, .apply = d.apply, .publish = d.publish,
 					 .names = names, .endpoints = d.endpoints, .n_workers = WORKERS,
 					 .counters = d.counters, .clock = &d.clock,
-					 .ask = { ports, flows, drain, NULL } };
-	assert_int_equal(ss_admin_create(&d.admin, &d.conf, err, sizeof(err)), 0);
+					 .ask = { ports, flows, drain, NULL },
+					 .fd = ss_admin_claim(d.socket, err, sizeof(err)) };
+	assert_true(d.conf.fd >= 0);
+	assert_int_equal(ss_admin_create(&d.admin, &d.conf), 0);
 	return 0;
 }
 

@@ -37,23 +37,27 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 		return code;
 	}
 	ss_model_errors_free(&errors);
-	if ((code = ss_node_make_admin(n, err, err_n)) < 0 || (code = ss_node_make_telemetry(n, err, err_n)) < 0)
+	if ((code = ss_node_make_admin(n)) < 0 || (code = ss_node_make_telemetry(n, err, err_n)) < 0)
 		return code;
 	return ss_fleet_launch(n->fleet, err, err_n);
 }
 
-int ss_node_create(struct ss_node **out, const char *file, struct ss_model *m, char *err, size_t err_n)
+int ss_node_create(struct ss_node **out, const char *file, struct ss_model *m, int admin_fd, char *err, size_t err_n)
 {
 	struct ss_node *n = calloc(1, sizeof(*n));
 
 	if (!n) {
 		snprintf(err, err_n, "no memory");
+		ss_admin_abandon(m->process.admin_socket, admin_fd);
 		ss_model_free(m);
 		return SS_ERR_NO_MEM;
 	}
+	n->admin_fd = admin_fd;
 	ss_clock_init(&n->clock, 0);
 	int code = make_parts(n, file, m, err, err_n);
 	if (code < 0) {
+		if (n->admin_fd >= 0)
+			ss_admin_abandon(m->process.admin_socket, n->admin_fd);
 		if (!n->apply)
 			ss_model_free(m);
 		ss_node_free(n);

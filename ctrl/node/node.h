@@ -17,8 +17,8 @@
 
 struct ss_node;
 
-/* Takes m always. The EAL must run. */
-int ss_node_create(struct ss_node **out, const char *file, struct ss_model *m, char *err, size_t err_n);
+/* Takes m always, and admin_fd, the claim on the operator's socket (ss_admin_claim). The EAL must run. */
+int ss_node_create(struct ss_node **out, const char *file, struct ss_model *m, int admin_fd, char *err, size_t err_n);
 /* Serves until a signal or the operator ends it. 0; or SS_ERR_LIMIT when something was still held at the
  * end (it has been logged), SS_ERR_NO_MEM when it could not begin. */
 int ss_node_serve(struct ss_node *n);

@@ -37,9 +37,10 @@ static void ask_flows(void *arg, uint32_t port, char *out, size_t size)
 		ss_port_flows(ss_fleet_port(n->fleet, port), out, size);
 }
 
-int ss_node_make_admin(struct ss_node *n, char *err, size_t err_n)
+int ss_node_make_admin(struct ss_node *n)
 {
 	struct ss_admin_conf conf = { .socket = ss_apply_model(n->apply)->process.admin_socket,
+				      .fd = n->admin_fd,
 				      .base = ss_loop_base(n->loop),
 				      .apply = n->apply,
 				      .publish = n->publish,
@@ -52,7 +53,11 @@ int ss_node_make_admin(struct ss_node *n, char *err, size_t err_n)
 					       .flows = ask_flows,
 					       .drain = ss_node_drain,
 					       .arg = n } };
-	return ss_admin_create(&n->admin, &conf, err, err_n);
+	int code = ss_admin_create(&n->admin, &conf);
+
+	if (code == 0)
+		n->admin_fd = -1;
+	return code;
 }
 
 static const struct ss_snapshot *ask_snapshot(void *arg)

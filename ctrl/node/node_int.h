@@ -30,6 +30,7 @@ struct ss_node {
 	struct ss_publish *publish;
 	struct ss_apply *apply;
 	struct ss_admin *admin;
+	int admin_fd; /* claimed, and not yet admin's; -1: none */
 	struct ss_tele *tele;
 	bool draining;
 	uint32_t drained; /* workers that said so */
@@ -42,7 +43,7 @@ int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p);
 void ss_node_free_build(struct ss_node *n);
 
 /* node_ask.c */
-int ss_node_make_admin(struct ss_node *n, char *err, size_t err_n);
+int ss_node_make_admin(struct ss_node *n);
 int ss_node_make_telemetry(struct ss_node *n, char *err, size_t err_n);
 
 /* node_poll.c; arg is the node. */
