@@ -4,6 +4,7 @@
 #include "apply/apply.h"
 #include "base/err.h"
 #include "cfg/cfg.h"
+#include "loop/log.h"
 
 struct ss_apply {
 	struct ss_build *build;
@@ -56,10 +57,9 @@ int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors)
 	return build_and_swap(a, a->current, errors);
 }
 
-int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors)
+static int reload(struct ss_apply *a, struct ss_model_errors *errors)
 {
 	struct ss_model *m;
-	*generation = 0;
 	int err = ss_cfg_load(a->path, &m, errors);
 	if (err < 0)
 		return err;
@@ -73,8 +73,20 @@ int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_er
 	if (a->current != a->first)
 		ss_model_free(a->current);
 	a->current = m;
-	*generation = a->generation;
 	return 0;
+}
+
+int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors)
+{
+	uint32_t before = errors->n;
+	int err = reload(a, errors);
+	*generation = err < 0 ? 0 : a->generation;
+	for (uint32_t i = before; err < 0 && i < errors->n; i++)
+		ss_log(SS_LOG_ERROR, "configuration refused", "reason", errors->text[i], NULL);
+	if (err == 0)
+		ss_log(SS_LOG_INFO, "configuration published", "generation", ss_log_u64(a->generation), "hash",
+		       a->current->hash, NULL);
+	return err;
 }
 
 const struct ss_model *ss_apply_model(const struct ss_apply *a)

@@ -37,12 +37,7 @@ void ss_node_on_reload(void *arg)
 	uint64_t generation = 0;
 
 	ss_tele_reopen(n->tele);
-	if (ss_apply_reload(n->apply, &generation, &errors) < 0) {
-		ss_node_log_errors("configuration refused", &errors);
-		return;
-	}
-	ss_log(SS_LOG_INFO, "configuration published", "generation", ss_log_u64(generation), "hash",
-	       ss_apply_model(n->apply)->hash, NULL);
+	ss_apply_reload(n->apply, &generation, &errors); /* logs how it went */
 	ss_model_errors_free(&errors);
 }
 
