@@ -1,6 +1,10 @@
 /* tele_http.c - /metrics, /ready and /healthz over libevent's HTTP server, on a socket of the kernel. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <event2/http.h>
 
@@ -60,6 +64,40 @@ static void on_other(struct evhttp_request *r, void *arg)
 	answer_text(r, HTTP_NOTFOUND, "there are /metrics, /ready and /healthz");
 }
 
+/*
+ * A socket of our own: evhttp_bind_socket resolves even a numeric address with AI_ADDRCONFIG, which
+ * refuses 127.0.0.1 where no interface that is left to the kernel has an IPv4 address.
+ */
+static int listen_on(const char *address, uint16_t port)
+{
+	struct sockaddr_storage sa = { 0 };
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&sa;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&sa;
+	int on = 1;
+
+	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
+		sa.ss_family = AF_INET;
+		v4->sin_port = htons(port);
+	} else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
+		sa.ss_family = AF_INET6;
+		v6->sin6_port = htons(port);
+	} else {
+		errno = EINVAL;
+		return -1;
+	}
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	socklen_t n = sa.ss_family == AF_INET ? sizeof(*v4) : sizeof(*v6);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    bind(fd, (struct sockaddr *)&sa, n) == 0 && listen(fd, 64) == 0)
+		return fd;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
 int ss_tele_http_start(struct ss_tele *t, char *err, size_t err_n)
 {
 	struct evhttp *h = t->http = evhttp_new(ss_loop_base(t->conf.loop));
@@ -74,8 +112,11 @@ int ss_tele_http_start(struct ss_tele *t, char *err, size_t err_n)
 	evhttp_set_cb(h, "/ready", on_ready, t);
 	evhttp_set_cb(h, "/healthz", on_healthz, t);
 	evhttp_set_gencb(h, on_other, t);
-	if (evhttp_bind_socket(h, t->conf.metrics_address, t->conf.metrics_port) == 0)
+	int fd = listen_on(t->conf.metrics_address, t->conf.metrics_port);
+	if (fd >= 0 && evhttp_accept_socket(h, fd) == 0)
 		return 0;
+	if (fd >= 0)
+		close(fd);
 	snprintf(err, err_n, "metrics: cannot listen on %s:%u: %s", t->conf.metrics_address, t->conf.metrics_port,
 		 strerror(errno));
 	return SS_ERR_CONFIG;
