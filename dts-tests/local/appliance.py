@@ -45,6 +45,9 @@ class Appliance:
             f.write(dumps(self.settings))
 
     def start(self, timeout=30):
+        # A case sees its own records only: one before it may have used the same name.
+        if os.path.exists(self.access_log):
+            os.unlink(self.access_log)
         self.process = self.lab.start(self.name, self.ns, os.path.join(self.build, "sidestep"), "-c",
                                       self.config, env=SANITIZED, core=self.core)
 

@@ -13,6 +13,8 @@ def dump(value, indent=0):
         inner = "".join(f"{pad}\t{k} = {dump(v, indent + 1)};\n" for k, v in value.items())
         return "{\n" + inner + pad + "}"
     if isinstance(value, (list, tuple)):
+        if not value:
+            return "( )"
         scalars = all(isinstance(v, (bool, int, float, str)) for v in value)
         if scalars:
             return "[ " + ", ".join(dump(v) for v in value) + " ]"
