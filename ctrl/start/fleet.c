@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/siphash.h"
 
-#define EVENT_RECORDS 4096
+#define EVENT_RECORDS 8192
 #define NEIGHBOURS 1024
 
 struct ss_fleet {

@@ -48,10 +48,10 @@ void ss_worker_wind_down(struct ss_worker *w, uint64_t now)
 	/* Endpoints' connections are kept until the last exchange is over: it may still need one. */
 	if (w->draining && ss_proxy_exchanges(w->proxy) == 0)
 		ss_up_drain(w->up, now);
-	if (w->draining && !w->drained && (all_gone(w) || now >= w->drain_deadline)) {
-		w->drained = true;
-		ss_mailbox_answer(w->conf.mail, (struct ss_mail){ .kind = SS_MAIL_DRAINED });
-	}
+	if (w->draining && !w->drained && (all_gone(w) || now >= w->drain_deadline))
+		w->drained = ss_worker_answer(w, SS_MAIL_DRAINED, 0);
+	if (w->stopping)
+		ss_tcp_fail_all(w->tcp, now, &w->tcp_news); /* retries may have opened new ones */
 	if (w->stopping && ((all_gone(w) && ss_tcp_conns(w->tcp) == 0) || now >= w->stop_deadline))
 		w->stopped = true;
 }

@@ -56,7 +56,8 @@ struct ss_worker {
 	struct ss_list tcp_news, tls_news, ready;
 	struct ss_http_news http_news;
 	/* the line's own state */
-	uint64_t now, turns, generation;
+	uint64_t now, turns;
+	uint64_t generation, told; /* in use; the last one that control has heard of */
 	uint64_t worked_at; /* the last turn that had packets */
 	uint64_t turn_max, gauges_at;
 	uint32_t rx;      /* packets of this turn */
@@ -86,6 +87,7 @@ void ss_worker_turn(struct ss_worker *w);
 const struct ss_snapshot *ss_worker_snapshot(struct ss_worker *w, uint64_t now);
 void ss_worker_mail(struct ss_worker *w, uint64_t now);
 void ss_worker_gauges(struct ss_worker *w);
+bool ss_worker_answer(struct ss_worker *w, enum ss_mail_kind kind, uint64_t a);
 
 /* worker_drain.c */
 void ss_worker_drain(struct ss_worker *w, uint64_t deadline, uint64_t now);

@@ -5,9 +5,10 @@
 
 #include "worker/worker_int.h"
 
-static void answer(struct ss_worker *w, enum ss_mail_kind kind, uint64_t a)
+/* False when control has not taken enough yet: what must be heard is said again later. */
+bool ss_worker_answer(struct ss_worker *w, enum ss_mail_kind kind, uint64_t a)
 {
-	ss_mailbox_answer(w->conf.mail, (struct ss_mail){ .kind = kind, .a = a });
+	return ss_mailbox_answer(w->conf.mail, (struct ss_mail){ .kind = kind, .a = a }) == 0;
 }
 
 /* Does the generation still have this listener, unchanged? */
@@ -29,12 +30,19 @@ static void listen_on(struct ss_worker *w, const struct ss_listener *l)
 {
 	if (w->n_listeners == SS_WORKER_MAX_LISTENERS ||
 	    ss_tcp_listen(w->tcp, &l->addr, l->name, l->max_connections) < 0) {
-		answer(w, SS_MAIL_LISTEN_FAILED, l->name);
+		ss_worker_answer(w, SS_MAIL_LISTEN_FAILED, l->name);
 		return;
 	}
 	w->listener[w->n_listeners++] = (struct ss_worker_listener){ .name = l->name,
 								     .max_conns = l->max_connections,
 								     .addr = l->addr };
+}
+
+/* A reload waits for this word. */
+static void tell_adopted(struct ss_worker *w)
+{
+	if (w->told != w->generation && ss_worker_answer(w, SS_MAIL_ADOPTED, w->generation))
+		w->told = w->generation;
 }
 
 /* Listeners that went away or changed close first, so that an address may move between names. */
@@ -53,7 +61,7 @@ static void adopt(struct ss_worker *w, const struct ss_snapshot *snap, uint64_t 
 			listen_on(w, &snap->listeners[i]);
 	ss_up_adopt(w->up, snap, now);
 	w->generation = snap->generation;
-	answer(w, SS_MAIL_ADOPTED, snap->generation);
+	tell_adopted(w);
 }
 
 const struct ss_snapshot *ss_worker_snapshot(struct ss_worker *w, uint64_t now)
@@ -97,6 +105,7 @@ void ss_worker_mail(struct ss_worker *w, uint64_t now)
 {
 	w->mail_in = SS_WORKER_HOUSEKEEP;
 	read_mail(w, now);
+	tell_adopted(w);
 	if (w->draining || w->stopping)
 		ss_worker_wind_down(w, now);
 	if (now >= w->gauges_at) {

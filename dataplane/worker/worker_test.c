@@ -300,6 +300,26 @@ static void adopts_generations(void **state)
 	assert_nothing_held();
 }
 
+/* What control must hear is said until there is room for it. */
+static void says_it_again(void **state)
+{
+	struct ss_mail mail;
+	connect_client();
+	while (ss_mailbox_answer(lab.mail, (struct ss_mail){ .kind = SS_MAIL_NONE }) == 0)
+		;
+	atomic_store(&lab.box.current, &without_listener);
+	assert_int_equal(ss_mailbox_send(lab.mail, (struct ss_mail){ .kind = SS_MAIL_DRAIN }), 0);
+	run(20 * SS_NS_PER_MS);
+	ss_tcp_release(lab.conn);
+	run(3 * SS_NS_PER_SEC);
+	assert_false(answered(SS_MAIL_ADOPTED, 2)); /* this empties the ring */
+	run(20 * SS_NS_PER_MS);
+	assert_true(ss_mailbox_take_answer(lab.mail, &mail));
+	assert_int_equal(mail.kind, SS_MAIL_ADOPTED);
+	assert_int_equal(mail.a, 2);
+	assert_true(answered(SS_MAIL_DRAINED, 0));
+}
+
 static void drains(void **state)
 {
 	connect_client();
@@ -356,7 +376,7 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = { LAB_TEST(answers_a_request), LAB_TEST(stop_leaves_nothing),
-					LAB_TEST(adopts_generations), LAB_TEST(drains),
+					LAB_TEST(adopts_generations), LAB_TEST(says_it_again), LAB_TEST(drains),
 					LAB_TEST(sleeps_until_mail) };
 	return cmocka_run_group_tests(t, start, stop);
 }
