@@ -97,6 +97,8 @@ int ss_net_source(const struct ss_net *n, const struct ss_ip *dst, struct ss_ip 
 /* Largest TCP segment (payload + options over 20) towards dst: path MTU less 40. */
 uint16_t ss_net_mss(const struct ss_net *n, const struct ss_ip *dst);
 bool ss_net_is_local(const struct ss_net *n, const struct ss_ip *ip);
+/* Drops every packet that waits for a next hop's answer: the worker has stopped, none will come. */
+void ss_net_stop(struct ss_net *n);
 /* mbufs parked here. */
 uint32_t ss_net_held(const struct ss_net *n);
 

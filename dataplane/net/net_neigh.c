@@ -106,6 +106,13 @@ static void forget(struct ss_net *n, struct neigh *e)
 	n->n_neighs--;
 }
 
+void ss_net_stop(struct ss_net *n)
+{
+	for (uint32_t i = 0; i < n->max_neighs; i++)
+		for (struct rte_mbuf *m; n->neighs[i].state != NEIGH_FREE && (m = unpark(n, &n->neighs[i]));)
+			ss_net_drop(n, m, SS_DROP_NEIGH_DEAD);
+}
+
 /* Makes room by forgetting the entry that was idle for longest; one that is being asked for stays. */
 static void evict(struct ss_net *n)
 {

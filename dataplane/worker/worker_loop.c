@@ -118,6 +118,7 @@ int ss_worker_run(void *arg)
 		else if (w->quiet)
 			rte_pause();
 	}
+	ss_net_stop(w->net);
 	ss_worker_gauges(w);
 	rte_rcu_qsbr_thread_offline(w->box->qsv, w->index);
 	return 0;

@@ -99,7 +99,7 @@ class Process:
         full = ["ip", "netns", "exec", lab.ns_name(ns)] if ns else []
         if core is not None:
             full += ["taskset", "-c", str(core)]
-        self.log_file = open(self.log_path, "ab")
+        self.log_file = open(self.log_path, "wb")
         self.popen = subprocess.Popen([*full, *map(str, argv)], stdout=self.log_file, stderr=self.log_file,
                                       stdin=subprocess.DEVNULL, start_new_session=True,
                                       env={**os.environ, **(env or {})})
