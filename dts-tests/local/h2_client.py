@@ -211,7 +211,7 @@ def continuation_flood():
 def huge_headers():
     c = Client()
     s = c.h2.get_next_available_stream_id()
-    c.h2.send_headers(s, HEAD + [(f"x-{i}", "v" * 900) for i in range(90)], end_stream=True)
+    c.h2.send_headers(s, HEAD + [(f"x-{i}", "e" * 900) for i in range(90)], end_stream=True)
     c.flush()
     try:
         status, _, _ = c.answer(s)
