@@ -16,7 +16,8 @@ struct bound {
 static const struct bound bounds[SS_H2_B_COUNT] = {
 	/* streams that the peer reset, or made us reset: "rapid reset" */
 	[SS_H2_B_RESET] = { 1000, 33, SS_DROP_H2_FLOOD_RESET },
-	/* PING, SETTINGS, GOAWAY, late RST_STREAM, unknown types */
+	/* PING, SETTINGS, GOAWAY, late RST_STREAM, unknown types; besides one for each DATA frame with bytes,
+	 * either way: some peers measure the path by a PING for every round trip in which bytes come */
 	[SS_H2_B_CONTROL] = { 1000, 100, SS_DROP_H2_FLOOD_CONTROL },
 	/* DATA, HEADERS or CONTINUATION without a byte that end nothing, in a row */
 	[SS_H2_B_EMPTY] = { 1, 0, SS_DROP_H2_FLOOD_EMPTY },
@@ -34,7 +35,9 @@ static uint64_t allowed(const struct ss_http_conn *c, enum ss_h2_bound b)
 {
 	uint64_t limit = bounds[b].limit;
 
-	if (b == SS_H2_B_PRIORITY)
+	if (b == SS_H2_B_CONTROL)
+		limit += c->h2->guard.data_in + c->h2->guard.data_out;
+	else if (b == SS_H2_B_PRIORITY)
 		limit += 100ull * c->requests;
 	else if (b == SS_H2_B_WINDOW)
 		limit += 2ull * c->requests + 10ull * c->h2->guard.data_out;

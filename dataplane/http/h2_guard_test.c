@@ -144,6 +144,22 @@ static void slow_resets_are_fine(void **state)
 	leave(&r, c);
 }
 
+/* A PING with every DATA frame is how some peers measure the path. */
+static void pings_beside_data_are_fine(void **state)
+{
+	static char text[1u << 16];
+	struct http_sim r;
+	struct ss_tls_conn *c = connected(&r, text, sizeof(text));
+
+	deliver(&r, c, "H:4:1:" POST);
+	for (int i = 0; i < 5000; i++) {
+		deliver(&r, c, "F:0:0:1:61 " PING " " PING);
+		http_sim_frames(c, text, sizeof(text));
+	}
+	assert_false(c->shutdown);
+	leave(&r, c);
+}
+
 static void large_heads_get_431(void **state)
 {
 	char text[4096], words[2048], value[101];
@@ -400,6 +416,7 @@ int main(void)
 		cmocka_unit_test(every_flood_ends),
 		cmocka_unit_test(outbound_is_bounded),
 		cmocka_unit_test(slow_resets_are_fine),
+		cmocka_unit_test(pings_beside_data_are_fine),
 		cmocka_unit_test(large_heads_get_431),
 		cmocka_unit_test(refused_without_memory),
 		cmocka_unit_test(idle_connection_ends),

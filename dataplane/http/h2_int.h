@@ -47,7 +47,7 @@ enum ss_h2_bound {
 struct ss_h2_guard {
 	uint32_t n[SS_H2_B_COUNT];  /* spent, or in a row */
 	uint64_t at[SS_H2_B_COUNT]; /* when the refill was computed last */
-	uint64_t data_out;          /* DATA frames sent: each allows WINDOW_UPDATEs */
+	uint64_t data_in, data_out; /* DATA frames with bytes: each allows some control frames */
 };
 
 struct ss_h2_conn {

@@ -153,6 +153,7 @@ static bool begin_data(struct ss_http_conn *c)
 			return false;
 	} else {
 		ss_h2_guard_clear(c, SS_H2_B_EMPTY);
+		k->guard.data_in += b.len > 0;
 	}
 	s = data_stream(c, &ok);
 	if (!ok || c->state != SS_HTTP_OPEN || !ss_h2_flow_in(c, s, k->f.len))
