@@ -50,7 +50,8 @@ static void answer(struct client *c, bool ok, char *text)
 	c->generation = 0;
 	c->answered = true;
 	bufferevent_disable(c->be, EV_READ);
-	evbuffer_add_printf(out, "%s\n%s\n", ok ? "ok" : "error", text ? text : "{\"errors\":[\"out of memory\"]}");
+	evbuffer_add_printf(out, "%s\n%s\n", ok ? "ok" : "error",
+			    text ? text : "{\"errors\":[\"out of memory\"]}");
 	free(text);
 }
 
@@ -242,14 +243,16 @@ int ss_admin_claim(const char *path, char *err, size_t err_n)
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct stat st;
 	if (strlen(path) >= sizeof(sa.sun_path)) {
-		snprintf(err, err_n, "%s: longer than a socket's path may be (%zu)", path, sizeof(sa.sun_path) - 1);
+		snprintf(err, err_n, "%s: longer than a socket's path may be (%zu)", path,
+			 sizeof(sa.sun_path) - 1);
 		return SS_ERR_CONFIG;
 	}
 	memcpy(sa.sun_path, path, strlen(path));
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode) || is_live(&sa)) {
 			snprintf(err, err_n, "%s: %s", path,
-				 S_ISSOCK(st.st_mode) ? "another process answers there" : "exists and is no socket");
+				 S_ISSOCK(st.st_mode) ? "another process answers there"
+						      : "exists and is no socket");
 			return SS_ERR_CONFIG;
 		}
 		unlink(path);
@@ -257,7 +260,8 @@ int ss_admin_claim(const char *path, char *err, size_t err_n)
 	/* Mode 0600 from its first moment, not from a chmod later. */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	mode_t before = umask(0177);
-	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(fd, MAX_CLIENTS) == 0;
+	bool ok =
+		fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(fd, MAX_CLIENTS) == 0;
 	int why = errno;
 	umask(before);
 	if (ok)
@@ -283,8 +287,8 @@ int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf)
 	a->conf = *conf;
 	a->started_ns = ss_clock_ns(conf->clock);
 	ss_list_init(&a->clients);
-	a->listener = evconnlistener_new(conf->base, on_accept, a, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
-					 conf->fd);
+	a->listener = evconnlistener_new(conf->base, on_accept, a,
+					 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, conf->fd);
 	if (!a->listener)
 		goto fail;
 	ss_admin_sample(a, a->started_ns);

@@ -41,8 +41,8 @@ static void show_workers(struct ss_admin *a, struct ss_json *j, const struct ss_
 static void show_port(struct ss_json *j, const struct ss_admin_port *p)
 {
 	char mac[24];
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2], p->mac[3],
-		 p->mac[4], p->mac[5]);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2],
+		 p->mac[3], p->mac[4], p->mac[5]);
 	ss_json_object(j, NULL);
 	ss_json_text(j, "name", p->name);
 	ss_json_text(j, "device", p->device);
@@ -122,7 +122,8 @@ void ss_admin_show_status(struct ss_admin *a, struct ss_json *j)
 	const struct ss_snapshot *s = ss_publish_current(a->conf.publish);
 	ss_json_text(j, "node", m->process.node);
 	ss_json_u64(j, "pid", (uint64_t)getpid());
-	ss_json_double(j, "uptime_seconds", (double)(ss_clock_ns(a->conf.clock) - a->started_ns) / SS_NS_PER_SEC, 1);
+	ss_json_double(j, "uptime_seconds",
+		       (double)(ss_clock_ns(a->conf.clock) - a->started_ns) / SS_NS_PER_SEC, 1);
 	ss_json_text(j, "file", ss_apply_path(a->conf.apply));
 	ss_json_text(j, "config_hash", s ? s->hash : NULL);
 	ss_json_u64(j, "generation", s ? s->generation : 0);

@@ -84,8 +84,8 @@ int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_er
 	for (uint32_t i = before; err < 0 && i < errors->n; i++)
 		ss_log(SS_LOG_ERROR, "configuration refused", "reason", errors->text[i], NULL);
 	if (err == 0)
-		ss_log(SS_LOG_INFO, "configuration published", "generation", ss_log_u64(a->generation), "hash",
-		       a->current->hash, NULL);
+		ss_log(SS_LOG_INFO, "configuration published", "generation", ss_log_u64(a->generation),
+		       "hash", a->current->hash, NULL);
 	return err;
 }
 

@@ -2,7 +2,7 @@
  * apply.h - from a file to a configuration that every worker uses, or to a list of what is wrong with it.
  *
  * Takes:   the configuration's path.
- * Gives:   one answer per attempt: published (hash, generation) or refused (every error); and the log's lines.
+ * Gives:   one answer per attempt, also in the log: published (hash, generation) or refused (every error).
  * Owns:    the model in force.
  * Thread:  control. ss_apply_reload blocks for the build; the acknowledgement is waited for by polling.
  * Errors:  a refused attempt changes nothing that runs.
@@ -32,7 +32,8 @@ void ss_apply_free(struct ss_apply *a);
 
 /* Builds and publishes the model given at create: the first generation. */
 int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors);
-/* Loads, checks, builds and publishes, and logs which. Its generation (above 0) is in *generation; acknowledged later. */
+/* Loads, checks, builds and publishes, and logs how it went. The generation (above 0) is in *generation;
+ * it is acknowledged later. */
 int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors);
 /* The model in force. */
 const struct ss_model *ss_apply_model(const struct ss_apply *a);

@@ -12,13 +12,13 @@
 #include "base/err.h"
 #include "cfg/cfg.h"
 
-/* A builder that is told whether to refuse, in place of the real one: what is tested is the order of steps. */
+/* In place of the real builder, one that is told whether to refuse: the order of steps is tested. */
 static bool refuse;
 static uint32_t built, destroyed;
 static uint64_t last_generation;
 
-int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
-		      struct ss_model_errors *errors)
+int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
+		      struct ss_snapshot **out, struct ss_model_errors *errors)
 {
 	*out = NULL;
 	last_generation = generation;
@@ -67,7 +67,8 @@ static void reload_swaps_or_changes_nothing(void **state)
 
 	write_file("n", "one");
 	assert_int_equal(ss_cfg_load(path, &m, &e), 0);
-	assert_int_equal(ss_publish_create(&p, &(struct ss_publish_conf){ &box, 1, NULL, ss_build_destroy }), 0);
+	assert_int_equal(ss_publish_create(&p, &(struct ss_publish_conf){ &box, 1, NULL, ss_build_destroy }),
+			 0);
 	assert_int_equal(ss_apply_create(&a, &(struct ss_apply_conf){ path, m, NULL, p }), 0);
 	assert_int_equal(ss_apply_first(a, &e), 0);
 	assert_string_equal(ss_publish_current(p)->hash, m->hash);

@@ -27,8 +27,8 @@ uint32_t ss_build_name(struct ss_build_job *j, const char *name)
 {
 	uint32_t id = ss_names_intern(j->names, name);
 	if (id == 0)
-		ss_model_error(j->errors, NULL, NULL, "no place left for the name \"%s\": restart to forget old ones",
-			       name);
+		ss_model_error(j->errors, NULL, NULL,
+			       "no place left for the name \"%s\": restart to forget old ones", name);
 	return id;
 }
 
@@ -77,8 +77,8 @@ static struct ss_snapshot *begin(const struct ss_build *b, const struct ss_model
 	return s;
 }
 
-int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
-		      struct ss_model_errors *errors)
+int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
+		      struct ss_snapshot **out, struct ss_model_errors *errors)
 {
 	static int (*const parts[])(struct ss_build_job *) = { ss_build_clusters, ss_build_routes,
 							       ss_build_listeners };

@@ -21,8 +21,12 @@ static struct ss_model model;
 static void make_model(void)
 {
 	for (uint32_t i = 0; i < 3; i++)
-		eps[i] = (struct ss_model_endpoint){ .addr = { ss_ip4(0x0a000001 + i), 80 }, .weight = 1 + i };
-	clusters[0] = (struct ss_model_cluster){ .name = "a", .n_endpoints = 2, .endpoints = eps, .max_requests = 5,
+		eps[i] =
+			(struct ss_model_endpoint){ .addr = { ss_ip4(0x0a000001 + i), 80 }, .weight = 1 + i };
+	clusters[0] = (struct ss_model_cluster){ .name = "a",
+						 .n_endpoints = 2,
+						 .endpoints = eps,
+						 .max_requests = 5,
 						 .outlier.consecutive_errors = 5 };
 	clusters[1] = (struct ss_model_cluster){ .name = "b", .n_endpoints = 1, .endpoints = eps + 2 };
 	weights[0] = (struct ss_model_weighted){ "a", 9000 };
@@ -33,10 +37,19 @@ static void make_model(void)
 					     .direct_body = "no", .direct_type = "text/plain" };
 	hosts[0] = (struct ss_model_host){ .name = "web", .n_domains = 1, .domains = domains, .n_routes = 2,
 					   .routes = routes };
-	listeners[0] = (struct ss_model_listener){ .name = "in", .addr = { ss_ip4(0x0a0000fe), 80 }, .n_hosts = 1,
-						   .max_connections = 5, .hosts = host_names, .edge = true };
-	model = (struct ss_model){ .hash = "0123456789abcdef", .n_clusters = 2, .clusters = clusters, .n_hosts = 1,
-				   .hosts = hosts, .n_listeners = 1, .listeners = listeners };
+	listeners[0] = (struct ss_model_listener){ .name = "in",
+						   .addr = { ss_ip4(0x0a0000fe), 80 },
+						   .n_hosts = 1,
+						   .max_connections = 5,
+						   .hosts = host_names,
+						   .edge = true };
+	model = (struct ss_model){ .hash = "0123456789abcdef",
+				   .n_clusters = 2,
+				   .clusters = clusters,
+				   .n_hosts = 1,
+				   .hosts = hosts,
+				   .n_listeners = 1,
+				   .listeners = listeners };
 }
 
 static struct ss_names *names;
@@ -103,7 +116,8 @@ static void a_refused_build_leaves_nothing(void **state)
 	for (int i = 0; i < 50; i++) {
 		struct ss_model_errors e = { 0 };
 		struct ss_snapshot *s;
-		struct ss_model_endpoint other = { .addr = { ss_ip4(0x0b000000 + (uint32_t)i), 80 }, .weight = 1 };
+		struct ss_model_endpoint other = { .addr = { ss_ip4(0x0b000000 + (uint32_t)i), 80 },
+						   .weight = 1 };
 		clusters[1].endpoints = &other;
 		routes[0].path_kind = SS_PATH_REGEX;
 		routes[0].path = "a(";

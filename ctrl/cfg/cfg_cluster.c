@@ -36,7 +36,9 @@ static void check_outlier(struct ss_cfg *c, config_setting_t *g, void *obj)
 		ss_cfg_error(c, g, "max_ejection_time", "is shorter than base_ejection_time");
 }
 
-static const struct ss_cfg_table outlier = { .what = "group", .check = check_outlier, SS_CFG_KEYS(outlier_keys) };
+static const struct ss_cfg_table outlier = { .what = "group",
+					     .check = check_outlier,
+					     SS_CFG_KEYS(outlier_keys) };
 
 /* ---- clusters ---- */
 
@@ -47,10 +49,11 @@ static void check_cluster(struct ss_cfg *c, config_setting_t *g, void *obj)
 	char text[SS_ADDR_TEXT];
 	for (uint32_t i = 0; i < k->n_endpoints; i++)
 		for (uint32_t j = 0; j < i; j++)
-			if (k->endpoints[i].addr.ip.family && ss_addr_eq(&k->endpoints[i].addr, &k->endpoints[j].addr))
+			if (k->endpoints[i].addr.ip.family &&
+			    ss_addr_eq(&k->endpoints[i].addr, &k->endpoints[j].addr))
 				ss_cfg_error(c, g, "endpoints", "%s is there twice, in lines %u and %u",
-					     ss_addr_text(&k->endpoints[i].addr, text), k->endpoints[j].src.line,
-					     k->endpoints[i].src.line);
+					     ss_addr_text(&k->endpoints[i].addr, text),
+					     k->endpoints[j].src.line, k->endpoints[i].src.line);
 }
 
 static const struct ss_cfg_word protocols[] = {
@@ -68,10 +71,15 @@ static const struct ss_cfg_key cluster_keys[] = {
 	{ "max_connections", SS_CFG_U32, CLUSTER(max_connections), .def = "1024", .min = 1, .max = 4194304 },
 	{ "max_pending", SS_CFG_U32, CLUSTER(max_pending), .def = "4096", .min = 1, .max = 4194304 },
 	{ "max_requests", SS_CFG_U32, CLUSTER(max_requests), .def = "8192", .min = 1, .max = 4194304 },
-	{ "endpoints", SS_CFG_LIST, CLUSTER(endpoints), CLUSTER(n_endpoints), .required = true, .table = &endpoint },
+	{ "endpoints", SS_CFG_LIST, CLUSTER(endpoints), CLUSTER(n_endpoints), .required = true,
+	  .table = &endpoint },
 	{ "tls", SS_CFG_GROUP, CLUSTER(tls), CLUSTER(tls.present), .table = &ss_cfg_cluster_tls },
 	{ "outlier", SS_CFG_GROUP, CLUSTER(outlier), .table = &outlier },
 	{ "http", SS_CFG_GROUP, CLUSTER(http), .table = &ss_cfg_http },
 };
-const struct ss_cfg_table ss_cfg_cluster = { .what = "cluster", .size = sizeof(struct ss_model_cluster), .src = true,
-					     .named = true, .check = check_cluster, SS_CFG_KEYS(cluster_keys) };
+const struct ss_cfg_table ss_cfg_cluster = { .what = "cluster",
+					     .size = sizeof(struct ss_model_cluster),
+					     .src = true,
+					     .named = true,
+					     .check = check_cluster,
+					     SS_CFG_KEYS(cluster_keys) };

@@ -63,8 +63,9 @@ struct ss_cfg_key {
 	const char *what;  /* SS_CFG_REF: what is referred to; SS_CFG_OWN: the type's name */
 	uint32_t (*find)(const struct ss_model *m, const char *name);
 	void (*read)(struct ss_cfg *c, config_setting_t *s, void *obj);
-	void (*show)(struct ss_json *j, const struct ss_cfg_key *k, const void *obj); /* instead of the type's way */
-	uint32_t bytes;    /* SS_CFG_OWN: size of the value, for comparison; SS_CFG_WORD: 1 when it is a bool */
+	/* Instead of the type's way. */
+	void (*show)(struct ss_json *j, const struct ss_cfg_key *k, const void *obj);
+	uint32_t bytes; /* SS_CFG_OWN: size of the value, for comparison; SS_CFG_WORD: 1 when it is a bool */
 };
 
 struct ss_cfg_table {
@@ -94,7 +95,8 @@ uint32_t ss_cfg_count(config_setting_t *g, const char *const *keys);
 /* A list or array of texts, or NULL with an error; *n its length. */
 char **ss_cfg_texts(struct ss_cfg *c, config_setting_t *s, uint32_t *n);
 
-/* cfg_value.c: converts text to the key's type at dest. NULL, or why it is refused (valid until the next call). */
+/* cfg_value.c: converts text to the key's type at dest. NULL, or why it is refused (valid until the next
+ * call). */
 const char *ss_cfg_value(struct ss_cfg *c, const struct ss_cfg_key *k, const char *text, void *dest);
 /* Bit of a method name, 0 for none; and the name of a bit. */
 uint16_t ss_cfg_method(const char *name);

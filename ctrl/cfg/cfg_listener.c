@@ -9,15 +9,17 @@
 #define HTTP(field) offsetof(struct ss_http_limits, field)
 #define HOUR (3600 * SS_NS_PER_SEC)
 static const struct ss_cfg_key http_keys[] = {
-	{ "max_header_bytes", SS_CFG_SIZE, HTTP(max_header_bytes), .def = "60KiB", .min = 1024, .max = 61440 },
+	{ "max_header_bytes", SS_CFG_SIZE, HTTP(max_header_bytes), .def = "60KiB", .min = 1024,
+	  .max = 61440 },
 	{ "max_headers", SS_CFG_U32, HTTP(max_headers), .def = "100", .min = 8, .max = 1000 },
 	{ "max_streams", SS_CFG_U32, HTTP(max_streams), .def = "128", .min = 1, .max = 65536 },
 	{ "stream_window", SS_CFG_SIZE, HTTP(stream_window), .def = "64KiB", .min = 1024, .max = 1 << 30 },
 	{ "connection_window", SS_CFG_SIZE, HTTP(conn_window), .def = "8MiB", .min = 65535, .max = 1 << 30 },
 	{ "hpack_table", SS_CFG_SIZE, HTTP(hpack_table), .def = "4KiB", .max = 65536 },
-	{ "idle_timeout", SS_CFG_DURATION, HTTP(idle_timeout_ns), .def = "5m", .min = SS_NS_PER_MS, .max = 24 * HOUR },
-	{ "request_head_timeout", SS_CFG_DURATION, HTTP(request_head_timeout_ns), .def = "10s", .min = SS_NS_PER_MS,
-	  .max = HOUR },
+	{ "idle_timeout", SS_CFG_DURATION, HTTP(idle_timeout_ns), .def = "5m", .min = SS_NS_PER_MS,
+	  .max = 24 * HOUR },
+	{ "request_head_timeout", SS_CFG_DURATION, HTTP(request_head_timeout_ns), .def = "10s",
+	  .min = SS_NS_PER_MS, .max = HOUR },
 	{ "keepalive_interval", SS_CFG_DURATION, HTTP(keepalive_interval_ns), .def = "0s", .max = HOUR },
 	{ "keepalive_timeout", SS_CFG_DURATION, HTTP(keepalive_timeout_ns), .def = "10s", .min = SS_NS_PER_MS,
 	  .max = HOUR },
@@ -29,7 +31,9 @@ const struct ss_cfg_table ss_cfg_http = { .what = "group", SS_CFG_KEYS(http_keys
 
 /* ---- authorization ---- */
 
-static const struct ss_cfg_word actions[] = { { "allow", SS_AUTHZ_ALLOW }, { "deny", SS_AUTHZ_DENY }, { NULL, 0 } };
+static const struct ss_cfg_word actions[] = { { "allow", SS_AUTHZ_ALLOW },
+					      { "deny", SS_AUTHZ_DENY },
+					      { NULL, 0 } };
 static const struct ss_cfg_word default_words[] = { { "allow", 0 }, { "deny", 1 }, { NULL, 0 } };
 
 static void check_rule(struct ss_cfg *c, config_setting_t *g, void *obj)
@@ -48,12 +52,17 @@ static const struct ss_cfg_key rule_keys[] = {
 	{ "methods", SS_CFG_METHODS, RULE(methods) },
 	{ "paths", SS_CFG_TEXTS, RULE(paths), RULE(n_paths) },
 };
-static const struct ss_cfg_table rule = { .what = "rule", .size = sizeof(struct ss_model_authz_rule), .src = true,
-					  .named = true, .check = check_rule, SS_CFG_KEYS(rule_keys) };
+static const struct ss_cfg_table rule = { .what = "rule",
+					  .size = sizeof(struct ss_model_authz_rule),
+					  .src = true,
+					  .named = true,
+					  .check = check_rule,
+					  SS_CFG_KEYS(rule_keys) };
 
 #define AUTHZ(field) offsetof(struct ss_model_authz, field)
 static const struct ss_cfg_key authz_keys[] = {
-	{ "default", SS_CFG_WORD, AUTHZ(default_deny), .def = "deny", .words = default_words, .bytes = sizeof(bool) },
+	{ "default", SS_CFG_WORD, AUTHZ(default_deny), .def = "deny", .words = default_words,
+	  .bytes = sizeof(bool) },
 	{ "rules", SS_CFG_LIST, AUTHZ(rules), AUTHZ(n_rules), .table = &rule },
 };
 const struct ss_cfg_table ss_cfg_authz = { .what = "group", .src = true, SS_CFG_KEYS(authz_keys) };
@@ -76,8 +85,9 @@ static void check_domains(struct ss_cfg *c, config_setting_t *g, const struct ss
 	for (uint32_t i = 0; i < a->n_domains; i++)
 		for (uint32_t j = 0; j < b->n_domains; j++)
 			if (a->domains[i] && b->domains[j] && !strcasecmp(a->domains[i], b->domains[j]))
-				ss_cfg_error(c, g, "virtual_hosts", "both \"%s\" and \"%s\" claim the domain \"%s\"",
-					     b->name, a->name, a->domains[i]);
+				ss_cfg_error(c, g, "virtual_hosts",
+					     "both \"%s\" and \"%s\" claim the domain \"%s\"", b->name,
+					     a->name, a->domains[i]);
 }
 
 static void check_hosts(struct ss_cfg *c, config_setting_t *g, const struct ss_model_listener *l)
@@ -120,8 +130,8 @@ static const struct ss_cfg_key listener_keys[] = {
 	{ "max_connections", SS_CFG_U32, LISTENER(max_connections), .def = "4096", .min = 1, .max = 4194304 },
 	{ "edge", SS_CFG_BOOL, LISTENER(edge), .def = "false" },
 	{ "tls", SS_CFG_GROUP, LISTENER(tls), LISTENER(tls.present), .table = &ss_cfg_listener_tls },
-	{ "virtual_hosts", SS_CFG_REFS, LISTENER(hosts), LISTENER(n_hosts), .required = true, .what = "virtual host",
-	  .find = ss_model_host },
+	{ "virtual_hosts", SS_CFG_REFS, LISTENER(hosts), LISTENER(n_hosts), .required = true,
+	  .what = "virtual host", .find = ss_model_host },
 	{ "authorization", SS_CFG_GROUP, LISTENER(authz), LISTENER(authz.present), .table = &ss_cfg_authz },
 	{ "http", SS_CFG_GROUP, LISTENER(http), .table = &ss_cfg_http },
 };

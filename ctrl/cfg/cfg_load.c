@@ -22,12 +22,14 @@ static const struct ss_cfg_key root_keys[] = {
 	{ "admin", SS_CFG_GROUP, M(process), .table = &ss_cfg_admin },
 	{ "metrics", SS_CFG_GROUP, M(process), .table = &ss_cfg_metrics },
 	{ "access_log", SS_CFG_GROUP, M(process), .table = &ss_cfg_access_log },
-	{ "ports", SS_CFG_LIST, ROOT_LIST(process.ports, process.n_ports), .required = true, .table = &ss_cfg_port },
+	{ "ports", SS_CFG_LIST, ROOT_LIST(process.ports, process.n_ports), .required = true,
+	  .table = &ss_cfg_port },
 	{ "secrets", SS_CFG_LIST, ROOT_LIST(secrets, n_secrets), .table = &ss_cfg_secret },
 	{ "trust", SS_CFG_LIST, ROOT_LIST(trusts, n_trusts), .table = &ss_cfg_trust },
 	{ "clusters", SS_CFG_LIST, ROOT_LIST(clusters, n_clusters), .table = &ss_cfg_cluster },
 	{ "virtual_hosts", SS_CFG_LIST, ROOT_LIST(hosts, n_hosts), .table = &ss_cfg_host },
-	{ "listeners", SS_CFG_LIST, ROOT_LIST(listeners, n_listeners), .required = true, .table = &ss_cfg_listener },
+	{ "listeners", SS_CFG_LIST, ROOT_LIST(listeners, n_listeners), .required = true,
+	  .table = &ss_cfg_listener },
 };
 
 /* Sums that no single list can check. */
@@ -131,12 +133,24 @@ int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors 
 /* ---- the list of keys ---- */
 
 static const char *const type_names[] = {
-	[SS_CFG_BOOL] = "true or false", [SS_CFG_U16] = "number",	  [SS_CFG_U32] = "number",
-	[SS_CFG_HUNDREDTHS] = "percent", [SS_CFG_DURATION] = "duration", [SS_CFG_SIZE] = "size",
-	[SS_CFG_TEXT] = "text",		 [SS_CFG_FILE] = "path",	  [SS_CFG_WORD] = "word",
-	[SS_CFG_IP] = "address",	 [SS_CFG_REF] = "name",		  [SS_CFG_METHODS] = "list of methods",
-	[SS_CFG_TEXTS] = "list of texts", [SS_CFG_REFS] = "list of names", [SS_CFG_TRUE] = "true",
-	[SS_CFG_GROUP] = "group",	 [SS_CFG_LIST] = "list of groups", [SS_CFG_OWN] = "list",
+	[SS_CFG_BOOL] = "true or false",
+	[SS_CFG_U16] = "number",
+	[SS_CFG_U32] = "number",
+	[SS_CFG_HUNDREDTHS] = "percent",
+	[SS_CFG_DURATION] = "duration",
+	[SS_CFG_SIZE] = "size",
+	[SS_CFG_TEXT] = "text",
+	[SS_CFG_FILE] = "path",
+	[SS_CFG_WORD] = "word",
+	[SS_CFG_IP] = "address",
+	[SS_CFG_REF] = "name",
+	[SS_CFG_METHODS] = "list of methods",
+	[SS_CFG_TEXTS] = "list of texts",
+	[SS_CFG_REFS] = "list of names",
+	[SS_CFG_TRUE] = "true",
+	[SS_CFG_GROUP] = "group",
+	[SS_CFG_LIST] = "list of groups",
+	[SS_CFG_OWN] = "list",
 };
 
 static void list_keys(const struct ss_cfg_table *t, const char *under, ss_cfg_key_fn fn, void *arg)

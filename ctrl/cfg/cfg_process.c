@@ -66,7 +66,9 @@ static const struct ss_cfg_key worker_keys[] = {
 	  .bytes = sizeof(bool) },
 	{ "idle_sleep", SS_CFG_DURATION, P(idle_sleep_ns), .def = "200us", .max = SS_NS_PER_SEC },
 };
-const struct ss_cfg_table ss_cfg_workers = { .what = "group", .check = check_workers, SS_CFG_KEYS(worker_keys) };
+const struct ss_cfg_table ss_cfg_workers = { .what = "group",
+					     .check = check_workers,
+					     SS_CFG_KEYS(worker_keys) };
 
 /* ---- memory and TCP ---- */
 
@@ -180,7 +182,8 @@ static const struct ss_cfg_key port_keys[] = {
 	{ "rx_descriptors", SS_CFG_U32, PORT(rx_descriptors), .def = "1024", .min = 64, .max = 32768 },
 	{ "tx_descriptors", SS_CFG_U32, PORT(tx_descriptors), .def = "1024", .min = 64, .max = 32768 },
 	{ "mbufs", SS_CFG_U32, PORT(mbufs), .def = "16384", .min = 1024, .max = 8388608 },
-	{ "addresses", SS_CFG_OWN, PORT(addrs), .what = "list of addresses", .required = true, .read = read_addresses, .show = show_addresses,
+	{ "addresses", SS_CFG_OWN, PORT(addrs), .what = "list of addresses", .required = true,
+	  .read = read_addresses, .show = show_addresses,
 	  .bytes = sizeof(((struct ss_model_port *)0)->addrs) },
 	{ "gateway", SS_CFG_IP, PORT(gateway) },
 };
@@ -206,7 +209,9 @@ static const struct ss_cfg_key metrics_keys[] = {
 	{ "address", SS_CFG_TEXT, P(metrics_address), .required = true, .min = 1 },
 	{ "port", SS_CFG_U32, P(metrics_port), .def = "9901", .min = 1, .max = 65535 },
 };
-const struct ss_cfg_table ss_cfg_metrics = { .what = "group", .check = check_metrics, SS_CFG_KEYS(metrics_keys) };
+const struct ss_cfg_table ss_cfg_metrics = { .what = "group",
+					     .check = check_metrics,
+					     SS_CFG_KEYS(metrics_keys) };
 
 static const struct ss_cfg_key access_log_keys[] = {
 	{ "path", SS_CFG_FILE, P(access_log), .required = true },

@@ -27,7 +27,8 @@ static void check_header_name(struct ss_cfg *c, config_setting_t *g, const char 
 /* ---- match ---- */
 
 #define HEADER(field) offsetof(struct ss_model_header_match, field)
-static const char *const header_kinds[] = { "exact", "prefix", "suffix", "present", "regex", NULL }; /* enum's order */
+/* In the order of the enum. */
+static const char *const header_kinds[] = { "exact", "prefix", "suffix", "present", "regex", NULL };
 
 static void check_header(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
@@ -104,8 +105,8 @@ struct ops {
 /* What frames a message or steers a connection is the proxy's to write, not a route's. */
 static void check_op_name(struct ss_cfg *c, config_setting_t *g, const char *name)
 {
-	static const char *const ours[] = { "connection", "content-length", "host", "keep-alive", "te", "trailer",
-					    "transfer-encoding", "upgrade", NULL };
+	static const char *const ours[] = { "connection", "content-length",    "host",    "keep-alive", "te",
+					    "trailer",    "transfer-encoding", "upgrade", NULL };
 	if (!name)
 		return;
 	check_header_name(c, g, name);
@@ -237,11 +238,14 @@ static const struct ss_cfg_key direct_keys[] = {
 	{ "body", SS_CFG_TEXT, ROUTE(direct_body), .def = "", .max = 16384 },
 	{ "content_type", SS_CFG_TEXT, ROUTE(direct_type), .def = "text/plain", .min = 1 },
 };
-static const struct ss_cfg_table direct = { .what = "group", .check = check_direct, SS_CFG_KEYS(direct_keys) };
+static const struct ss_cfg_table direct = { .what = "group",
+					    .check = check_direct,
+					    SS_CFG_KEYS(direct_keys) };
 
 #define WEIGHTED(field) offsetof(struct ss_model_weighted, field)
 static const struct ss_cfg_key weighted_keys[] = {
-	{ "name", SS_CFG_REF, WEIGHTED(cluster), .required = true, .what = "cluster", .find = ss_model_cluster },
+	{ "name", SS_CFG_REF, WEIGHTED(cluster), .required = true, .what = "cluster",
+	  .find = ss_model_cluster },
 	{ "weight", SS_CFG_HUNDREDTHS, WEIGHTED(weight), .max = SS_WEIGHT_SUM },
 };
 static const struct ss_cfg_table weighted = { .what = "cluster", .size = sizeof(struct ss_model_weighted),
@@ -253,7 +257,8 @@ static void read_cluster(struct ss_cfg *c, config_setting_t *s, void *obj)
 	struct ss_model_route *r = obj;
 	const char *name = config_setting_get_string(s);
 	struct ss_model_weighted *w = ss_cfg_alloc(c, sizeof(*w));
-	const char *why = name && w ? ss_cfg_value(c, &weighted_keys[0], name, &w->cluster) : "must be a name in quotes";
+	const char *why = name && w ? ss_cfg_value(c, &weighted_keys[0], name, &w->cluster)
+				    : "must be a name in quotes";
 	if (why) {
 		ss_cfg_error(c, s, NULL, "%s", why);
 		return;
@@ -299,10 +304,12 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "name", SS_CFG_TEXT, ROUTE(name), .required = true, .min = 1 },
 	{ "match", SS_CFG_GROUP, 0, .table = &match },
 	{ "cluster", SS_CFG_OWN, ROUTE(clusters), .what = "name", .read = read_cluster },
-	{ "clusters", SS_CFG_LIST, ROUTE(clusters), ROUTE(n_clusters), .required = false, .table = &weighted },
+	{ "clusters", SS_CFG_LIST, ROUTE(clusters), ROUTE(n_clusters), .required = false,
+	  .table = &weighted },
 	{ "direct_response", SS_CFG_GROUP, 0, .table = &direct, .show = show_direct },
 	{ "timeout", SS_CFG_DURATION, ROUTE(timeout_ns), .def = "5s", .max = 86400 * SS_NS_PER_SEC },
-	{ "idle_timeout", SS_CFG_DURATION, ROUTE(idle_timeout_ns), .def = "5m", .max = 86400 * SS_NS_PER_SEC },
+	{ "idle_timeout", SS_CFG_DURATION, ROUTE(idle_timeout_ns), .def = "5m",
+	  .max = 86400 * SS_NS_PER_SEC },
 	{ "max_retries", SS_CFG_U32, ROUTE(max_retries), .def = "1", .max = 4 },
 	{ "prefix_rewrite", SS_CFG_TEXT, ROUTE(prefix_rewrite), .min = 1 },
 	{ "request_headers", SS_CFG_OWN, .what = "group", .table = &ops_table, .read = read_request_ops,
@@ -311,8 +318,12 @@ static const struct ss_cfg_key route_keys[] = {
 	  .show = show_response_ops },
 	{ "authorization", SS_CFG_GROUP, ROUTE(authz), ROUTE(authz.present), .table = &ss_cfg_authz },
 };
-static const struct ss_cfg_table route = { .what = "route", .size = sizeof(struct ss_model_route), .src = true,
-					   .named = true, .check = check_route, SS_CFG_KEYS(route_keys) };
+static const struct ss_cfg_table route = { .what = "route",
+					   .size = sizeof(struct ss_model_route),
+					   .src = true,
+					   .named = true,
+					   .check = check_route,
+					   SS_CFG_KEYS(route_keys) };
 
 /* ---- virtual hosts ---- */
 
@@ -336,7 +347,8 @@ static void check_host(struct ss_cfg *c, config_setting_t *g, void *obj)
 	struct ss_model_host *h = obj;
 	for (uint32_t i = 0; i < h->n_domains; i++)
 		if (h->domains[i] && !is_domain(h->domains[i]))
-			ss_cfg_error(c, g, "domains", "\"%s\" is neither a host name, nor \"*.name\", nor \"*\"",
+			ss_cfg_error(c, g, "domains",
+				     "\"%s\" is neither a host name, nor \"*.name\", nor \"*\"",
 				     h->domains[i]);
 }
 
@@ -346,5 +358,9 @@ static const struct ss_cfg_key host_keys[] = {
 	{ "domains", SS_CFG_TEXTS, HOST(domains), HOST(n_domains), .required = true },
 	{ "routes", SS_CFG_LIST, HOST(routes), HOST(n_routes), .required = true, .table = &route },
 };
-const struct ss_cfg_table ss_cfg_host = { .what = "virtual host", .size = sizeof(struct ss_model_host), .src = true,
-					  .named = true, .check = check_host, SS_CFG_KEYS(host_keys) };
+const struct ss_cfg_table ss_cfg_host = { .what = "virtual host",
+					  .size = sizeof(struct ss_model_host),
+					  .src = true,
+					  .named = true,
+					  .check = check_host,
+					  SS_CFG_KEYS(host_keys) };

@@ -177,7 +177,8 @@ static const char *scalar_text(const config_setting_t *s, char *buf, size_t n)
 		return config_setting_get_bool(s) ? "true" : "false";
 	case CONFIG_TYPE_FLOAT:
 		snprintf(buf, n, "%.6f", config_setting_get_float(s));
-		for (size_t end = strlen(buf); end > 1 && (buf[end - 1] == '0' || buf[end - 1] == '.'); end--) {
+		for (size_t end = strlen(buf); end > 1 && (buf[end - 1] == '0' || buf[end - 1] == '.');
+		     end--) {
 			bool point = buf[end - 1] == '.';
 			buf[end - 1] = '\0';
 			if (point)
@@ -246,7 +247,8 @@ static void read_methods(struct ss_cfg *c, config_setting_t *s, const struct ss_
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t bit = texts[i] ? ss_cfg_method(texts[i]) : 0;
 		if (texts[i] && !bit)
-			ss_cfg_error(c, s, NULL, "\"%s\" is no method known here; \"OTHER\" stands for all the rest",
+			ss_cfg_error(c, s, NULL,
+				     "\"%s\" is no method known here; \"OTHER\" stands for all the rest",
 				     texts[i]);
 		*(uint16_t *)(obj + k->at) |= bit;
 	}
@@ -259,15 +261,16 @@ static char *name_of(void *obj)
 	return *(char **)((char *)obj + sizeof(struct ss_model_src));
 }
 
-static void refuse_twin(struct ss_cfg *c, config_setting_t *e, const struct ss_cfg_table *t, char *array, uint32_t i)
+static void refuse_twin(struct ss_cfg *c, config_setting_t *e, const struct ss_cfg_table *t, char *array,
+			uint32_t i)
 {
 	char *obj = array + (size_t)i * t->size;
 	for (uint32_t j = 0; j < i && name_of(obj); j++) {
 		char *other = array + (size_t)j * t->size;
 		if (!name_of(other) || strcmp(name_of(other), name_of(obj)) != 0)
 			continue;
-		ss_cfg_error(c, e, "name", "there is a %s named \"%s\" already, in line %u", t->what, name_of(obj),
-			     ((struct ss_model_src *)(void *)other)->line);
+		ss_cfg_error(c, e, "name", "there is a %s named \"%s\" already, in line %u", t->what,
+			     name_of(obj), ((struct ss_model_src *)(void *)other)->line);
 		return;
 	}
 }

@@ -25,15 +25,20 @@ static const struct ss_cfg_key secret_keys[] = {
 	{ "certificate", SS_CFG_FILE, SECRET(certificate), .required = true },
 	{ "private_key", SS_CFG_FILE, SECRET(private_key), .required = true },
 };
-const struct ss_cfg_table ss_cfg_secret = { .what = "secret", .size = sizeof(struct ss_model_secret), .src = true,
-					    .named = true, .check = check_secret, SS_CFG_KEYS(secret_keys) };
+const struct ss_cfg_table ss_cfg_secret = { .what = "secret",
+					    .size = sizeof(struct ss_model_secret),
+					    .src = true,
+					    .named = true,
+					    .check = check_secret,
+					    SS_CFG_KEYS(secret_keys) };
 
 static void check_trust(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	struct ss_model_trust *t = obj;
 	check_readable(c, g, "bundle", t->bundle);
 	if (t->trust_domain && strstr(t->trust_domain, "/"))
-		ss_cfg_error(c, g, "trust_domain", "is a name as \"mesh.local\", without spiffe:// or a path");
+		ss_cfg_error(c, g, "trust_domain",
+			     "is a name as \"mesh.local\", without spiffe:// or a path");
 }
 
 #define TRUST(field) offsetof(struct ss_model_trust, field)
@@ -42,8 +47,12 @@ static const struct ss_cfg_key trust_keys[] = {
 	{ "trust_domain", SS_CFG_TEXT, TRUST(trust_domain), .min = 1 },
 	{ "bundle", SS_CFG_FILE, TRUST(bundle), .required = true },
 };
-const struct ss_cfg_table ss_cfg_trust = { .what = "trust", .size = sizeof(struct ss_model_trust), .src = true,
-					   .named = true, .check = check_trust, SS_CFG_KEYS(trust_keys) };
+const struct ss_cfg_table ss_cfg_trust = { .what = "trust",
+					   .size = sizeof(struct ss_model_trust),
+					   .src = true,
+					   .named = true,
+					   .check = check_trust,
+					   SS_CFG_KEYS(trust_keys) };
 
 /* ---- identities ---- */
 
@@ -83,8 +92,11 @@ static const struct ss_cfg_key id_keys[] = {
 	{ "trust_domain", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
 	{ "any", SS_CFG_TRUE, .show = show_id },
 };
-const struct ss_cfg_table ss_cfg_id = { .what = "identity", .size = sizeof(struct ss_model_id), .shorthand = "exact",
-					.check = check_id, SS_CFG_KEYS(id_keys) };
+const struct ss_cfg_table ss_cfg_id = { .what = "identity",
+					.size = sizeof(struct ss_model_id),
+					.shorthand = "exact",
+					.check = check_id,
+					SS_CFG_KEYS(id_keys) };
 
 /* ---- tls of a listener or a cluster ---- */
 
@@ -111,7 +123,8 @@ static void check_listener_tls(struct ss_cfg *c, config_setting_t *g, void *obj)
 	if (t->client_certificate && !t->trust)
 		ss_cfg_error(c, g, "client_certificate", "needs a trust to verify it against");
 	if (t->n_ids && !t->client_certificate)
-		ss_cfg_error(c, g, "allowed_ids", "needs client_certificate: without one nobody has an identity");
+		ss_cfg_error(c, g, "allowed_ids",
+			     "needs client_certificate: without one nobody has an identity");
 }
 
 /* An upstream is always verified: against a bundle, and for a name. */
@@ -121,12 +134,16 @@ static void check_cluster_tls(struct ss_cfg *c, config_setting_t *g, void *obj)
 	check_version(c, g, t);
 	t->mode = SS_TLS_STRICT;
 	if (!t->n_ids && !t->sni)
-		ss_cfg_error(c, g, "allowed_ids", "is missing: without allowed_ids or sni nothing says who the "
-						  "endpoint must be");
+		ss_cfg_error(c, g, "allowed_ids",
+			     "is missing: without allowed_ids or sni nothing says who the "
+			     "endpoint must be");
 }
 
 static const struct ss_cfg_word modes[] = {
-	{ "disable", SS_TLS_DISABLE }, { "permissive", SS_TLS_PERMISSIVE }, { "strict", SS_TLS_STRICT }, { NULL, 0 },
+	{ "disable", SS_TLS_DISABLE },
+	{ "permissive", SS_TLS_PERMISSIVE },
+	{ "strict", SS_TLS_STRICT },
+	{ NULL, 0 },
 };
 
 /* The default of mode is that of a group that is there; without the group nothing is encrypted. */

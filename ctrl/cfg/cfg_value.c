@@ -124,7 +124,8 @@ static const char *in_bounds(struct ss_cfg *c, const struct ss_cfg_key *k, const
 				   k->type == SS_CFG_DURATION ? UINT64_MAX : UINT32_MAX;
 	if (v >= k->min && v <= max)
 		return NULL;
-	return refuse(c, "%s is out of bounds: from %s to %s", text, ss_cfg_unit_text(k->type, k->min, low, sizeof(low)),
+	return refuse(c, "%s is out of bounds: from %s to %s", text,
+		      ss_cfg_unit_text(k->type, k->min, low, sizeof(low)),
 		      ss_cfg_unit_text(k->type, max, high, sizeof(high)));
 }
 
@@ -151,12 +152,14 @@ static const char *number_value(struct ss_cfg *c, const struct ss_cfg_key *k, co
 	switch (k->type) {
 	case SS_CFG_DURATION:
 		if (!with_unit(text, durations, SS_ARRAY_LEN(durations), 0, v))
-			return refuse(c, "\"%s\" is no duration: write a whole number and ns, us, ms, s, m or h",
+			return refuse(c,
+				      "\"%s\" is no duration: write a whole number and ns, us, ms, s, m or h",
 				      text);
 		break;
 	case SS_CFG_SIZE:
 		if (!with_unit(text, sizes, SS_ARRAY_LEN(sizes), 1, v))
-			return refuse(c, "\"%s\" is no size: write a whole number and B, KiB, MiB or GiB", text);
+			return refuse(c, "\"%s\" is no size: write a whole number and B, KiB, MiB or GiB",
+				      text);
 		break;
 	case SS_CFG_HUNDREDTHS:
 		if (!hundredths(text, v))

@@ -178,10 +178,13 @@ static bool same_value(const struct ss_cfg_key *k, const char *a, const char *b)
 static void compare_group(struct compare *c, const struct ss_cfg_table *t, const char *under, const char *a,
 			  const char *b);
 
-static void compare_list(struct compare *c, const struct ss_cfg_key *k, const char *path, const char *a, const char *b)
+static void compare_list(struct compare *c, const struct ss_cfg_key *k, const char *path, const char *a,
+			 const char *b)
 {
-	uint32_t na = *(const uint32_t *)(const void *)(a + k->at_n), nb = *(const uint32_t *)(const void *)(b + k->at_n);
-	const char *pa = *(const char *const *)(const void *)(a + k->at), *pb = *(const char *const *)(const void *)(b + k->at);
+	uint32_t na = *(const uint32_t *)(const void *)(a + k->at_n),
+		 nb = *(const uint32_t *)(const void *)(b + k->at_n);
+	const char *pa = *(const char *const *)(const void *)(a + k->at),
+		   *pb = *(const char *const *)(const void *)(b + k->at);
 	char element[300];
 	if (na != nb) {
 		differs(c, path);
@@ -189,11 +192,13 @@ static void compare_list(struct compare *c, const struct ss_cfg_key *k, const ch
 	}
 	for (uint32_t i = 0; i < na; i++) {
 		snprintf(element, sizeof(element), "%s[%u].", path, i);
-		compare_group(c, k->table, element, pa + (size_t)i * k->table->size, pb + (size_t)i * k->table->size);
+		compare_group(c, k->table, element, pa + (size_t)i * k->table->size,
+			      pb + (size_t)i * k->table->size);
 	}
 }
 
-static void compare_key(struct compare *c, const struct ss_cfg_key *k, const char *under, const char *a, const char *b)
+static void compare_key(struct compare *c, const struct ss_cfg_key *k, const char *under, const char *a,
+			const char *b)
 {
 	char path[280];
 	snprintf(path, sizeof(path), "%s%s%s", under, k->name, k->type == SS_CFG_GROUP ? "." : "");
@@ -212,7 +217,8 @@ static void compare_group(struct compare *c, const struct ss_cfg_table *t, const
 		compare_key(c, &t->keys[i], under, a, b);
 }
 
-int ss_cfg_same_process(const struct ss_model *running, const struct ss_model *wanted, struct ss_model_errors *errors)
+int ss_cfg_same_process(const struct ss_model *running, const struct ss_model *wanted,
+			struct ss_model_errors *errors)
 {
 	struct compare c = { wanted, errors, 0 };
 	uint32_t begin = offsetof(struct ss_model, process), end = begin + sizeof(struct ss_model_process);

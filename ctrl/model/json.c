@@ -30,7 +30,12 @@ static void put_text(struct ss_json *j, const char *s)
 /* Length of the UTF-8 sequence at p, or 0: RFC 3629 section 4, without surrogates and overlong forms. */
 static uint32_t utf8(const uint8_t *p, uint32_t n)
 {
-	uint32_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	uint32_t len = p[0] < 0x80   ? 1
+		       : p[0] < 0xc2 ? 0
+		       : p[0] < 0xe0 ? 2
+		       : p[0] < 0xf0 ? 3
+		       : p[0] < 0xf5 ? 4
+				     : 0;
 	if (len == 0 || len > n)
 		return 0;
 	for (uint32_t i = 1; i < len; i++)

@@ -78,8 +78,8 @@ static bool errors_grow(struct ss_model_errors *e)
 	return true;
 }
 
-void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key, const char *fmt,
-		    ...)
+void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key,
+		    const char *fmt, ...)
 {
 	char where[512] = "", what[1024];
 	va_list ap;

@@ -39,7 +39,8 @@ struct ss_model_secret {
 
 struct ss_model_trust {
 	struct ss_model_src src;
-	char *name, *trust_domain, *bundle; /* bundle: PEM file of CAs; trust_domain may be NULL (DNS peers) */
+	char *name, *trust_domain,
+		*bundle; /* bundle: PEM file of CAs; trust_domain may be NULL (DNS peers) */
 };
 
 struct ss_model_id {

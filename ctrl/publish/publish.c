@@ -93,7 +93,7 @@ void ss_publish_swap(struct ss_publish *p, struct ss_snapshot *s)
 	assert(!before || before->generation < s->generation);
 	p->current = s;
 	atomic_store_explicit(&p->conf.box->current, s, memory_order_release);
-	/* The token is taken after the store: who reports a quiescent state for it has seen the new pointer. */
+	/* After the store: who reports a quiescent state for this token has seen the new pointer. */
 	if (before)
 		retire(p, before, rte_rcu_qsbr_start(p->conf.box->qsv));
 	for (uint32_t i = 0; p->conf.mail && i < p->conf.n_workers; i++)

@@ -18,7 +18,8 @@
 struct ss_publish;
 
 struct ss_publish_conf {
-	struct ss_snapshot_box *box; /* borrowed; box->qsv is made here, with all workers registered, offline */
+	struct ss_snapshot_box
+		*box; /* borrowed; box->qsv is made here, with all workers registered, offline */
 	uint32_t n_workers;
 	struct ss_mailbox *const *mail; /* one per worker, borrowed; NULL: nobody to wake (tests) */
 	void (*destroy)(struct ss_snapshot *s); /* ss_build_destroy */

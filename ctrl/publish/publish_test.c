@@ -41,7 +41,7 @@ static void empty_grave(void)
 		free(grave[--n_grave]);
 }
 
-/* A worker as worker_loop.c is one: takes the pointer once a turn, reads it for the turn, reports quiescent. */
+/* A worker as worker_loop.c is one: takes the pointer once a turn, reads it, reports quiescent. */
 struct reader {
 	uint32_t index;
 	struct ss_snapshot_box *box;

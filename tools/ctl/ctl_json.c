@@ -65,7 +65,8 @@ static bool escape(struct reader *r, char **out)
 	for (int i = 1; i <= 4; i++) {
 		if (!isxdigit((unsigned char)r->p[i]))
 			return false;
-		c = c * 16 + (unsigned)(isdigit((unsigned char)r->p[i]) ? r->p[i] - '0' : (r->p[i] | 0x20) - 'a' + 10);
+		c = c * 16 +
+		    (unsigned)(isdigit((unsigned char)r->p[i]) ? r->p[i] - '0' : (r->p[i] | 0x20) - 'a' + 10);
 	}
 	*out = put_utf8(*out, c); /* never longer than the escape: decoding in place is safe */
 	r->p += 5;

@@ -79,7 +79,8 @@ void ctl_show_status(const struct ctl_json *v)
 	       ctl_json_text(v, "uptime_seconds"));
 	printf("config       %s, generation %s%s, from %s\n", ctl_json_text(v, "config_hash"),
 	       ctl_json_text(v, "generation"),
-	       ctl_json_text(v, "acknowledged")[0] == 'y' ? ", used by every worker" : ", not yet used by every worker",
+	       ctl_json_text(v, "acknowledged")[0] == 'y' ? ", used by every worker"
+							  : ", not yet used by every worker",
 	       ctl_json_text(v, "file"));
 	printf("snapshots    %s alive\n", ctl_json_text(v, "live_snapshots"));
 	show_memory(ctl_json_get(v, "memory"));
@@ -127,10 +128,14 @@ void ctl_show_stats(const struct ctl_json *v)
 void ctl_show_clusters(const struct ctl_json *v)
 {
 	static const struct column endpoints[] = {
-		{ "ENDPOINT", "address", false },	    { "HEALTH", "health", false },
-		{ "EJECTED FOR S", "ejected_for_seconds", true }, { "ERRORS IN A ROW", "errors_in_a_row", true },
-		{ "EJECTIONS", "ejections", true },	    { "ACTIVE", "active", true },
-		{ "REQUESTS", "requests", true },	    { "FAILURES", "failures", true },
+		{ "ENDPOINT", "address", false },
+		{ "HEALTH", "health", false },
+		{ "EJECTED FOR S", "ejected_for_seconds", true },
+		{ "ERRORS IN A ROW", "errors_in_a_row", true },
+		{ "EJECTIONS", "ejections", true },
+		{ "ACTIVE", "active", true },
+		{ "REQUESTS", "requests", true },
+		{ "FAILURES", "failures", true },
 		{ "WEIGHT", "weight", true },
 	};
 	const struct ctl_json *list = ctl_json_get(v, "clusters");
@@ -189,7 +194,8 @@ static void show_tree(const struct ctl_json *v, int indent)
 void ctl_show_config(const struct ctl_json *v)
 {
 	const struct ctl_json *config = ctl_json_get(v, "config");
-	printf("# %s, %s, with every default filled in\n", ctl_json_text(v, "file"), ctl_json_text(v, "config_hash"));
+	printf("# %s, %s, with every default filled in\n", ctl_json_text(v, "file"),
+	       ctl_json_text(v, "config_hash"));
 	show_tree(config ? config->child : NULL, 0);
 }
 
