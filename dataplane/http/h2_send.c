@@ -114,6 +114,7 @@ void ss_h2_answer(struct ss_http_stream *s, uint16_t status)
 
 	ss_hdrs_init(&h, NULL, 0);
 	h.status = status;
+	s->released = true; /* the upper room never hears of it */
 	s->tx_head = s->tx_end = true;
 	if (ss_h2_send_head(s, &h, true) == 0 && !s->over)
 		ss_h2_reset(s, SS_H2_NO_ERROR); /* the rest of the request is not wanted (8.1) */

@@ -63,6 +63,8 @@ static void upper_room(struct http_sim *r)
 	}
 	while ((n = ss_list_pop(&r->news.streams))) {
 		struct ss_http_stream *s = ss_http_stream_from_news(n);
+		/* An upper room learns of a downstream stream by its head; one without belongs to nobody. */
+		must(!ss_http_cookie(ss_http_stream_conn(s)) || ss_http_head(s)->method.n, "a stream came up without a head");
 		(r->on_stream ? r->on_stream : http_sim_echo)(r, s, ss_http_events(s));
 	}
 }
