@@ -84,6 +84,13 @@ uint32_t ss_tcp_events(struct ss_tcp_conn *c);
 int ss_tcp_connect(struct ss_tcp *t, const struct ss_addr *remote, uint64_t now,
 		   struct ss_tcp_conn **out);
 
+/*
+ * From now on a connection holds at most so many bytes in each direction, however large rcv_buf and
+ * snd_buf are: memory runs short. A window once offered is not taken back. At least SS_TCP_LIMIT_MIN.
+ */
+#define SS_TCP_LIMIT_MIN 16384u
+void ss_tcp_limit(struct ss_tcp *t, uint32_t bytes);
+
 /* Received bytes, in order. The caller takes from it and then says so with ss_tcp_consumed. */
 struct ss_bufq *ss_tcp_rx(struct ss_tcp_conn *c);
 /* n bytes have left ss_tcp_rx: the receive window may open again. */

@@ -43,6 +43,7 @@ int ss_tcp_create(struct ss_tcp **out, const struct ss_tcp_conf *conf, uint64_t 
 	t->counters = conf->counters;
 	t->key = (struct ss_sipkey){ { conf->secret[0], conf->secret[1] } };
 	t->now = now;
+	t->limit = UINT32_MAX;
 	/* RFC 7323 2.2: the smallest shift that lets the whole buffer be announced. */
 	while (t->rcv_wscale < 14 && (conf->rcv_buf >> t->rcv_wscale) > 65535)
 		t->rcv_wscale++;
@@ -269,9 +270,14 @@ void ss_tcp_consumed(struct ss_tcp_conn *c, uint32_t n)
 	}
 }
 
+void ss_tcp_limit(struct ss_tcp *t, uint32_t bytes)
+{
+	t->limit = ss_max_u32(bytes, SS_TCP_LIMIT_MIN);
+}
+
 uint32_t ss_tcp_room(struct ss_tcp_conn *c)
 {
-	uint32_t cap = c->t->conf.snd_buf;
+	uint32_t cap = ss_min_u32(c->t->conf.snd_buf, c->t->limit);
 	uint32_t room = c->snd.len < cap ? cap - c->snd.len : 0;
 	if (room < cap / 4)
 		c->want_room = true;

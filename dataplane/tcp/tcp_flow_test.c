@@ -10,7 +10,7 @@
 
 static struct bench b;
 static const struct ss_tcphdr no_opts;
-static const struct ss_tcphdr with_sack = { .has_sack_ok = true };
+static const struct ss_tcphdr with_sack = {.has_sack_ok = true};
 
 static int setup(void **s)
 {
@@ -98,7 +98,7 @@ static void bytes_split_at_the_mss(void **s)
 
 static void timestamps_take_room_and_are_echoed(void **s)
 {
-	bench_accept(&b, (struct ss_tcphdr){ .has_ts = true, .ts_val = 70 });
+	bench_accept(&b, (struct ss_tcphdr){.has_ts = true, .ts_val = 70});
 	bench_send(&b, 1500);
 	bench_expect(&b, A, 1, 1, 988);
 	bench_expect(&b, A | P, 989, 1, 512);
@@ -112,7 +112,7 @@ static void timestamps_take_room_and_are_echoed(void **s)
 
 static void small_announced_mss_has_a_floor(void **s)
 {
-	bench_accept(&b, (struct ss_tcphdr){ .mss = 1 });
+	bench_accept(&b, (struct ss_tcphdr){.mss = 1});
 	bench_send(&b, 100);
 	bench_expect(&b, A, 1, 1, SS_TCP_MSS_MIN);
 	bench_expect(&b, A | P, 65, 1, 36);
@@ -120,7 +120,7 @@ static void small_announced_mss_has_a_floor(void **s)
 
 static void scaled_window_is_used(void **s)
 {
-	bench_accept(&b, (struct ss_tcphdr){ .has_wscale = true, .wscale = 4 });
+	bench_accept(&b, (struct ss_tcphdr){.has_wscale = true, .wscale = 4});
 	INW(&b, A, 1, 1, 0, 100); /* 1600 bytes */
 	bench_send(&b, 3000);
 	bench_expect(&b, A, 1, 1, 1000);
@@ -133,7 +133,7 @@ static void scaled_window_is_used(void **s)
 /* Byte streams pass 2^32 on both sides: the peer starts 512 before it, we just before it too. */
 static void sequence_numbers_wrap_around(void **s)
 {
-	struct ss_tuple u = { ss_ip4(US), ss_ip4(PEER), OUR_PORT, PEER_PORT };
+	struct ss_tuple u = {ss_ip4(US), ss_ip4(PEER), OUR_PORT, PEER_PORT};
 
 	b.now = 0;
 	b.t->now = 0;
@@ -323,6 +323,25 @@ static void room_comes_back_as_news(void **s)
 	assert_int_equal(ss_tcp_room(b.c), 8000);
 }
 
+/* Buffers hold 20000; with the limit they hold 16384, and what was offered before stays offered. */
+static void a_limit_bounds_both_directions(void **s)
+{
+	struct bench_out o;
+
+	bench_accept(&b, no_opts);
+	ss_tcp_limit(b.t, 1);
+	assert_int_equal(ss_tcp_room(b.c), SS_TCP_LIMIT_MIN);
+	for (uint32_t i = 0; i < 20; i++)
+		IN(&b, A, 1 + i * 1000, 1, 1000);
+	while (b.at != b.n_out)
+		o = bench_next(&b);
+	assert_int_equal(o.h.ack, b.irs + 20001);
+	assert_int_equal(o.h.window, 0);
+	consume(20000);
+	o = bench_next(&b);
+	assert_int_equal(o.h.window, SS_TCP_LIMIT_MIN);
+}
+
 static void initial_window_bounds_the_first_flight(void **s)
 {
 	bench_accept(&b, no_opts);
@@ -385,7 +404,7 @@ static void silent_peer_is_given_up(void **s)
 
 static void sack_in(uint32_t ack, uint32_t left, uint32_t right)
 {
-	IN(&b, A, 1, ack, 0, .n_sacks = 1, .sack = { { b.iss + left, b.iss + right } });
+	IN(&b, A, 1, ack, 0, .n_sacks = 1, .sack = {{b.iss + left, b.iss + right}});
 }
 
 /* RFC 6675: the hole goes again, nothing else does. */
@@ -423,7 +442,7 @@ static void sack_recovery_fills_two_holes_in_one_round(void **s)
 	bench_expect(&b, A, 1, 1, 1000);
 	bench_expect(&b, A, 4001, 1, 1000);
 	bench_none(&b);
-	IN(&b, A, 1, 4001, 0, .n_sacks = 1, .sack = { { b.iss + 5001, b.iss + 10001 } });
+	IN(&b, A, 1, 4001, 0, .n_sacks = 1, .sack = {{b.iss + 5001, b.iss + 10001}});
 	bench_none(&b); /* its hole has gone again already */
 	IN(&b, A, 1, 10001, 0);
 	bench_none(&b);
@@ -494,7 +513,7 @@ static void duplicates_without_sack_are_acked_one_by_one(void **s)
 /* RFC 7323 5 */
 static void paws_refuses_old_segments(void **s)
 {
-	bench_accept(&b, (struct ss_tcphdr){ .has_ts = true, .ts_val = 5000 });
+	bench_accept(&b, (struct ss_tcphdr){.has_ts = true, .ts_val = 5000});
 	b.ts = 6000;
 	IN(&b, A | P, 1, 1, 10);
 	b.ts = 5999;
@@ -508,7 +527,7 @@ static void paws_refuses_old_segments(void **s)
 
 static void segment_without_its_timestamp_is_dropped(void **s)
 {
-	bench_accept(&b, (struct ss_tcphdr){ .has_ts = true, .ts_val = 5000 });
+	bench_accept(&b, (struct ss_tcphdr){.has_ts = true, .ts_val = 5000});
 	b.ts = 0;
 	IN(&b, A | P, 1, 1, 10);
 	bench_none(&b);
@@ -582,7 +601,7 @@ static void long_queue_leaves_over_several_turns(void **s)
 	bench_close(&b);
 	f.snd_buf = 200000;
 	bench_open(&b, &f);
-	bench_accept(&b, (struct ss_tcphdr){ .has_wscale = true, .wscale = 4 });
+	bench_accept(&b, (struct ss_tcphdr){.has_wscale = true, .wscale = 4});
 	b.c->cwnd = 200000;
 	bench_send(&b, 150000);
 	assert_int_equal(b.n_out - b.at, SS_TCP_CONN_SEGS);
@@ -618,6 +637,7 @@ int main(void)
 		T(small_window_is_used_after_a_while),
 		T(probes_that_are_answered_keep_the_connection),
 		T(room_comes_back_as_news),
+		T(a_limit_bounds_both_directions),
 		T(initial_window_bounds_the_first_flight),
 		T(timeout_repeats_the_first_segment_with_back_off),
 		T(silent_peer_is_given_up),

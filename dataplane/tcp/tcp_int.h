@@ -196,6 +196,7 @@ struct ss_tcp {
 	struct ss_wheel wheel;
 	struct ss_list all, dead, dirty, tw;
 	uint32_t n_tw, n_half, budget;
+	uint32_t limit; /* bytes per connection and direction: ss_tcp_limit */
 	uint16_t next_port;
 	uint8_t rcv_wscale;
 	struct ss_tcp_listener listeners[SS_TCP_LISTENERS];

@@ -34,7 +34,8 @@ static bool push_bare(struct ss_tcp *t, const struct ss_tuple *u, struct ss_tcph
 uint32_t ss_tcp_window(struct ss_tcp_conn *c)
 {
 	uint32_t left = c->rcv_adv - c->rcv_nxt;
-	uint32_t free = c->rcv_buf - ss_min_u32(c->rcv_used, c->rcv_buf);
+	uint32_t most = ss_min_u32(c->rcv_buf, c->t->limit);
+	uint32_t free = most - ss_min_u32(c->rcv_used, most);
 
 	if (ss_seq_lt(c->rcv_adv, c->rcv_nxt))
 		left = 0;

@@ -65,6 +65,7 @@ struct ss_worker {
 	uint32_t mail_in; /* turns until the next look into the mailbox */
 	uint8_t bursts[SS_MAX_PORTS]; /* since the start, for worker_relief.c */
 	bool low[SS_MAX_PORTS];       /* the pool behind an interface runs low */
+	uint32_t spare[SS_MAX_PORTS]; /* its buffers free above that */
 	uint32_t wake;    /* workers to wake after this turn: bit i is worker i */
 	bool stopping, stopped, draining, drained;
 	uint64_t drain_deadline, stop_deadline;

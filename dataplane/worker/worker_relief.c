@@ -15,9 +15,31 @@
 /* Counting what is free visits every thread's cache: done for one burst in so many. */
 #define LOOK_EVERY 16u
 
-static bool low(const struct rte_mempool *mp)
+/* A connection may hold this share of what is free, counted in full segments. */
+#define SHARE 128u
+#define PAYLOAD 1448u
+
+/* Buffers that are free before the pool is low; 0: it is. */
+static uint32_t spare(const struct rte_mempool *mp)
 {
-	return rte_mempool_avail_count(mp) < mp->size / LOW_PART;
+	uint32_t avail = rte_mempool_avail_count(mp), reserve = mp->size / LOW_PART;
+
+	return avail > reserve ? avail - reserve : 0;
+}
+
+/*
+ * What a connection may hold shrinks with what is free (dynamic thresholds: Choudhury, Hahne 1998): however
+ * many readers stand still, a share stays free for those that do not.
+ */
+static void share(struct ss_worker *w, uint8_t iface, const struct rte_mempool *mp)
+{
+	uint32_t least = w->spare[iface] = spare(mp);
+
+	w->low[iface] = least == 0;
+	for (uint16_t i = 0; i < w->n_ifs; i++)
+		least = ss_min_u32(least, w->spare[i]);
+	ss_tcp_limit(w->tcp, (uint32_t)ss_min_u64((uint64_t)(least + spare(w->bufs.mp)) * PAYLOAD / SHARE,
+						  UINT32_MAX));
 }
 
 static struct rte_mbuf *move(struct ss_worker *w, struct rte_mbuf *m, bool room)
@@ -38,10 +60,10 @@ uint16_t ss_worker_relieve(struct ss_worker *w, uint8_t iface, struct rte_mbuf *
 	bool room;
 
 	if (n && w->bursts[iface]++ % LOOK_EVERY == 0)
-		w->low[iface] = low(m[0]->pool);
+		share(w, iface, m[0]->pool);
 	if (!n || !w->low[iface] || m[0]->pool == w->bufs.mp)
 		return n;
-	room = !low(w->bufs.mp);
+	room = spare(w->bufs.mp) != 0;
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *kept = m[i]->pkt_len > SMALL ? move(w, m[i], room) : m[i];
 		if (kept)

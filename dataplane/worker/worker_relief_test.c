@@ -36,7 +36,17 @@ static void a_low_pool_is_relieved(void **state)
 	struct rte_mbuf *held[PORT_BUFS], *own[OWN_BUFS], *m[3];
 	uint32_t n_held = 0, n_own = 0;
 
+	struct ss_tcp_conf tcp = {.max_conns = 1,
+				  .max_half_open = 1,
+				  .rcv_buf = 65535,
+				  .snd_buf = 65535,
+				  .port_low = 1000,
+				  .port_high = 2000,
+				  .n_workers = 1};
+
 	w->counters = calloc(1, sizeof(*w->counters));
+	tcp.counters = w->counters;
+	assert_int_equal(ss_tcp_create(&w->tcp, &tcp, 0), 0);
 	w->bufs = ss_testpool_create("relief_own", OWN_BUFS);
 
 	/* Enough is free: nothing is touched. */
@@ -81,6 +91,7 @@ static void a_low_pool_is_relieved(void **state)
 	assert_int_equal(ss_testpool_used(&w->bufs), 0);
 	ss_testpool_free(&port);
 	ss_testpool_free(&w->bufs);
+	ss_tcp_free(w->tcp);
 	free(w->counters);
 	free(w);
 }
