@@ -199,6 +199,21 @@ static void refused_without_memory(void **state)
 	leave(&r, c);
 }
 
+/* Clients cannot take the half of the pool that serving them needs. */
+static void refused_beyond_the_clients_half(void **state)
+{
+	char text[4096];
+	struct http_sim r;
+	struct ss_tls_conn *c = connected(&r, text, sizeof(text));
+
+	r.http->n_requests += 255;
+	deliver(&r, c, "H:5:1:" GET " H:5:3:" GET " " PING);
+	http_sim_frames(c, text, sizeof(text));
+	assert_string_equal(text, " rst3:REFUSED pong h1e:200"); /* the sim answers what was taken */
+	r.http->n_requests -= 255;
+	leave(&r, c);
+}
+
 /* -- time -- */
 
 static void idle_connection_ends(void **state)
@@ -419,6 +434,7 @@ int main(void)
 		cmocka_unit_test(pings_beside_data_are_fine),
 		cmocka_unit_test(large_heads_get_431),
 		cmocka_unit_test(refused_without_memory),
+		cmocka_unit_test(refused_beyond_the_clients_half),
 		cmocka_unit_test(idle_connection_ends),
 		cmocka_unit_test(settings_must_be_acknowledged),
 		cmocka_unit_test(keepalive),

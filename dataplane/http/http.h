@@ -55,7 +55,8 @@ struct ss_http_news {
 };
 
 struct ss_http_conf {
-	uint32_t max_conns, max_streams; /* pools of this worker */
+	/* Pools of this worker. Clients' requests get half of the streams: each may need one of the others. */
+	uint32_t max_conns, max_streams;
 	struct ss_tls *tls;
 	struct ss_bufpool *bufs;
 	struct ss_arena_pools *arenas;

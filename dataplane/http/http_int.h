@@ -95,6 +95,7 @@ extern const struct ss_http_version ss_h1_version, ss_h2_version;
 struct ss_http {
 	struct ss_http_conf conf;
 	struct ss_pool *conns, *streams, *h2_conns;
+	uint32_t n_requests;    /* streams of downstream connections */
 	struct ss_wheel wheel;
 	uint64_t now;
 	uint64_t generation;    /* of the snapshot seen last */
@@ -174,7 +175,8 @@ size_t ss_h2_conn_size(void);
 uint32_t ss_h2_mbufs(const struct ss_http_conn *c);
 
 /* -- streams (http_stream.c) -- */
-/* A stream on c with an empty arena; NULL when the pool is empty (counted: STREAMS_FULL). */
+/* A stream on c with an empty arena; NULL when the pool, or the clients' half of it, is used up (counted:
+ * STREAMS_FULL). */
 struct ss_http_stream *ss_http_stream_new(struct ss_http_conn *c);
 /* Adds events and puts s on the news; nothing for a released stream. Marks a downstream s as handed. */
 void ss_http_news(struct ss_http_stream *s, uint32_t events);

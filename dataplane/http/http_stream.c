@@ -5,16 +5,28 @@
 
 #include "wire/uri.h"
 
+/* Each request that we take may need one that we make: clients get half of the pool. If they could have
+ * all of it, an overload would take in what it then cannot serve, and serve nothing. */
+static struct ss_http_stream *take(const struct ss_http_conn *c)
+{
+	const struct ss_http *h = c->http;
+	bool full = !c->upstream && h->n_requests >= (h->conf.max_streams + 1) / 2;
+
+	return full ? NULL : ss_pool_take(h->streams);
+}
+
 struct ss_http_stream *ss_http_stream_new(struct ss_http_conn *c)
 {
 	struct ss_http *h = c->http;
-	struct ss_http_stream *s = ss_pool_take(h->streams);
+	struct ss_http_stream *s = take(c);
+
 	if (!s) {
 		ss_count_drop(h->conf.counters, SS_DROP_STREAMS_FULL);
 		return NULL;
 	}
 	memset(s, 0, sizeof(*s));
 	s->conn = c;
+	h->n_requests += !c->upstream;
 	s->started = h->now;
 	ss_list_init(&s->all);
 	ss_list_init(&s->news);
@@ -77,6 +89,7 @@ void ss_http_stream_free(struct ss_http_stream *s)
 	ss_arena_reset(&s->arena);
 	ss_list_remove(&s->all);
 	ss_list_remove(&s->news);
+	c->http->n_requests -= !c->upstream;
 	ss_pool_give(c->http->streams, s);
 	ss_http_conn_settle(c);
 }
