@@ -425,6 +425,48 @@ static void prior_knowledge(void **state)
 	}
 }
 
+/* More than one pull takes, and never again news of it. */
+static void a_large_burst_is_read_whole(void **state)
+{
+	static uint8_t bytes[400000];
+	char text[4096];
+	struct http_sim r;
+	struct ss_tls_conn *c;
+	uint32_t n;
+
+	http_sim_init(&r, "h2_burst", 2048);
+	r.listener.http.stream_window = r.listener.http.conn_window = 1u << 20;
+	c = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H2);
+	deliver(&r, c, "P S A");
+	http_sim_frames(c, text, sizeof(text));
+	n = http_sim_bytes("H:4:1:" POST, bytes, sizeof(bytes));
+	for (int i = 0; i < 20; i++)
+		n += http_sim_bytes(i < 19 ? "F:0:0:1:*16000" : "F:0:1:1:*16000", bytes + n, sizeof(bytes) - n);
+	r.on_stream = silent;
+	tls_sim_deliver(c, bytes, n);
+	for (int i = 0; i < 4; i++)
+		http_sim_turn(&r);
+	assert_int_equal(c->rx.len, 0);
+	assert_int_equal(c->consumed, n + 24 + 9 + 9);
+	leave(&r, c);
+}
+
+/* Even one byte of room is used, so that tls says when there is more; nothing spins meanwhile. */
+static void little_room_is_used_up(void **state)
+{
+	char text[4096];
+	struct http_sim r;
+	struct ss_tls_conn *c = connected(&r, text, sizeof(text));
+
+	c->room = 100;
+	deliver(&r, c, "H:4:1:" POST " F:0:1:1:*3000");
+	http_sim_turn(&r);
+	http_sim_turn(&r);
+	assert_int_equal(ss_tls_room(c), 0);
+	assert_true(ss_http_next(r.http) > r.now);
+	leave(&r, c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +486,8 @@ int main(void)
 		cmocka_unit_test(release_early),
 		cmocka_unit_test(room_is_kept),
 		cmocka_unit_test(prior_knowledge),
+		cmocka_unit_test(a_large_burst_is_read_whole),
+		cmocka_unit_test(little_room_is_used_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,7 +226,7 @@ bool ss_h2_flush(struct ss_http_conn *c, uint32_t room)
 			ss_list_push_back(&waiting, n);
 			continue;
 		}
-		if (room >= ss_min_u32(s->tx.len, SS_H2_COPY_MAX) && room)
+		if (room) /* however little: only room that is used up comes back as news */
 			used = send_one(s, room);
 		short_of_room = used < 0;
 		if (c->state != SS_HTTP_OPEN)

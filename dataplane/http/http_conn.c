@@ -157,6 +157,8 @@ void ss_http_conn_feed(struct ss_http_conn *c)
 	}
 	if (c->state == SS_HTTP_OPEN) {
 		c->v->input(c);
+		if (c->state == SS_HTTP_OPEN && rx->len && !c->hold && c->in.len < SS_HTTP_IN_MAX)
+			ss_http_again(c); /* there was more than fits at once, and it is no news any more */
 	} else if (c->state >= SS_HTTP_CLOSING) {
 		ss_bufq_free(&c->in);
 		if (c->eof && c->shut)
