@@ -127,8 +127,8 @@ static char *ask(const char *line)
 
 static void has(const char *text, const char *part)
 {
-	if (!strstr(text, part))
-		fail_msg("no %s in %s", part, text);
+	if (!text || !strstr(text, part))
+		fail_msg("no %s in %s", part, text ? text : "nothing");
 }
 
 static void status_says_what_runs(void **state)

@@ -196,7 +196,7 @@ static void one_row(char *out, size_t n, const char *name, const char *what, con
 /* Calls fn with each table row that the document must have. */
 static void each_row(struct ss_tele *t, void (*fn)(const char *row, void *arg), void *arg)
 {
-	char *text = metrics(t), *save = NULL, row[512], help[256] = "";
+	char *text = metrics(t), *save = NULL, row[768], help[256] = "";
 
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char name[128], rest[256];
@@ -369,8 +369,8 @@ static void put_refused(struct ss_event_ring *ring)
 
 static void has(const char *text, const char *part)
 {
-	if (!strstr(text, part))
-		fail_msg("%s is not in %s", part, text);
+	if (!text || !strstr(text, part))
+		fail_msg("%s is not in %s", part, text ? text : "nothing");
 }
 
 static void test_access_log_lines(void **state)

@@ -35,7 +35,7 @@ int ss_handover_create(struct ss_handover **out, uint16_t n_workers)
 	for (unsigned from = 0; from < n_workers; from++) {
 		for (unsigned to = 0; to < n_workers; to++) {
 			char name[RTE_RING_NAMESIZE];
-			snprintf(name, sizeof(name), "handover_%u_%u", from, to);
+			snprintf(name, sizeof(name), "handover_%u_%u", (uint8_t)from, (uint8_t)to);
 			if (from != to)
 				h->ring[from][to] = rte_ring_create(name, RING_SLOTS, SOCKET_ID_ANY,
 								    RING_F_SP_ENQ | RING_F_SC_DEQ);
