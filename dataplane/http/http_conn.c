@@ -143,10 +143,12 @@ void ss_http_conn_feed(struct ss_http_conn *c)
 		n = 0;
 	if (c->state == SS_HTTP_CLOSING || c->state == SS_HTTP_OVER)
 		n = rx->len;
-	if (n == rx->len)
+	if (n == rx->len) {
 		ss_bufq_move(&c->in, rx);
-	else if (ss_bufq_take(&c->in, rx, n, c->http->conf.bufs) < 0)
-		n = 0; /* no packet buffer for the cut: the rest of c->in comes first */
+	} else if (ss_bufq_take(&c->in, rx, n, c->http->conf.bufs) < 0) {
+		n = 0; /* no packet buffer for the cut: the rest of c->in comes first, */
+		ss_http_again(c); /* and no news tells when there is one again */
+	}
 	if (n)
 		ss_tls_consumed(c->tls, n);
 	c->eof = c->fin && rx->len == 0;
