@@ -48,7 +48,7 @@ static void free_acked(struct ss_tcp_conn *c, uint32_t ack)
 
 	ss_bufq_drop_at(&c->snd, &c->snd_pos, n);
 	c->snd_base += n;
-	uint32_t cap = ss_min_u32(c->t->conf.snd_buf, c->t->limit);
+	uint32_t cap = ss_tcp_snd_cap(c);
 	if (c->want_room && c->snd.len <= cap - cap / 4) {
 		c->want_room = false;
 		ss_tcp_conn_news(c, SS_TCP_EV_ROOM);

@@ -106,7 +106,9 @@ struct ss_tcp_conn *ss_tcp_conn_new(struct ss_tcp *t, const struct ss_tuple *u, 
 	memset(c, 0, sizeof(*c));
 	c->node = (struct ss_tcp_node){ .hash = hash, .kind = SS_TCP_NODE_CONN, .tuple = *u };
 	c->t = t;
-	c->rcv_buf = t->conf.rcv_buf;
+	c->rcv_buf_max = t->conf.rcv_buf;
+	c->rcv_buf = ss_min_u32(c->rcv_buf_max, SS_TCP_BUF_START);
+	c->rcv_round_at = t->now;
 	c->rcv_wscale = t->rcv_wscale;
 	c->cc = &ss_tcp_newreno;
 	c->rto = SS_TCP_RTO_INIT;
@@ -254,9 +256,23 @@ struct ss_bufq *ss_tcp_rx(struct ss_tcp_conn *c)
 	return &c->rx;
 }
 
+/* An owner that takes half of the buffer in a round trip would take more: it gets twice the window. */
+static void grow_window(struct ss_tcp_conn *c, uint32_t n)
+{
+	c->rcv_round += n;
+	if (c->t->now - c->rcv_round_at < ss_max_u64(c->srtt, SS_NS_PER_MS))
+		return;
+	if (c->rcv_round >= c->rcv_buf / 2)
+		c->rcv_buf = (uint32_t)ss_min_u64(2ull * c->rcv_buf, c->rcv_buf_max);
+	c->rcv_round = 0;
+	c->rcv_round_at = c->t->now;
+}
+
 void ss_tcp_consumed(struct ss_tcp_conn *c, uint32_t n)
 {
 	c->rcv_used -= ss_min_u32(n, c->rcv_used);
+	if (c->rcv_buf < c->rcv_buf_max)
+		grow_window(c, n);
 	if (!ss_tcp_state_receives(c->state) || c->fin_rcvd)
 		return;
 	/* RFC 9293 3.8.6.2.2: the window opens in large steps. Other segments carry smaller ones; one of
@@ -275,9 +291,17 @@ void ss_tcp_limit(struct ss_tcp *t, uint32_t bytes)
 	t->limit = ss_max_u32(bytes, SS_TCP_LIMIT_MIN);
 }
 
+uint32_t ss_tcp_snd_cap(const struct ss_tcp_conn *c)
+{
+	uint32_t useful = 2 * ss_min_u32(c->cwnd, ss_min_u32(c->max_snd_wnd, 1u << 30));
+
+	useful = ss_max_u32(useful, SS_TCP_BUF_START);
+	return ss_min_u32(useful, ss_min_u32(c->t->conf.snd_buf, c->t->limit));
+}
+
 uint32_t ss_tcp_room(struct ss_tcp_conn *c)
 {
-	uint32_t cap = ss_min_u32(c->t->conf.snd_buf, c->t->limit);
+	uint32_t cap = ss_tcp_snd_cap(c);
 	uint32_t room = c->snd.len < cap ? cap - c->snd.len : 0;
 	if (room < cap / 4)
 		c->want_room = true;

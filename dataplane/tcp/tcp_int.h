@@ -31,6 +31,8 @@
  * head and body apart waits for this ACK before the second (Nagle's algorithm, RFC 9293 3.7.4). */
 #define SS_TCP_DELACK_ACTIVE_NS SS_NS_PER_MS
 #define SS_TCP_CHALLENGE_NS (500 * SS_NS_PER_MS) /* per connection: no shared counter to probe */
+/* What a connection may hold in each direction before it has shown that it moves. */
+#define SS_TCP_BUF_START 32768u
 #define SS_TCP_SYN_TRIES 6
 #define SS_TCP_DUPTHRESH 3 /* RFC 6675 2 */
 #define SS_TCP_MSS_DEFAULT 536 /* RFC 9293 3.7.1 */
@@ -121,7 +123,10 @@ struct ss_tcp_conn {
 	/* written by every segment received */
 	uint32_t rcv_nxt, rcv_adv;    /* next expected; right edge of the window announced */
 	uint32_t last_ack_sent, ts_recent;
-	uint32_t rcv_buf, rcv_used;   /* bytes delivered and not yet consumed */
+	uint32_t rcv_buf, rcv_used;   /* what may be held; bytes delivered and not yet consumed */
+	uint32_t rcv_buf_max;         /* rcv_buf grows up to it while its owner keeps up */
+	uint32_t rcv_round;           /* consumed since rcv_round_at */
+	uint64_t rcv_round_at;
 	uint32_t delack_bytes;        /* in order and not acknowledged yet */
 	uint16_t rcv_mss;             /* largest payload seen */
 	uint16_t mss;                 /* payload per segment we send, timestamps taken off */
@@ -275,6 +280,8 @@ bool ss_tcp_send_ack(struct ss_tcp_conn *c);
 void ss_tcp_send_rst(struct ss_tcp_conn *c);
 void ss_tcp_send_rst_to(struct ss_tcp *t, const struct ss_seg *s);
 void ss_tcp_send_tw_ack(struct ss_tcp *t, const struct ss_tcp_tw *w);
+/* Bytes that the send queue may hold now: what the path and the peer can take soon. */
+uint32_t ss_tcp_snd_cap(const struct ss_tcp_conn *c);
 /* The window that the next segment announces. */
 uint32_t ss_tcp_window(struct ss_tcp_conn *c);
 

@@ -97,7 +97,7 @@ void ss_tcp_syn_options(struct ss_tcp_conn *c, const struct ss_tcphdr *h)
 	} else {
 		/* RFC 7323 2.2: both sides must send the option, else neither scales. */
 		c->snd_wscale = c->rcv_wscale = 0;
-		c->rcv_buf = ss_min_u32(c->rcv_buf, 65535);
+		c->rcv_buf_max = ss_min_u32(c->rcv_buf_max, 65535);
 	}
 	if (h->has_ts) {
 		c->ts_recent = h->ts_val;

@@ -141,7 +141,7 @@ bool ss_tcp_send_syn(struct ss_tcp_conn *c)
 		.has_mss = true,
 		.mss = ss_net_mss(c->t->net, &c->node.tuple.remote),
 		/* RFC 7323 1.3, RFC 2018 2: an answer repeats only what was offered. */
-		.has_wscale = !answer || c->rcv_wscale || c->snd_wscale || c->rcv_buf > 65535,
+		.has_wscale = !answer || c->rcv_wscale || c->snd_wscale || c->rcv_buf_max > 65535,
 		.wscale = c->rcv_wscale,
 		.has_sack_ok = !answer || c->sack_ok,
 		.has_ts = !answer || c->ts_ok,
