@@ -342,6 +342,47 @@ static void a_limit_bounds_both_directions(void **s)
 	assert_int_equal(o.h.window, SS_TCP_LIMIT_MIN);
 }
 
+/* Large buffers are for connections that move: 32 KiB at first, twice that when half was taken in 1 ms. */
+static void buffers_grow_with_use(void **s)
+{
+	struct ss_tcp_conf f = bench_conf();
+
+	bench_close(&b);
+	f.rcv_buf = f.snd_buf = 200000;
+	bench_open(&b, &f);
+	bench_accept(&b, (struct ss_tcphdr){.has_wscale = true, .wscale = 4});
+	assert_int_equal(ss_tcp_room(b.c), SS_TCP_BUF_START);
+	b.c->cwnd = b.c->max_snd_wnd = 60000;
+	assert_int_equal(ss_tcp_room(b.c), 120000);
+	b.c->cwnd = b.c->max_snd_wnd = 900000;
+	assert_int_equal(ss_tcp_room(b.c), 200000);
+	for (uint32_t i = 0; i < 16; i++)
+		IN(&b, A, 1 + i * 1000, 1, 1000);
+	bench_wait(&b, 2 * SS_NS_PER_MS);
+	consume(8000); /* slow */
+	assert_int_equal(b.c->rcv_buf, SS_TCP_BUF_START);
+	for (uint32_t i = 16; i < 34; i++)
+		IN(&b, A, 1 + i * 1000, 1, 1000);
+	consume(26000);
+	assert_int_equal(b.c->rcv_buf, SS_TCP_BUF_START);
+	bench_wait(&b, 2 * SS_NS_PER_MS);
+	IN(&b, A, 34001, 1, 1000);
+	consume(1000); /* the round is over, and 27,000 of 32,768 were taken in it */
+	assert_int_equal(b.c->rcv_buf, 2 * SS_TCP_BUF_START);
+	while (b.at != b.n_out)
+		bench_next(&b);
+}
+
+/* What comes on a connection that we opened is an answer: RFC 9293 3.7.4 lets its sender wait for our ACK. */
+static void answers_are_acked_soon(void **s)
+{
+	bench_connect(&b, no_opts);
+	IN(&b, A, 1, 1, 100);
+	bench_none(&b);
+	bench_wait(&b, 3 * SS_NS_PER_MS);
+	bench_expect(&b, A, 1, 101, 0);
+}
+
 static void initial_window_bounds_the_first_flight(void **s)
 {
 	bench_accept(&b, no_opts);
@@ -638,6 +679,8 @@ int main(void)
 		T(probes_that_are_answered_keep_the_connection),
 		T(room_comes_back_as_news),
 		T(a_limit_bounds_both_directions),
+		T(buffers_grow_with_use),
+		T(answers_are_acked_soon),
 		T(initial_window_bounds_the_first_flight),
 		T(timeout_repeats_the_first_segment_with_back_off),
 		T(silent_peer_is_given_up),
