@@ -2,6 +2,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,19 +80,42 @@ int ss_eal_args(struct ss_eal_args *a, const struct ss_model_process *p, bool te
 	return err < 0 ? SS_ERR_FATAL : 0;
 }
 
+/* The EAL answers a core that is not there with its whole manual; one sentence is enough. */
+static int check_core(const cpu_set_t *ours, uint32_t core, const char *key, char *err, size_t err_n)
+{
+	if (core < CPU_SETSIZE && CPU_ISSET(core, ours))
+		return 0;
+	snprintf(err, err_n, "%s: this process may not run on CPU %u", key, core);
+	return SS_ERR_FATAL;
+}
+
+static int check_cores(const struct ss_model_process *p, char *err, size_t err_n)
+{
+	cpu_set_t ours;
+	if (sched_getaffinity(0, sizeof(ours), &ours) < 0)
+		return 0; /* more CPUs than the set holds: let the EAL decide */
+	int code = check_core(&ours, p->control_core, "workers.control_core", err, err_n);
+	for (uint32_t i = 0; code == 0 && i < p->n_workers; i++)
+		code = check_core(&ours, p->worker_core[i], "workers.cores", err, err_n);
+	return code;
+}
+
 int ss_eal_start(const struct ss_model_process *p, bool telemetry, char *err, size_t err_n)
 {
 	struct ss_eal_args a;
+	if (check_cores(p, err, err_n) < 0)
+		return SS_ERR_FATAL;
 	if (ss_eal_args(&a, p, telemetry) < 0) {
 		snprintf(err, err_n, "more devices or cores than EAL arguments can say");
 		return SS_ERR_FATAL;
 	}
-	if (rte_eal_init(a.n, a.v) < 0) {
+	int code = rte_eal_init(a.n, a.v);
+	rmdir(rte_eal_get_runtime_dir()); /* made even when nothing is shared, and then it is empty */
+	if (code < 0) {
 		snprintf(err, err_n, "DPDK does not start: %s (cores %s, %u MB, hugepages %s)",
 			 rte_strerror(rte_errno), a.v[1], p->memory_mb, p->hugepages ? "on" : "off");
 		return SS_ERR_FATAL;
 	}
-	rmdir(rte_eal_get_runtime_dir()); /* made even when nothing is shared, and then it is empty */
 	return 0;
 }
 

@@ -211,12 +211,22 @@ static void note_iface(struct ss_port *p, const char *device)
 		p->mtu = (uint16_t)ss_min_u32(p->mtu, mtu);
 }
 
+/* These two sit on an interface that is there; DPDK's own word for one that is not says nothing. */
+static bool lacks_iface(const char *device, char iface[IFNAMSIZ])
+{
+	bool sits = strncmp(device, "net_af_xdp", 10) == 0 || strncmp(device, "net_af_packet", 13) == 0;
+
+	return sits && ss_port_device_arg(device, "iface", iface, IFNAMSIZ) && if_nametoindex(iface) == 0;
+}
+
 static int probe(struct ss_port *p, const struct ss_port_conf *conf, char *err, size_t err_n)
 {
-	char why[256];
+	char why[256], iface[IFNAMSIZ];
 	struct ss_port_fdset before;
 	struct rte_eth_dev_info di;
 
+	if (lacks_iface(conf->device, iface))
+		return fail(p, err, err_n, "cannot open \"%s\": no interface %s here", conf->device, iface);
 	ss_port_fds_now(&before);
 	int rc = ss_port_device_probe(conf->device, (uint16_t)ss_min_u32(conf->queues, conf->n_workers), &p->dev, why,
 				      sizeof(why));

@@ -157,7 +157,7 @@ static int make_rooms(struct ss_worker *w, char *err, size_t err_n)
 	int code = make_memory(w);
 
 	if (code < 0)
-		return refuse(err, err_n, code, "its packet buffers and arenas");
+		return refuse(err, err_n, code, "its packet buffers and arenas (memory.size_mb bounds them)");
 	for (size_t i = 0; i < SS_ARRAY_LEN(steps); i++) {
 		code = steps[i].make(w, w->now);
 		if (code < 0)
