@@ -15,6 +15,7 @@ void ss_wheel_init(struct ss_wheel *w, uint64_t tick_ns, uint64_t now)
 	w->tick_ns = tick_ns;
 	w->now_tick = now / tick_ns;
 	w->armed = 0;
+	w->due_at = SS_NEVER;
 	for (int l = 0; l < SS_WHEEL_LEVELS; l++) {
 		for (unsigned i = 0; i < SS_WHEEL_SLOTS; i++)
 			ss_list_init(&w->slot[l][i]);
@@ -72,6 +73,7 @@ void ss_wheel_arm(struct ss_wheel *w, struct ss_timer *t, uint64_t deadline)
 	if (deadline == SS_NEVER)
 		return;
 	t->deadline = deadline;
+	w->due_at = ss_min_u64(w->due_at, deadline);
 	w->armed++;
 	place(w, t);
 }
@@ -141,8 +143,17 @@ static void collect(struct ss_wheel *w, struct ss_list *due)
 	ss_list_splice(due, &out);
 }
 
+static uint64_t next_time(const struct ss_wheel *w)
+{
+	uint64_t t = w->armed ? next_tick(w) : NO_TICK;
+	return t > SS_NEVER / w->tick_ns ? SS_NEVER : t * w->tick_ns;
+}
+
+/* Most calls find nothing to do, several rooms' each turn: they cost one comparison. */
 void ss_wheel_expire(struct ss_wheel *w, uint64_t now, struct ss_list *due)
 {
+	if (now < w->due_at)
+		return;
 	uint64_t target = now / w->tick_ns;
 	for (uint64_t t; w->armed && (t = next_tick(w)) <= target;) {
 		if (t != w->now_tick) {
@@ -152,10 +163,10 @@ void ss_wheel_expire(struct ss_wheel *w, uint64_t now, struct ss_list *due)
 		collect(w, due);
 	}
 	w->now_tick = ss_max_u64(w->now_tick, target);
+	w->due_at = next_time(w);
 }
 
 uint64_t ss_wheel_next(const struct ss_wheel *w)
 {
-	uint64_t t = w->armed ? next_tick(w) : NO_TICK;
-	return t > SS_NEVER / w->tick_ns ? SS_NEVER : t * w->tick_ns;
+	return w->armed ? w->due_at : SS_NEVER;
 }

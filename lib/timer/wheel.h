@@ -26,6 +26,7 @@ struct ss_timer {
 
 struct ss_wheel {
 	uint64_t tick_ns, now_tick;
+	uint64_t due_at; /* nothing to do before this time; may be early, never late */
 	uint32_t armed;
 	uint64_t taken[SS_WHEEL_LEVELS][SS_WHEEL_SLOTS / 64]; /* a bit per slot that is not empty */
 	struct ss_list slot[SS_WHEEL_LEVELS][SS_WHEEL_SLOTS];
