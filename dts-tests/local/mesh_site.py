@@ -99,6 +99,8 @@ server {{ listen 80; listen 81 http2; location / {{ default_type text/plain; ret
     def latency(self, url, n, name):
         """(p50, p99) of n requests one after the other over one HTTP/1.1 connection, in microseconds."""
         log = self.lab.path(f"latency-{name}.txt".replace(" ", "-"))
+        if os.path.exists(log):
+            os.unlink(log)  # h2load appends
         self.lab.run("client", "h2load", "--h1", "-n", n, "-c", 1, "-m", 1, "--log-file", log, url)
         took = []
         with open(log, encoding="ascii") as f:
