@@ -42,7 +42,8 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 	return ss_fleet_launch(n->fleet, err, err_n);
 }
 
-int ss_node_create(struct ss_node **out, const char *file, struct ss_model *m, int admin_fd, char *err, size_t err_n)
+int ss_node_create(struct ss_node **out, const char *file, struct ss_model *m, int admin_fd, char *err,
+		   size_t err_n)
 {
 	struct ss_node *n = calloc(1, sizeof(*n));
 
@@ -94,7 +95,7 @@ static bool nothing_held(const struct ss_node *n)
 	for (uint32_t i = 0; i < ss_fleet_workers(n->fleet); i++) {
 		struct ss_worker_holdings h;
 		ss_fleet_holdings(n->fleet, i, &h);
-		if (!h.mbufs && !h.conns && !h.tls_conns && !h.http_conns && !h.streams && !h.exchanges && !h.arenas)
+		if (!(h.mbufs || h.conns || h.tls_conns || h.http_conns || h.streams || h.exchanges || h.arenas))
 			continue;
 		clean = false;
 		ss_log(SS_LOG_ERROR, "holdings: not zero", "worker", ss_log_u64(i), "mbufs",
@@ -108,7 +109,8 @@ static bool nothing_held(const struct ss_node *n)
 		if (f.pool_used == f.pool_held)
 			continue;
 		clean = false;
-		ss_log(SS_LOG_ERROR, "holdings: received packets", "port", ss_port_name(ss_fleet_port(n->fleet, i)),
+		ss_log(SS_LOG_ERROR, "holdings: received packets", "port",
+		       ss_port_name(ss_fleet_port(n->fleet, i)),
 		       "used", ss_log_u64(f.pool_used), "driver", ss_log_u64(f.pool_held), NULL);
 	}
 	if (clean)
@@ -120,8 +122,10 @@ int ss_node_serve(struct ss_node *n)
 {
 	const struct ss_model *m = ss_apply_model(n->apply);
 
-	if (!ss_loop_signal(n->loop, SIGTERM, ss_node_on_end, n) || !ss_loop_signal(n->loop, SIGINT, ss_node_on_end, n) ||
-	    !ss_loop_signal(n->loop, SIGHUP, ss_node_on_reload, n) || !ss_loop_every(n->loop, POLL_NS, ss_node_on_poll, n)) {
+	if (!ss_loop_signal(n->loop, SIGTERM, ss_node_on_end, n) ||
+	    !ss_loop_signal(n->loop, SIGINT, ss_node_on_end, n) ||
+	    !ss_loop_signal(n->loop, SIGHUP, ss_node_on_reload, n) ||
+	    !ss_loop_every(n->loop, POLL_NS, ss_node_on_poll, n)) {
 		ss_log(SS_LOG_ERROR, "cannot start", "reason", "no memory", NULL);
 		return SS_ERR_NO_MEM;
 	}

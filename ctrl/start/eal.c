@@ -65,7 +65,8 @@ static int add_memory(struct ss_eal_args *a, const struct ss_model_process *p)
 	int err = add(a, "-m") | add(a, "%u", p->memory_mb);
 	if (p->hugepages)
 		return err | add(a, "--in-memory");
-	return err | add(a, "--no-huge") | add(a, "--no-shconf") | add(a, "--file-prefix=sidestep%d", (int)getpid());
+	err |= add(a, "--no-huge") | add(a, "--no-shconf");
+	return err | add(a, "--file-prefix=sidestep%d", (int)getpid());
 }
 
 int ss_eal_args(struct ss_eal_args *a, const struct ss_model_process *p, bool telemetry)

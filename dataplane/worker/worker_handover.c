@@ -157,6 +157,8 @@ bool ss_worker_set_asleep(struct ss_worker *w)
 
 void ss_worker_set_awake(struct ss_worker *w)
 {
-	if (w->conf.handover)
-		atomic_store_explicit(&w->conf.handover->worker[w->index].asleep, false, memory_order_relaxed);
+	struct ss_handover *h = w->conf.handover;
+
+	if (h)
+		atomic_store_explicit(&h->worker[w->index].asleep, false, memory_order_relaxed);
 }

@@ -50,10 +50,13 @@ static const uint64_t no_lengths[1];
 static const uint32_t first_id[1] = { 0 };
 static const struct ss_route_scratch scratch[SS_MAX_WORKERS];
 static const struct ss_route_index route_index = { .slots = no_slot, .lengths = no_lengths, .ids = first_id,
-						   .any_n = 1, .first_regex = UINT32_MAX, .scratch = scratch };
-static const struct ss_virtual_host host = { .name = 2, .n_routes = 1, .routes = &route, .index = &route_index };
+						   .any_n = 1, .first_regex = UINT32_MAX,
+						   .scratch = scratch };
+static const struct ss_virtual_host host = { .name = 2, .n_routes = 1, .routes = &route,
+					     .index = &route_index };
 static const struct ss_host_pattern any_host = { .kind = 2 };
-static const struct ss_host_table hosts = { .n_hosts = 1, .n_patterns = 1, .hosts = &host, .patterns = &any_host };
+static const struct ss_host_table hosts = { .n_hosts = 1, .n_patterns = 1, .hosts = &host,
+					    .patterns = &any_host };
 static const struct ss_tls_server plain = { .mode = SS_TLS_DISABLE };
 static const struct ss_authz allow_all;
 static struct ss_listener listener = {
@@ -61,7 +64,8 @@ static struct ss_listener listener = {
 	.authz = &allow_all,
 	.http = { .max_header_bytes = 60000, .max_headers = 100, .max_streams = 100, .stream_window = 65535,
 		  .conn_window = 1 << 20, .hpack_table = 4096, .idle_timeout_ns = 60 * SS_NS_PER_SEC,
-		  .request_head_timeout_ns = 10 * SS_NS_PER_SEC, .settings_timeout_ns = 10 * SS_NS_PER_SEC } };
+		  .request_head_timeout_ns = 10 * SS_NS_PER_SEC,
+		  .settings_timeout_ns = 10 * SS_NS_PER_SEC } };
 static struct ss_snapshot with_listener = { .generation = 1, .n_workers = 1, .n_listeners = 1,
 					    .listeners = &listener };
 static struct ss_snapshot without_listener = { .generation = 2, .n_workers = 1 };
@@ -376,7 +380,8 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = { LAB_TEST(answers_a_request), LAB_TEST(stop_leaves_nothing),
-					LAB_TEST(adopts_generations), LAB_TEST(says_it_again), LAB_TEST(drains),
+					LAB_TEST(adopts_generations), LAB_TEST(says_it_again),
+					LAB_TEST(drains),
 					LAB_TEST(sleeps_until_mail) };
 	return cmocka_run_group_tests(t, start, stop);
 }
