@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """One hop, h2c in and mutual-TLS HTTP/2 out to nghttpd, sidestep beside HAProxy in the same place.
 
-usage: sudo perf/load/hop_h2c_mtls.py [--rounds 5] [--requests 60000] [--out perf/results/NAME]
+usage: sudo perf/load/hop_h2c_mtls.py [--rounds 5] [--requests 200000] [--out perf/results/NAME]
 
 Both stand in turn, interleaved, in the same namespace on core 0, behind the same veth pairs; client (h2load) and
 origin (nghttpd, which demands a client certificate) run on core 1. HAProxy has one thread and the kernel's default
@@ -111,7 +111,7 @@ class Place:
         conf = lab.write("haproxy.cfg", f"""
 global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
 defaults
   mode http
   timeout client 60s
@@ -142,10 +142,11 @@ def summary(values):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--rounds", type=int, default=5)
-    ap.add_argument("--requests", type=int, default=60000)
+    ap.add_argument("--requests", type=int, default=200000)
     ap.add_argument("--build", default=os.path.join(ROOT, "build"))
     ap.add_argument("--out", default=os.path.join(ROOT, "perf", "results", "hop-h2c-mtls"))
     args = ap.parse_args()
+    os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
     place = Place(args.build)
     try:
         runs = {"sidestep": [], "haproxy": []}
