@@ -118,7 +118,8 @@ class TestRouting(DecisionSuite):
             with open(self.site.lab.path(f"split{i}.log"), encoding="ascii") as f:
                 count = sum(1 for _ in f)
             self.note(f"{share} %: {100 * count / n:.2f} %")
-            self.verify(abs(count / n - share / 100) < 0.01, f"{share} % got {count} of {n}")
+            # 1 % is 10 standard deviations of 100,000 draws, but 3 of 10,000
+            self.verify(abs(count / n - share / 100) < (0.02 if self.small else 0.01), f"{share} % got {count} of {n}")
 
     def test_round_robin(self):
         """Round robin spreads evenly over four endpoints; a weight of 3 gets three times as much."""
