@@ -8,13 +8,9 @@
 /* RFC 9113 8.2.2: these mean something to one HTTP/1.1 connection only; Host is :authority's twin (8.3.1). */
 static bool belongs(const struct ss_hdrs *h, const struct ss_hdr *f)
 {
-	switch (f->tok) {
-	case SS_H_CONNECTION:
-	case SS_H_KEEP_ALIVE:
-	case SS_H_PROXY_CONNECTION:
-	case SS_H_TRANSFER_ENCODING:
-	case SS_H_UPGRADE:
+	if (ss_hdr_connection_specific(f->tok))
 		return false;
+	switch (f->tok) {
 	case SS_H_TE:
 		return ss_span_ieq(f->value, SS_SPAN("trailers"));
 	case SS_H_HOST:

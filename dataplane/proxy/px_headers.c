@@ -37,17 +37,7 @@ static bool named_by_connection(const struct ss_hdrs *h, struct ss_span name)
 
 static bool one_hop(uint16_t tok)
 {
-	switch (tok) {
-	case SS_H_CONNECTION:
-	case SS_H_KEEP_ALIVE:
-	case SS_H_PROXY_CONNECTION:
-	case SS_H_TRANSFER_ENCODING:
-	case SS_H_UPGRADE:
-	case SS_H_TE:
-		return true;
-	default:
-		return false;
-	}
+	return ss_hdr_connection_specific(tok) || tok == SS_H_TE;
 }
 
 /* Who we are told to be behind is believed from inside only. Others speak for us about no one. */

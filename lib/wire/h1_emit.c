@@ -72,12 +72,9 @@ uint32_t ss_h1_bound(const struct ss_hdrs *h)
 /* What belongs to one hop or is written from elsewhere (RFC 9110 7.6.1). */
 static bool skipped(const struct ss_hdr *f, uint32_t flags)
 {
+	if (ss_hdr_connection_specific(f->tok))
+		return true;
 	switch (f->tok) {
-	case SS_H_CONNECTION:
-	case SS_H_KEEP_ALIVE:
-	case SS_H_PROXY_CONNECTION:
-	case SS_H_TRANSFER_ENCODING:
-	case SS_H_UPGRADE:
 	case SS_H_TE:
 	case SS_H_HOST:
 		return true;

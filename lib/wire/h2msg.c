@@ -6,18 +6,9 @@
 /* RFC 9113 8.2.2: connection-specific fields; TE only as "trailers". */
 static bool connection_specific(const struct ss_hdr *f)
 {
-	switch (f->tok) {
-	case SS_H_CONNECTION:
-	case SS_H_KEEP_ALIVE:
-	case SS_H_PROXY_CONNECTION:
-	case SS_H_TRANSFER_ENCODING:
-	case SS_H_UPGRADE:
-		return true;
-	case SS_H_TE:
+	if (f->tok == SS_H_TE)
 		return !ss_span_ieq(f->value, SS_SPAN("trailers"));
-	default:
-		return false;
-	}
+	return ss_hdr_connection_specific(f->tok);
 }
 
 /* Digits only, no overflow. Several equal values or lists are refused (RFC 9110 8.6 lets us). */

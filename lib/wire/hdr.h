@@ -88,6 +88,15 @@ uint16_t ss_hdrs_remove(struct ss_hdrs *h, enum ss_hdr_token tok);
 uint16_t ss_hdrs_remove_name(struct ss_hdrs *h, struct ss_span name);
 /* The token of a lower-case name; SS_H_OTHER when it is none of ours. */
 enum ss_hdr_token ss_hdr_token(struct ss_span name);
+/*
+ * Is the field about one connection only, so that no hop passes it on and HTTP/2 forbids it (RFC 9110 7.6.1,
+ * RFC 9113 8.2.2)? TE is apart: each caller knows what "trailers" means to it.
+ */
+static inline bool ss_hdr_connection_specific(uint16_t tok)
+{
+	return tok == SS_H_CONNECTION || tok == SS_H_KEEP_ALIVE || tok == SS_H_PROXY_CONNECTION ||
+	       tok == SS_H_TRANSFER_ENCODING || tok == SS_H_UPGRADE;
+}
 /* The name of a token. */
 struct ss_span ss_hdr_token_name(enum ss_hdr_token tok);
 
