@@ -65,6 +65,7 @@ static const struct ss_cfg_key worker_keys[] = {
 	{ "busy_poll", SS_CFG_WORD, P(busy_poll_always), .def = "adaptive", .words = busy_poll,
 	  .bytes = sizeof(bool) },
 	{ "idle_sleep", SS_CFG_DURATION, P(idle_sleep_ns), .def = "200us", .max = SS_NS_PER_SEC },
+	{ "stage_sampling", SS_CFG_U32, P(stage_sampling), .def = "16", .max = 1000000 },
 };
 const struct ss_cfg_table ss_cfg_workers = { .what = "group",
 					     .check = check_workers,

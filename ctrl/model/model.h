@@ -168,6 +168,7 @@ struct ss_model_process {
 	uint32_t worker_core[SS_MAX_WORKERS]; /* CPU of each worker */
 	bool busy_poll_always;
 	uint64_t idle_sleep_ns;
+	uint32_t stage_sampling; /* one of so many busy turns; 0: none */
 	bool hugepages;
 	uint32_t memory_mb;
 	uint32_t mbufs, conns, streams, half_open; /* per worker */

@@ -112,6 +112,7 @@ static void size_worker(struct ss_worker_conf *c, const struct ss_model_process 
 	c->user_timeout_ns = p->user_timeout_ns;
 	c->busy_poll = p->busy_poll_always ? SS_POLL_ALWAYS : SS_POLL_ADAPTIVE;
 	c->idle_sleep_ns = p->idle_sleep_ns;
+	c->stage_sampling = p->stage_sampling;
 }
 
 static int make_worker(struct ss_fleet *f, uint32_t i, uint64_t seed, char *err, size_t err_n)

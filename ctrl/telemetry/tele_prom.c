@@ -63,6 +63,18 @@ static void counters(const struct ss_tele *t, struct evbuffer *out)
 	}
 }
 
+static void stages(const struct ss_tele *t, struct evbuffer *out)
+{
+	const char *name = "sidestep_stage_seconds_total";
+
+	family(out, name, "counter", "busy seconds by stage of the worker loop, estimated from sampled turns");
+	for (uint32_t i = 0; i < t->conf.n_workers; i++)
+		for (int s = 0; s < SS_STAGE_COUNT; s++)
+			evbuffer_add_printf(out, "%s{worker=\"%u\",stage=\"%s\"} %.9f\n", name, i,
+					    ss_stage_name((enum ss_stage)s),
+					    (double)ss_ledger_read(&t->conf.counters[i]->ledger.all_ns[s]) / 1e9);
+}
+
 static const char *lost_what(enum ss_drop d)
 {
 	char kind = ss_drop_kind(d);
@@ -242,6 +254,7 @@ void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 
 	process(t, s, out);
 	counters(t, out);
+	stages(t, out);
 	drops(t, out);
 	latency(t, out);
 	pools(t, out);

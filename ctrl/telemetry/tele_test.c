@@ -123,6 +123,7 @@ static void test_metrics_text(void **state)
 	ss_gauge(c, SS_C_TCP_CONNS, 7);
 	ss_count_drop(&counters[0], SS_DROP_TLS_EXPIRED);
 	ss_count_drop(&counters[1], SS_DROP_TLS_EXPIRED);
+	c->ledger.all_ns[SS_STAGE_TLS_OUT] = 2500000000;
 	ss_hist_add(&counters[0].request_ns, 40000);      /* 40 us */
 	ss_hist_add(&counters[1].request_ns, 90000000);   /* 90 ms */
 	ss_hist_add(&counters[1].request_ns, 1000000000000); /* 1000 s */
@@ -132,6 +133,9 @@ static void test_metrics_text(void **state)
 	has_line(text, "# TYPE sidestep_requests_total counter");
 	has_line(text, "sidestep_busy_seconds_total{worker=\"1\"} 1.500000000");
 	has_line(text, "# HELP sidestep_busy_seconds_total seconds spent in turns that had work");
+	has_line(text, "# TYPE sidestep_stage_seconds_total counter");
+	has_line(text, "sidestep_stage_seconds_total{worker=\"0\",stage=\"tls_out\"} 0.000000000");
+	has_line(text, "sidestep_stage_seconds_total{worker=\"1\",stage=\"tls_out\"} 2.500000000");
 	has_line(text, "sidestep_tcp_conns{worker=\"1\"} 7");
 	has_line(text, "# TYPE sidestep_tcp_conns gauge");
 	has_line(text, "sidestep_drops_total{reason=\"tls_expired\",kind=\"connection\"} 2");

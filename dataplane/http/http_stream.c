@@ -198,6 +198,7 @@ struct ss_bufq *ss_http_body(struct ss_http_stream *s)
 
 void ss_http_consumed(struct ss_http_stream *s, uint32_t n)
 {
+	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	/* Also for a stream that is over: the connection's window counts its bytes (RFC 9113 6.9). */
 	if (n && s->conn->state == SS_HTTP_OPEN)
 		s->conn->v->consumed(s, n);
@@ -217,6 +218,7 @@ const struct ss_hdrs *ss_http_trailers(const struct ss_http_stream *s)
 
 int ss_http_send_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool end)
 {
+	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	bool final = s->conn->upstream || h->status >= 200 || h->status == 101;
 	int rc;
 
@@ -235,6 +237,7 @@ int ss_http_send_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool en
 
 int ss_http_send_body(struct ss_http_stream *s, struct ss_bufq *q, bool end)
 {
+	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	if (s->over || s->tx_end || !s->tx_head) {
 		ss_bufq_free(q);
 		return SS_ERR_CLOSED;
@@ -250,6 +253,7 @@ int ss_http_send_body(struct ss_http_stream *s, struct ss_bufq *q, bool end)
 
 int ss_http_send_trailers(struct ss_http_stream *s, const struct ss_hdrs *t)
 {
+	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	if (s->over || s->tx_end || !s->tx_head)
 		return SS_ERR_CLOSED;
 	if (t->n) {
@@ -288,12 +292,14 @@ void ss_http_sent(struct ss_http_stream *s)
 
 void ss_http_reset(struct ss_http_stream *s, enum ss_http_code code)
 {
+	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	if (!s->over)
 		s->conn->v->reset(s, code);
 }
 
 void ss_http_release(struct ss_http_stream *s)
 {
+	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	uint32_t unread = s->body.len;
 
 	if (s->released)
@@ -372,6 +378,7 @@ uint64_t ss_http_bytes_out(const struct ss_http_stream *s)
 int ss_http_request(struct ss_http_conn *c, const struct ss_hdrs *h, bool end, uint64_t now,
 		    struct ss_http_stream **out)
 {
+	SS_STAGE_HERE(c->http->conf.counters, SS_STAGE_HTTP_OUT);
 	struct ss_http_stream *s;
 	int rc;
 

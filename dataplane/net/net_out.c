@@ -45,6 +45,7 @@ static void fill_csum(const struct ss_net *n, const struct net_hop *hop, struct 
 void ss_net_output_tcp(struct ss_net *n, struct rte_mbuf *m, const struct ss_ip *src, const struct ss_ip *dst,
 		       uint64_t now)
 {
+	SS_STAGE_HERE(n->counters, SS_STAGE_NET_OUT);
 	struct net_hop hop;
 
 	if (dst->family != 4 || ss_net_route(n, ss_ip4_u32(dst), ss_ip4_u32(src), &hop) < 0 ||

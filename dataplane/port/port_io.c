@@ -46,6 +46,7 @@ static void refuse(struct ss_port_q *q, struct rte_mbuf *m, enum ss_drop why)
 /* The same packet in one buffer; m is freed. NULL (counted) when there is no buffer, or none so large. */
 static struct rte_mbuf *linearize(struct ss_port_q *q, struct rte_mbuf *m)
 {
+	SS_STAGE_HERE(q->counters, SS_STAGE_PORT_TX);
 	struct rte_mbuf *one = rte_pktmbuf_alloc(q->copy_pool ? q->copy_pool : m->pool);
 
 	if (!one) {

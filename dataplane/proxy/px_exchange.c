@@ -70,6 +70,13 @@ static bool worth_keeping(const struct px_exchange *x)
 	return x->max_retries && !(n && n->value.n > 5);
 }
 
+static void decide(struct ss_proxy *p, const struct ss_snapshot *snap, const struct ss_listener *l,
+		   const struct ss_route_request *rq, struct ss_route_decision *d)
+{
+	SS_STAGE_HERE(p->conf.counters, SS_STAGE_ROUTE);
+	ss_route_decide(snap, l, rq, d);
+}
+
 void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_stream *down, uint64_t now)
 {
 	const struct ss_hdrs *head = ss_http_head(down);
@@ -94,7 +101,7 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_reply(x, SS_DROP_DRAINING, now);
 		return;
 	}
-	ss_route_decide(snap, l, &rq, &d);
+	decide(p, snap, l, &rq, &d);
 	copy_decision(x, snap, l, &d, now);
 	if (d.drop != SS_DROP_NONE) {
 		px_reply(x, d.drop, now);

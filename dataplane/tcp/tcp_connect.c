@@ -32,6 +32,7 @@ static int pick_port(struct ss_tcp *t, struct ss_tuple *u, uint32_t *hash)
 
 int ss_tcp_connect(struct ss_tcp *t, const struct ss_addr *remote, uint64_t now, struct ss_tcp_conn **out)
 {
+	SS_STAGE_HERE(t->counters, SS_STAGE_TCP_OUT);
 	struct ss_tuple u = { .remote = remote->ip, .remote_port = remote->port };
 	uint32_t hash;
 

@@ -97,6 +97,7 @@ struct ss_tls_conn *ss_tls_conn_new(struct ss_tls *t, struct ss_tcp_conn *tcp)
 int ss_tls_connect(struct ss_tls *t, const struct ss_addr *remote, const struct ss_tls_client *client,
 		   enum ss_protocol protocol, uint64_t now, struct ss_tls_conn **out)
 {
+	SS_STAGE_HERE(t->conf.counters, SS_STAGE_TLS_IN);
 	struct ss_tcp_conn *tcp;
 	struct ss_tls_conn *c;
 	int err = ss_tcp_connect(t->conf.tcp, remote, now, &tcp);

@@ -48,6 +48,7 @@ void ss_up_cancel(struct ss_up *u, struct ss_up_wait *w)
 
 void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, bool ok, uint64_t now)
 {
+	SS_STAGE_HERE(u->conf.counters, SS_STAGE_UPSTREAM);
 	if (w->place == SS_UP_NOWHERE)
 		return;
 	if (ok)

@@ -273,6 +273,7 @@ static void feed_pool(struct ss_up *u, struct up_pool *p, const struct ss_cluste
 
 void ss_up_feed(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now)
 {
+	SS_STAGE_HERE(u->conf.counters, SS_STAGE_UPSTREAM);
 	struct ss_list *n;
 
 	while ((n = ss_list_pop(&u->hungry))) {

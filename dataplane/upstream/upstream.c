@@ -86,6 +86,7 @@ static int stand_in_line(struct ss_up *u, struct up_pool *p, struct ss_up_wait *
 
 int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now)
 {
+	SS_STAGE_HERE(u->conf.counters, SS_STAGE_UPSTREAM);
 	struct up_cluster *k = up_cluster_of(u, c, u->generation);
 	struct up_conn *conn = NULL;
 	struct up_pool *p;

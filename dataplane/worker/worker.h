@@ -42,6 +42,7 @@ struct ss_worker_conf {
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_busy_poll busy_poll;
 	uint64_t idle_sleep_ns; /* adaptive: sleep after this long without work */
+	uint32_t stage_sampling; /* one of so many busy turns goes into the stage ledger; 0: none */
 	const struct ss_clock *clock;
 	struct ss_snapshot_box *box;
 	struct ss_ep_table *endpoints;

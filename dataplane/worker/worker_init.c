@@ -181,6 +181,7 @@ int ss_worker_create_on(struct ss_worker **out, const struct ss_worker_conf *con
 	w->index = conf->index;
 	w->n_workers = conf->n_workers;
 	w->n_ifs = conf->n_ifs;
+	ss_ledger_init(&w->counters->ledger, w->clock, conf->stage_sampling, conf->seed + conf->index);
 	for (uint16_t i = 0; i < w->n_ifs; i++)
 		w->spare[i] = conf->mbufs; /* until worker_relief.c has looked */
 	memcpy(w->port, ports, conf->n_ifs * sizeof(*ports));

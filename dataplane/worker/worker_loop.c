@@ -3,6 +3,8 @@
  *
  * Calls go down, news comes up as lists, and each list is passed to the next room here. A room that
  * makes news for a room below it is seen next turn. Nothing is freed before the burial at the end.
+ *
+ * stage() says whose time it is from there on (contract/ledger.h); it does nothing else.
  */
 #include <rte_pause.h>
 #include <rte_rcu_qsbr.h>
@@ -12,13 +14,15 @@
 /* The turn's time; what the turn before took is booked as busy or idle by what it had received. */
 static uint64_t tick(struct ss_worker *w)
 {
-	uint64_t now = ss_clock_ns(w->clock), took = now - w->now;
+	uint64_t now = ss_clock_ns(w->clock), took = w->turns ? now - w->now : 0;
 
+	ss_ledger_turn(w->counters, w->rx, took);
 	if (w->turns) {
 		ss_count(w->counters, w->rx ? SS_C_BUSY_NS : SS_C_IDLE_NS, took);
 		w->turn_max = ss_max_u64(w->turn_max, w->rx ? took : 0);
 	}
 	if (w->rx) {
+		ss_count(w->counters, SS_C_BUSY_TURNS, 1);
 		w->worked_at = w->now;
 		w->quiet = 0;
 	} else {
@@ -30,13 +34,21 @@ static uint64_t tick(struct ss_worker *w)
 	return w->now = now;
 }
 
+static void stage(struct ss_worker *w, enum ss_stage s)
+{
+	ss_stage(&w->counters->ledger, s);
+}
+
 /* Takes n frames of one interface as far as tcp's news. */
 static void input(struct ss_worker *w, uint8_t iface, struct rte_mbuf **m, uint16_t n, uint64_t now)
 {
 	n = ss_worker_relieve(w, iface, m, n);             /* slow readers shall not hold the port's buffers */
+	stage(w, SS_STAGE_NET_IN);
 	ss_net_input(w->net, iface, m, n, now, &w->segs);  /* takes them all, gives segments */
+	stage(w, SS_STAGE_TCP_IN);
 	ss_tcp_input(w->tcp, &w->segs, now, &w->tcp_news); /* takes segments, lists connections */
 	w->segs.n = 0;
+	stage(w, SS_STAGE_PORT_RX);
 }
 
 static void receive(struct ss_worker *w, uint64_t now)
@@ -84,24 +96,37 @@ void ss_worker_turn(struct ss_worker *w)
 	uint64_t now = tick(w);                                      /* the only clock read of a turn */
 	const struct ss_snapshot *snap = ss_worker_snapshot(w, now); /* good until the turn's end */
 
+	stage(w, SS_STAGE_PORT_RX);
 	receive(w, now);
 	receive_handed(w, now);
+	stage(w, SS_STAGE_NET_IN);
 	ss_net_expire(w->net, now);
+	stage(w, SS_STAGE_TCP_IN);
 	ss_tcp_expire(w->tcp, now, &w->tcp_news); /* timers make news of the same kind */
+	stage(w, SS_STAGE_TLS_IN);
 	ss_tls_input(w->tls, snap, &w->tcp_news, now, &w->tls_news);
 	ss_tls_expire(w->tls, now, &w->tls_news);
+	stage(w, SS_STAGE_HTTP_IN);
 	ss_http_input(w->http, snap, &w->tls_news, now, &w->http_news);
 	ss_http_expire(w->http, now, &w->http_news);
+	stage(w, SS_STAGE_UPSTREAM);
 	ss_up_input(w->up, &w->http_news.conns, now, &w->ready);
 	ss_up_expire(w->up, now, &w->ready);
+	stage(w, SS_STAGE_PROXY);
 	ss_proxy_run(w->proxy, snap, &w->http_news.streams, &w->ready, now); /* routes, picks, pumps */
 	ss_proxy_expire(w->proxy, snap, now);
 
+	stage(w, SS_STAGE_HTTP_OUT);
 	ss_http_flush(w->http, now); /* what the calls above queued becomes frames, */
+	stage(w, SS_STAGE_TLS_OUT);
 	ss_tls_flush(w->tls, now);   /* records, */
+	stage(w, SS_STAGE_TCP_OUT);
 	ss_tcp_flush(w->tcp, now);   /* segments, */
+	stage(w, SS_STAGE_PORT_TX);
 	transmit(w);                 /* packets */
+	stage(w, SS_STAGE_BURY);
 	bury(w);
+	stage(w, SS_STAGE_OTHER);
 	if (w->mail_in-- == 0)
 		ss_worker_mail(w, now); /* mailbox, gauges, quiescent point */
 }

@@ -11,10 +11,12 @@
 
 #include "base/base.h"
 #include "contract/drops.h"
+#include "contract/ledger.h"
 
 /* X(NAME, kind, help): kind is c (only grows) or g (level). Metric name: sidestep_<name>[_total]. */
 #define SS_COUNTER_LIST(X)                                                      \
 	X(TURNS, c, "turns of the worker loop")                                 \
+	X(BUSY_TURNS, c, "turns that had packets")                              \
 	X(BUSY_NS, c, "nanoseconds spent in turns that had work")               \
 	X(IDLE_NS, c, "nanoseconds spent in turns without work, or asleep")     \
 	X(SLEEPS, c, "times the worker slept")                                  \
@@ -49,6 +51,12 @@
 	X(RETRIES, c, "requests tried again on another endpoint")               \
 	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
 	X(EVENTS_LOST, c, "access-log records dropped because the ring was full") \
+	X(SAMPLED_TURNS, c, "busy turns that the stage ledger has measured")    \
+	X(SAMPLED_BUSY_NS, c, "nanoseconds spent in sampled turns")             \
+	X(SAMPLED_MARKS_NS, c, "nanoseconds of these that the ledger itself took") \
+	X(SAMPLED_RX_PACKETS, c, "packets received in sampled turns")           \
+	X(SAMPLED_TX_PACKETS, c, "packets sent in sampled turns")               \
+	X(SAMPLED_REQUESTS, c, "requests received in sampled turns")            \
 	X(SNAPSHOT_GENERATION, g, "configuration generation in use")
 
 enum ss_counter {
@@ -74,6 +82,7 @@ struct ss_hist {
 struct ss_counters {
 	uint64_t v[SS_C_COUNT];
 	uint64_t drops[SS_DROP_COUNT];
+	struct ss_ledger ledger;   /* nanoseconds by stage */
 	struct ss_hist request_ns; /* first byte of the request to last byte of the response, queued */
 } SS_CACHE_ALIGNED;
 

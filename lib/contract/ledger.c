@@ -1,0 +1,163 @@
+#include "contract/ledger.h"
+
+#include <string.h>
+
+#include "contract/counters.h"
+#include "contract/lower.h"
+
+static const struct {
+	char name[SS_LOWER_MAX];
+	const char *what;
+} stages[] = {
+#define SS_STAGE_X(name, what) { SS_LOWER(#name), what },
+	SS_STAGE_LIST(SS_STAGE_X)
+#undef SS_STAGE_X
+};
+
+const char *ss_stage_name(enum ss_stage s)
+{
+	return stages[s].name;
+}
+
+const char *ss_stage_what(enum ss_stage s)
+{
+	return stages[s].what;
+}
+
+/* -- a deliberate wait, to prove that the ledger and an outside client agree; not in a normal build -- */
+
+#ifdef SS_SPIN_NS
+/*
+ * When the chosen stage ends, once per request. Only in a turn with packets: a stage that comes before the
+ * proxy learns of a request one turn too late, and in a turn without packets nobody would wait for it.
+ */
+static void spin(struct ss_ledger *l)
+{
+	struct ss_counters *c = ss_container_of(l, struct ss_counters, ledger);
+	uint64_t cycles = l->mult ? ((uint64_t)SS_SPIN_NS << 32) / l->mult : 0;
+
+	if (l->stage != SS_SPIN_STAGE || c->v[SS_C_RX_PACKETS] == l->received)
+		return;
+	for (; l->spun < c->v[SS_C_REQUESTS]; l->spun++)
+		for (uint64_t start = rte_rdtsc(); rte_rdtsc() - start < cycles;)
+			;
+}
+#endif
+
+/* -- one turn -- */
+
+void ss_ledger_mark(struct ss_ledger *l, enum ss_stage s, uint64_t tsc)
+{
+#ifdef SS_SPIN_NS
+	spin(l);
+	tsc = rte_rdtsc();
+#endif
+	uint64_t took = tsc - l->at, own = ss_min_u64(took, l->mark_cost);
+
+	l->cycles[l->stage] += took - own;
+	l->own += own;
+	l->at = tsc;
+	l->stage = (uint8_t)s;
+}
+
+static void open_turn(struct ss_counters *c, uint64_t tsc)
+{
+	struct ss_ledger *l = &c->ledger;
+
+	memset(l->cycles, 0, sizeof(l->cycles));
+	l->own = 0;
+	l->requests = ss_counter_read(c, SS_C_REQUESTS);
+	l->sent = ss_counter_read(c, SS_C_TX_PACKETS);
+	l->at = tsc;
+	l->stage = SS_STAGE_OTHER;
+	l->on = true;
+}
+
+static uint64_t to_ns(const struct ss_ledger *l, uint64_t cycles)
+{
+	return (uint64_t)(((unsigned __int128)cycles * l->mult) >> 32);
+}
+
+static void add(uint64_t *total, uint64_t n)
+{
+	__atomic_store_n(total, *total + n, __ATOMIC_RELAXED);
+}
+
+/* The gap's mean is `every`; its spread keeps the choice from falling into step with what it measures. */
+static void choose_next(struct ss_ledger *l)
+{
+	l->gap = 1 + ss_rng_below(&l->rng, 2 * l->every - 1);
+	l->skip = l->gap - 1;
+}
+
+static void keep_turn(struct ss_counters *c, uint32_t packets, uint64_t took_ns)
+{
+	struct ss_ledger *l = &c->ledger;
+
+	for (int s = 0; s < SS_STAGE_COUNT; s++) {
+		uint64_t ns = to_ns(l, l->cycles[s]);
+		add(&l->ns[s], ns);
+		add(&l->all_ns[s], ns * l->gap);
+	}
+	ss_count(c, SS_C_SAMPLED_TURNS, 1);
+	ss_count(c, SS_C_SAMPLED_BUSY_NS, took_ns);
+	ss_count(c, SS_C_SAMPLED_MARKS_NS, to_ns(l, l->own));
+	ss_count(c, SS_C_SAMPLED_RX_PACKETS, packets);
+	ss_count(c, SS_C_SAMPLED_TX_PACKETS, ss_counter_read(c, SS_C_TX_PACKETS) - l->sent);
+	ss_count(c, SS_C_SAMPLED_REQUESTS, ss_counter_read(c, SS_C_REQUESTS) - l->requests);
+	choose_next(l);
+}
+
+void ss_ledger_turn(struct ss_counters *c, uint32_t packets, uint64_t took_ns)
+{
+	struct ss_ledger *l = &c->ledger;
+
+#ifdef SS_SPIN_NS
+	l->received = ss_counter_read(c, SS_C_RX_PACKETS);
+#endif
+	if (!l->every)
+		return;
+	uint64_t tsc = l->skip <= 1 ? rte_rdtsc() : 0; /* only where a sampled turn ends or may begin */
+	if (l->on) {
+		ss_ledger_mark(l, SS_STAGE_OTHER, tsc);
+		l->on = false;
+		if (packets)
+			keep_turn(c, packets, took_ns);
+	} else if (packets && l->skip) {
+		l->skip--;
+	}
+	if (!l->skip)
+		open_turn(c, tsc);
+}
+
+/* -- the start -- */
+
+/* What lies between two marks with nothing between them: the best of some rounds. */
+static uint64_t weigh_mark(struct ss_ledger *l)
+{
+	enum { ROUNDS = 8, MARKS = 128 };
+	uint64_t best = UINT64_MAX;
+
+	l->on = true;
+	for (int r = 0; r < ROUNDS; r++) {
+		uint64_t start = rte_rdtsc();
+		for (int i = 0; i < MARKS; i++)
+			ss_stage(l, (enum ss_stage)(i % SS_STAGE_COUNT));
+		best = ss_min_u64(best, (rte_rdtsc() - start) / MARKS);
+	}
+	l->on = false;
+	return best;
+}
+
+void ss_ledger_init(struct ss_ledger *l, const struct ss_clock *clock, uint32_t every, uint64_t seed)
+{
+	memset(l, 0, sizeof(*l));
+	ss_rng_seed(&l->rng, seed);
+	l->mult = clock->mult;
+	l->mark_cost = weigh_mark(l);
+#ifndef SS_NO_LEDGER
+	l->every = every;
+#endif
+	if (l->every)
+		choose_next(l);
+}
