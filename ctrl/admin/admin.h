@@ -7,7 +7,7 @@
  * Thread:  control. Never blocks on a client: slow readers are dropped at a bound.
  * Errors:  the first line of an answer is "ok" or "error"; every refusal says why.
  *
- * Commands: status, stats, clusters, config, flows, reload, drain. What follows the first line is one JSON
+ * Commands: status, stats, stages, clusters, config, flows, reload, drain. What follows the first line is one JSON
  * object; that of an error is {"errors": [...]}.
  */
 #ifndef SS_ADMIN_H

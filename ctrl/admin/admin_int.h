@@ -37,5 +37,7 @@ void ss_admin_show_stats(struct ss_admin *a, struct ss_json *j);
 void ss_admin_sample(struct ss_admin *a, uint64_t now);
 /* Share of the last sampled second that worker i was busy, 0 to 100. */
 double ss_admin_busy(const struct ss_admin *a, uint32_t i);
+/* admin_stages.c */
+void ss_admin_show_stages(struct ss_admin *a, struct ss_json *j);
 
 #endif

@@ -159,6 +159,19 @@ static void stats_are_summed(void **state)
 	has(t, "\"request_ns\":{\"count\":3,\"mean\":2000,");
 }
 
+static void stages_are_shown_per_worker(void **state)
+{
+	d.counters[1]->ledger.ns[SS_STAGE_TLS_OUT] = 17;
+	d.counters[1]->ledger.all_ns[SS_STAGE_TLS_OUT] = 1088;
+	ss_count(d.counters[1], SS_C_SAMPLED_TURNS, 2);
+	char *t = ask("stages\n");
+	has(t, "ok\n{\"sampling\":16,\"time_ns\":");
+	has(t, "\"workers\":[{\"worker\":0,\"turns\":0,\"busy_ns\":");
+	has(t, "{\"worker\":1,");
+	has(t, "\"sampled\":{\"turns\":2,\"busy_ns\":0,");
+	has(t, "{\"stage\":\"tls_out\",\"sampled_ns\":17,\"all_ns\":1088}");
+}
+
 static void clusters_show_health(void **state)
 {
 	uint64_t now = ss_clock_ns(&d.clock);
@@ -359,6 +372,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(status_says_what_runs),
 		cmocka_unit_test(stats_are_summed),
+		cmocka_unit_test(stages_are_shown_per_worker),
 		cmocka_unit_test(clusters_show_health),
 		cmocka_unit_test(config_and_flows_are_shown),
 		cmocka_unit_test(nonsense_is_refused),

@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "tools/ctl/ctl_stages.h"
 #include "tools/ctl/ctl_table.h"
 
 #define DEFAULT_SOCKET "/run/sidestep.sock"
@@ -24,6 +26,7 @@ static const struct {
 } words[] = {
 	{ "status", ctl_show_status, "node, configuration, workers, ports, memory" },
 	{ "stats", ctl_show_stats, "counters, drops by name, latency" },
+	{ "stages", NULL, "where the workers' time goes; with --for 5s: in the next 5 seconds" },
 	{ "clusters", ctl_show_clusters, "endpoints and their health" },
 	{ "config", ctl_show_config, "the configuration in force, every default filled in" },
 	{ "flows", ctl_show_flows, "rte_flow rules, or why there are none" },
@@ -33,7 +36,7 @@ static const struct {
 
 static void usage(FILE *f)
 {
-	fprintf(f, "usage: sidestepctl [--socket PATH] [--json] WORD\n\n");
+	fprintf(f, "usage: sidestepctl [--socket PATH] [--json] [--for TIME] WORD\n\n");
 	for (size_t i = 0; i < SS_ARRAY_LEN(words); i++)
 		fprintf(f, "  %-9s %s\n", words[i].word, words[i].what);
 	fprintf(f, "\nThe socket is %s unless said otherwise.\n", DEFAULT_SOCKET);
@@ -96,44 +99,93 @@ static int print_refusal(const struct ctl_json *v)
 	return EXIT_REFUSED;
 }
 
+/* "5s", "500ms" or "2m"; 0 for what is none of them. */
+static unsigned long long read_time(const char *text)
+{
+	static const struct {
+		const char *unit;
+		unsigned long long ns;
+	} units[] = { { "ms", SS_NS_PER_MS }, { "s", SS_NS_PER_SEC }, { "m", 60 * SS_NS_PER_SEC } };
+	char *end;
+	unsigned long long n = strtoull(text, &end, 10);
+	for (size_t i = 0; i < SS_ARRAY_LEN(units); i++)
+		if (end != text && n <= 1000000 && !strcmp(end, units[i].unit))
+			return n * units[i].ns;
+	return 0;
+}
+
+/* What "ok" or a refusal is followed by, as a tree; NULL: neither. Prints what is wrong. */
+static struct ctl_json *parse(char *text, int *status)
+{
+	char *body = text ? strchr(text, '\n') : NULL;
+	*status = EXIT_TROUBLE;
+	if (!body) {
+		fprintf(stderr, "sidestepctl: no answer\n");
+		return NULL;
+	}
+	*body++ = '\0';
+	struct ctl_json *v = ctl_json_read(body);
+	if (!v)
+		fprintf(stderr, "sidestepctl: the answer is no JSON\n");
+	else
+		*status = strcmp(text, "ok") ? print_refusal(v) : EXIT_OK;
+	return v;
+}
+
 static int print(char *text, bool json, void (*show)(const struct ctl_json *v))
 {
 	char *body = strchr(text, '\n');
-	if (!body) {
-		fprintf(stderr, "sidestepctl: no answer\n");
-		return EXIT_TROUBLE;
+	int status;
+	if (json && body) {
+		fputs(body + 1, stdout);
+		return strncmp(text, "ok\n", 3) ? EXIT_REFUSED : EXIT_OK;
 	}
-	*body++ = '\0';
-	bool ok = !strcmp(text, "ok");
-	if (json) {
-		fputs(body, stdout);
-		return ok ? EXIT_OK : EXIT_REFUSED;
-	}
-	struct ctl_json *v = ctl_json_read(body);
-	int status = EXIT_TROUBLE;
-	if (!v)
-		fprintf(stderr, "sidestepctl: the answer is no JSON\n");
-	else if (!ok)
-		status = print_refusal(v);
-	else
-		show(v), status = EXIT_OK;
+	struct ctl_json *v = parse(text, &status);
+	if (status == EXIT_OK)
+		show(v);
 	ctl_json_free(v);
 	return status;
 }
 
-static int ask(const char *path, size_t i, bool json)
+/* The answer to a word, or NULL. */
+static char *fetch(const char *path, const char *word)
 {
 	int fd = reach(path);
 	if (fd < 0)
-		return EXIT_TROUBLE;
-	int status = EXIT_TROUBLE;
-	char *text = say(fd, words[i].word) ? listen_to(fd) : NULL;
-	if (text)
-		status = print(text, json, words[i].show);
-	else
+		return NULL;
+	char *text = say(fd, word) ? listen_to(fd) : NULL;
+	if (!text)
 		fprintf(stderr, "sidestepctl: %s: %s\n", path, strerror(errno));
-	free(text);
 	close(fd);
+	return text;
+}
+
+static int ask(const char *path, size_t i, bool json)
+{
+	char *text = fetch(path, words[i].word);
+	int status = text ? print(text, json, words[i].show) : EXIT_TROUBLE;
+	free(text);
+	return status;
+}
+
+/* The ledger of an interval: asks twice. Figures are worked out here, for people and for programs. */
+static int ask_stages(const char *path, unsigned long long ns, bool json)
+{
+	struct timespec t = { (time_t)(ns / SS_NS_PER_SEC), (long)(ns % SS_NS_PER_SEC) };
+	int status = EXIT_OK;
+	char *first = ns ? fetch(path, "stages") : NULL, *second = NULL;
+	struct ctl_json *before = ns ? parse(first, &status) : NULL, *after = NULL;
+	if (status == EXIT_OK) {
+		nanosleep(&t, NULL);
+		second = fetch(path, "stages");
+		after = parse(second, &status);
+	}
+	if (status == EXIT_OK)
+		(json ? ctl_stages_json : ctl_stages_table)(before, after, stdout);
+	ctl_json_free(before);
+	ctl_json_free(after);
+	free(first);
+	free(second);
 	return status;
 }
 
@@ -141,11 +193,13 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = { { "socket", required_argument, NULL, 's' },
 					       { "json", no_argument, NULL, 'j' },
+					       { "for", required_argument, NULL, 'f' },
 					       { "help", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	const char *path = DEFAULT_SOCKET;
 	bool json = false;
-	for (int opt; (opt = getopt_long(argc, argv, "s:jh", longs, NULL)) != -1;) {
+	unsigned long long ns = 0;
+	for (int opt; (opt = getopt_long(argc, argv, "s:jf:h", longs, NULL)) != -1;) {
 		switch (opt) {
 		case 's':
 			path = optarg;
@@ -153,6 +207,12 @@ int main(int argc, char **argv)
 		case 'j':
 			json = true;
 			break;
+		case 'f':
+			ns = read_time(optarg);
+			if (ns)
+				break;
+			fprintf(stderr, "sidestepctl: --for %s: write a time as 500ms, 5s or 2m\n", optarg);
+			return EXIT_TROUBLE;
 		default:
 			usage(opt == 'h' ? stdout : stderr);
 			return opt == 'h' ? EXIT_OK : EXIT_TROUBLE;
@@ -160,7 +220,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < SS_ARRAY_LEN(words) && optind == argc - 1; i++)
 		if (!strcmp(argv[optind], words[i].word))
-			return ask(path, i, json);
+			return words[i].show ? ask(path, i, json) : ask_stages(path, ns, json);
 	usage(stderr);
 	return EXIT_TROUBLE;
 }
