@@ -44,8 +44,8 @@ def wait_listening(lab, process, ns, address, port, timeout=15):
     return process
 
 
-def nghttpd(lab, ns, name, address, port, root, key=None, cert=None, ca=None, verbose=False, core=None):
-    """With key and cert it speaks TLS; with ca it demands client certificates."""
+def nghttpd(lab, ns, name, address, port, root, key=None, cert=None, ca=None, verbose=False, core=None, env=None):
+    """With key and cert it speaks TLS; with ca it demands client certificates. env: more environment."""
     argv = ["nghttpd", "-a", address, "-d", root]
     if verbose:
         argv.append("-v")
@@ -56,7 +56,7 @@ def nghttpd(lab, ns, name, address, port, root, key=None, cert=None, ca=None, ve
         argv += [key, cert]
     else:
         argv.insert(1, "--no-tls")
-    env = {"SSL_CERT_FILE": ca} if ca else None
+    env = {**({"SSL_CERT_FILE": ca} if ca else {}), **(env or {})}
     p = lab.start(name, ns, *argv, env=env, core=core)
     return wait_listening(lab, p, ns, address, port)
 
@@ -77,9 +77,12 @@ def curl_code(lab, ns, *argv, timeout=30):
 
 
 def h2load(lab, ns, *argv, timeout=120, core=None):
-    """Runs h2load; returns its figures: total, done, succeeded, failed, rps, and status classes."""
+    """Runs h2load to its end; returns its figures: total, done, succeeded, failed, rps, and status classes."""
     full = (["taskset", "-c", str(core)] if core is not None else []) + ["h2load", *map(str, argv)]
-    text = lab.run(ns, *full, timeout=timeout).stdout
+    return h2load_figures(lab.run(ns, *full, timeout=timeout).stdout)
+
+
+def h2load_figures(text):
     m = re.search(r"requests: (\d+) total, (\d+) started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored",
                   text)
     if not m:

@@ -1,0 +1,74 @@
+"""Who sends: h2load, for every subject alike, sampled at the first and the last moment of its measured time."""
+import subprocess
+import time
+
+from local.lab import LabError
+from local.programs import h2load_figures
+
+from bench.places import OTHER_CORE, favour
+
+# With what HTTP/2 itself wants and h2load's user-agent this makes ten fields.
+FIELDS = ("accept: application/json", "accept-encoding: gzip, deflate, br", "accept-language: en-GB,en;q=0.8",
+          "x-request-id: 6f1c2a9e-3b7d-4c1e-9a55-0d2f6b8e4c31",
+          "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+
+
+class Client:
+    """A program in host client; `pid` while it runs."""
+
+    def __init__(self, place, argv, env=None):
+        self.place = place
+        self.popen = subprocess.Popen(
+            ["ip", "netns", "exec", place.lab.ns_name("client"), "taskset", "-c", str(OTHER_CORE),
+             *(["env", *(f"{k}={v}" for k, v in env.items())] if env else []), *map(str, argv)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self.pid = self.popen.pid
+        place.lab.note_pid(self.pid)
+        favour(self)
+        self.text = ""
+
+    def until(self, mark):
+        """Reads lines until one has mark in it."""
+        for line in self.popen.stdout:
+            self.text += line
+            if mark in line:
+                return line
+        raise LabError(f"{self.popen.args[5:]} ended before it said '{mark}':\n{self.text[-1500:]}")
+
+    def end(self):
+        """What it said in all, once it has ended by itself."""
+        self.text += self.popen.stdout.read()
+        if self.popen.wait(30):
+            raise LabError(f"{self.popen.args[5:]}: exit {self.popen.returncode}\n{self.text[-1500:]}")
+        return self.text
+
+    def kill(self):
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.stdout.read()
+        self.popen.stdin.close()
+        self.popen.wait(10)
+
+
+def h2load(place, subject, body, connections, streams, seconds, warmup, snap):
+    """Requests in a closed loop. snap is called with the client's pid at both ends of the measured time."""
+    scheme = "https" if subject.hop.down == "mtls" else "http"
+    argv = ["h2load", "-t", 1, "-c", connections, "-m", streams, "-D", f"{int(seconds * 1000)}ms",
+            "--warm-up-time", f"{int(warmup * 1000)}ms"]
+    if subject.hop.down == "h1":
+        argv.append("--h1")
+    for field in FIELDS:
+        argv += ["-H", field]
+    argv.append(f"{scheme}://{subject.path.vip}:{subject.hop.port}/{body}")
+    client = Client(place, argv, place.preload("client") if scheme == "https" else None)
+    try:
+        client.until("Main benchmark duration is started")
+        before = snap(client.pid)
+        client.until("Main benchmark duration is over")
+        after = snap(client.pid)
+        got = h2load_figures(client.end())
+    finally:
+        client.kill()
+    if not got["done"] or any(got[k] for k in ("failed", "errored", "3xx", "4xx", "5xx")):
+        raise LabError(f"{type(subject).__name__}: requests failed: {got}\n{client.text[-800:]}")
+    return got, before, after

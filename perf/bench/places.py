@@ -1,0 +1,123 @@
+"""Where subjects stand: three hosts, and between them a pair of wires for each kind of subject.
+
+  client ---- dut ---- origin     kernel subjects: veth as the kernel makes it, all offloads
+  client ---- dut ---- origin     AF_XDP subjects: the kernel's ends send whole frames with checksums
+  client ------------- origin     nothing in between: what a hop's latency is measured against
+
+Subjects stand in turn in host dut on SUBJECT_CORE; client and origins run on OTHER_CORE. The two pairs are apart so
+that no subject inherits the settings of another one's wires.
+"""
+import os
+import resource
+
+from local.lab import Lab, sh
+from local.programs import nghttpd, nginx, wait_listening
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SUBJECT_CORE, OTHER_CORE = 0, 1
+NICE = -10
+H1_PORT, MTLS_PORT, H2C_PORT = 8000, 8443, 8444
+BODIES = {"128": 128, "1k": 1024, "16k": 16384, "1m": 1 << 20}
+IDENTITY = "spiffe://mesh.local/ns/bench/sa/{}"
+
+
+class Path:
+    """One way through the dut: who the client calls, and where the origin is seen from there."""
+
+    def __init__(self, vip, origin, client_if, origin_if):
+        self.vip, self.origin, self.client_if, self.origin_if = vip, origin, client_if, origin_if
+
+
+KERNEL = Path("10.1.0.2", "10.2.0.1", "ck0", "ok0")
+XDP = Path("10.3.0.2", "10.4.0.1", "cx0", "ox0")
+XDP_DUT = "10.4.0.2"
+DIRECT = Path("10.9.0.2", None, None, None)
+
+
+def favour(process):
+    """Puts a program's group before what else runs on the machine: it leads its own session, and the kernel weighs
+    sessions before it weighs the tasks inside."""
+    try:
+        with open(f"/proc/{process.pid}/autogroup", "w", encoding="ascii") as f:
+            f.write(str(NICE))
+    except OSError:
+        pass  # no autogroups here: the nice value that it inherited decides
+
+
+class Place:
+    def __init__(self, build, tag="bn"):
+        self.build = os.path.abspath(build)
+        self.lab = lab = Lab(tag)
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        self.most_connections = min(descriptors, 65536) // 2 - 100  # a proxy wants two descriptors for each
+        for host in ("client", "dut", "origin"):
+            lab.host(host)
+        # *_port on both ends keeps the kernel's offloads as they are.
+        lab.wire("client", "ck", "dut", "ck0", ["10.1.0.1/24"], [KERNEL.vip + "/24"], a_port=True, b_port=True)
+        lab.wire("origin", "ok", "dut", "ok0", [KERNEL.origin + "/24"], ["10.2.0.2/24"], a_port=True, b_port=True)
+        lab.wire("client", "cx", "dut", "cx0", ["10.3.0.1/24"], b_port=True)
+        lab.wire("origin", "ox", "dut", "ox0", [XDP.origin + "/24"], b_port=True)
+        lab.wire("client", "cd", "origin", "od", ["10.9.0.1/24"], [DIRECT.vip + "/24"], a_port=True, b_port=True)
+        # New connections by the thousand: ports come back after a second instead of a minute.
+        for host in ("client", "dut"):
+            lab.run(host, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65000", "net.ipv4.tcp_tw_reuse=1")
+        for host in ("client", "dut", "origin"):
+            lab.run(host, "sysctl", "-qw", "net.core.somaxconn=4096")
+        self.shim = os.path.join(self.build, "perf", "bench", "libcertificate.so")
+        self.make_certificates()
+        self.start_origins()
+
+    def make_certificates(self):
+        self.certs = self.lab.path("certs")
+        ca = os.path.join(ROOT, "tools", "ca")
+        sh(ca, self.certs, "init", "mesh")
+        for name in ("client", "proxy", "origin"):
+            sh(ca, self.certs, "leaf", "--ca", "mesh", "--out", name, "--spiffe", IDENTITY.format(name), "--dns",
+               f"{name}.example", "--days", 1)
+        with open(self.cert("proxy", "both"), "w", encoding="ascii") as out:  # HAProxy wants one file
+            for part in ("pem", "key"):
+                with open(self.cert("proxy", part), encoding="ascii") as f:
+                    out.write(f.read())
+
+    def cert(self, name, part="pem"):
+        return f"{self.certs}/{name}.{part}"
+
+    def preload(self, who=None):
+        """Environment of a program that gets the one suite, and the certificate of `who`."""
+        env = {"LD_PRELOAD": self.shim}
+        if who:
+            env.update(BENCH_CERTIFICATE=self.cert(who), BENCH_KEY=self.cert(who, "key"))
+        return env
+
+    def start_origins(self):
+        """nginx for HTTP/1.1; nghttpd for HTTP/2, one that demands a client certificate and one without TLS."""
+        lab = self.lab
+        root = lab.path("root")
+        os.mkdir(root)
+        for name, size in BODIES.items():
+            with open(os.path.join(root, name), "wb") as f:
+                f.write(b"x" * size)
+        web = nginx(lab, "origin", "origin-h1", f"""
+server {{ listen {H1_PORT} backlog=4096; access_log off; root {root}; sendfile on; tcp_nopush on;
+          open_file_cache max=16 inactive=600s; open_file_cache_valid 600s; default_type text/plain; }}
+""", core=OTHER_CORE)
+        wait_listening(lab, web, "origin", "0.0.0.0", H1_PORT)
+        mtls = nghttpd(lab, "origin", "origin-mtls", "0.0.0.0", MTLS_PORT, root, self.cert("origin", "key"),
+                       self.cert("origin"), self.cert("mesh"), core=OTHER_CORE, env=self.preload())
+        h2c = nghttpd(lab, "origin", "origin-h2c", "0.0.0.0", H2C_PORT, root, core=OTHER_CORE)
+        self.origins = [web, mtls, h2c]
+        for p in self.origins:
+            favour(p)
+
+    def segmentation(self, on):
+        """Turns the kernel wires' segmentation offload on or off; AF_XDP has none to turn on."""
+        for host, dev in (("client", "ck"), ("dut", "ck0"), ("dut", "ok0"), ("origin", "ok")):
+            self.lab.run(host, "ethtool", "-K", dev, *(w for k in ("tso", "gso") for w in (k, "on" if on else "off")))
+
+    def pids(self):
+        return [p.pid for p in self.lab.processes if p.running()]
+
+    def close(self):
+        self.lab.close()

@@ -1,0 +1,204 @@
+"""Who is measured: sidestep and its peers, each with one worker, started for one run and stopped after it.
+
+A subject is told the hop (what comes in, what goes out) and answers where the client shall call. Fairness, the same
+for all: one thread on SUBJECT_CORE, no access log, long keep-alive, pooled upstream connections, TLS 1.3 with
+client certificates demanded and the origin verified. Everything else is the program's default.
+"""
+import os
+
+from local.appliance import Appliance, ports
+from local.bench_site import cluster, one_host, route
+from local.programs import nginx, wait_listening
+
+from bench import measure
+from bench.places import H1_PORT, H2C_PORT, IDENTITY, KERNEL, MTLS_PORT, SUBJECT_CORE, XDP, XDP_DUT, favour
+
+PLAIN_PORT, TLS_PORT = 80, 8443
+ORIGIN_PORTS = {"h1": H1_PORT, "mtls": MTLS_PORT, "h2c": H2C_PORT}
+
+
+class Hop:
+    """What comes in and what goes out: "h1" (HTTP/1.1), "h2c" (HTTP/2 without TLS), "mtls" (HTTP/2 over mutual
+    TLS)."""
+
+    def __init__(self, down, up):
+        self.down, self.up = down, up
+        self.port = TLS_PORT if down == "mtls" else PLAIN_PORT
+        self.origin_port = ORIGIN_PORTS[up]
+
+
+class Subject:
+    path = KERNEL
+    segmentation = True
+
+    def __init__(self, place, hop):
+        self.place, self.hop, self.process = place, hop, None
+
+    def start(self):
+        if not self.segmentation:
+            self.place.segmentation(False)
+        self.launch()
+        favour(self.process)
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            # Another one of the same name may follow.
+            self.place.lab.processes.remove(self.process)
+            self.process.log_file.close()
+            self.process = None
+        if not self.segmentation:
+            self.place.segmentation(True)
+
+    def listen(self, process):
+        self.process = process
+        wait_listening(self.place.lab, process, "dut", self.path.vip, self.hop.port)
+
+    def counters(self):
+        """What the program says of itself: empty, or busy_s and requests."""
+        return {}
+
+    def resident(self):
+        return measure.resident(self.process.pid)
+
+
+class HAProxy(Subject):
+    def launch(self):
+        place, hop, path = self.place, self.hop, self.path
+        tls = f"crt {place.cert('proxy', 'both')} ca-file {place.cert('mesh')}"
+        bind = {"h1": "", "h2c": "proto h2", "mtls": f"ssl {tls} verify required alpn h2,http/1.1"}
+        server = {"h1": "", "h2c": "proto h2",
+                  "mtls": f"ssl {tls} verify required verifyhost origin.example sni str(origin.example) alpn h2"}
+        conf = place.lab.write("haproxy.cfg", f"""
+global
+  nbthread 1
+  maxconn {place.most_connections}
+defaults
+  mode http
+  timeout client 600s
+  timeout server 600s
+  timeout connect 5s
+  timeout http-keep-alive 600s
+  http-reuse always
+frontend in
+  bind {path.vip}:{hop.port} {bind[hop.down]} backlog 4096
+  default_backend origin
+backend origin
+  server o {path.origin}:{hop.origin_port} {server[hop.up]} pool-max-conn -1
+""")
+        self.listen(place.lab.start("haproxy", "dut", "haproxy", "-db", "-f", conf, core=SUBJECT_CORE))
+
+
+class Nginx(Subject):
+    """Speaks HTTP/1.1 to its origin, whatever comes in."""
+
+    def launch(self):
+        place, hop, path = self.place, self.hop, self.path
+        if hop.up != "h1":
+            raise ValueError("nginx speaks no HTTP/2 to an origin")
+        listen = {"h1": "", "h2c": "http2", "mtls": "ssl http2"}[hop.down]
+        tls = f"""ssl_certificate {place.cert('proxy')}; ssl_certificate_key {place.cert('proxy', 'key')};
+    ssl_client_certificate {place.cert('mesh')}; ssl_verify_client on; ssl_protocols TLSv1.3;"""
+        self.listen(nginx(place.lab, "dut", "nginx", f"""
+  server {{ listen {path.vip}:{hop.port} {listen} backlog=4096; access_log off;
+    {tls if hop.down == "mtls" else ""} http2_max_concurrent_streams 128;
+    location / {{ proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
+""", f"upstream origin {{ server {path.origin}:{hop.origin_port}; keepalive 1024; keepalive_requests 100000000; }}",
+                          core=SUBJECT_CORE))
+
+
+class Nghttpx(Subject):
+    def launch(self):
+        place, hop, path = self.place, self.hop, self.path
+        front = {"h1": ";no-tls", "h2c": ";no-tls", "mtls": ""}[hop.down]
+        back = {"h1": "", "h2c": ";proto=h2", "mtls": ";proto=h2;tls;sni=origin.example"}[hop.up]
+        argv = ["nghttpx", "--single-process", "--workers=1", "--conf=/dev/null", "--backlog=4096",
+                "--accesslog-file=/dev/null", "--errorlog-file=/dev/stderr", "--log-level=ERROR",
+                f"--frontend={path.vip},{hop.port}{front}", f"--backend={path.origin},{hop.origin_port};;{back[1:]}",
+                "--frontend-http2-read-timeout=600", "--frontend-keep-alive-timeout=600",
+                "--backend-keep-alive-timeout=600", f"--cacert={place.cert('mesh')}",
+                f"--client-private-key-file={place.cert('proxy', 'key')}",
+                f"--client-cert-file={place.cert('proxy')}"]
+        if hop.down == "mtls":
+            argv += ["--verify-client", f"--verify-client-cacert={place.cert('mesh')}",
+                     place.cert("proxy", "key"), place.cert("proxy")]
+        self.listen(place.lab.start("nghttpx", "dut", *argv, core=SUBJECT_CORE))
+
+
+class H2o(Subject):
+    """Has no client certificates: plaintext only here."""
+
+    def launch(self):
+        place, hop, path = self.place, self.hop, self.path
+        if hop.up != "h1" or hop.down == "mtls":
+            raise ValueError("h2o has no client certificates and speaks no HTTP/2 to an origin")
+        conf = place.lab.write("h2o.conf", f"""
+num-threads: 1
+max-connections: {place.most_connections}
+http1-request-timeout: 600
+listen: {{ host: {path.vip}, port: {hop.port} }}
+proxy.timeout.keepalive: 600000
+proxy.timeout.io: 600000
+hosts:
+  default:
+    paths:
+      "/":
+        proxy.reverse.url: "http://{path.origin}:{hop.origin_port}/"
+""")
+        self.listen(place.lab.start("h2o", "dut", "h2o", "-m", "worker", "-c", conf, core=SUBJECT_CORE))
+
+
+class Sidestep(Subject):
+    path = XDP
+    memory = {"hugepages": False, "size_mb": 512, "mbufs": 16384, "connections": 4096, "streams": 8192}
+    poll = "always"
+
+    def ports(self):
+        return ports(("client", "net_af_xdp0,iface=cx0", XDP.vip + "/24"),
+                     ("origin", "net_af_xdp1,iface=ox0", XDP_DUT + "/24"))
+
+    def settings(self):
+        place, hop = self.place, self.hop
+        tls = {"mode": "strict", "secret": "proxy", "trust": "mesh",
+               "allowed_ids": [{"exact": IDENTITY.format("client")}]}
+        to_origin = {"secret": "proxy", "trust": "mesh", "allowed_ids": [{"exact": IDENTITY.format("origin")}]}
+        up = {"protocol": "http1" if hop.up == "h1" else "http2", **({"tls": to_origin} if hop.up == "mtls" else {})}
+        return {"secrets": [{"name": "proxy", "certificate": place.cert("proxy"),
+                             "private_key": place.cert("proxy", "key")}],
+                "trust": [{"name": "mesh", "trust_domain": "mesh.local", "bundle": place.cert("mesh")}],
+                "workers": {"count": 1, "cores": [SUBJECT_CORE], "control_core": SUBJECT_CORE,
+                            "busy_poll": self.poll},
+                "memory": self.memory, "ports": self.ports(),
+                "listeners": [{"name": "in", "address": self.path.vip, "port": hop.port, "virtual_hosts": ["all"],
+                               **({"tls": tls} if hop.down == "mtls" else {})}],
+                "virtual_hosts": one_host([route("origin")]),
+                "clusters": [cluster("origin", [(self.path.origin, hop.origin_port)], **up)]}
+
+    def launch(self):
+        self.dut = dut = Appliance(self.place.lab, self.place.build, "dut", "sidestep", self.settings(),
+                                   core=SUBJECT_CORE)
+        del dut.settings["access_log"]  # as the peers: none
+        dut.write_config()
+        dut.start()
+        self.process = dut.process
+
+    def stop(self):
+        """By SIGTERM: it must say that it held nothing at the end."""
+        if not self.process:
+            return
+        process, self.process = self.process, None
+        self.dut.stop()
+        self.place.lab.processes.remove(process)
+        process.log_file.close()
+
+    def counters(self):
+        all_of = measure.ask(self.dut.socket, "stats")["counters"]
+        out = {k: all_of[name]["all"] for k, name in self.COUNTERS.items()}
+        out["busy_s"] *= 1e-9
+        return out
+
+    COUNTERS = {"busy_s": "busy_ns", "requests": "requests", "rx_packets": "rx_packets", "tx_packets": "tx_packets"}
+
+
+SUBJECTS = {"sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx, "h2o": H2o}
+
