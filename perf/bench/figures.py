@@ -14,8 +14,8 @@ FIGURES = {
     "tsc_cycles": Figure("The same in TSC cycles", "cycles/request", LESS, "busy_us times the rate of the time-stamp "
                          "counter, which is not the core's clock."),
     "both_cores_us": Figure("Both cores", "µs/request", LESS,
-                            "User, system and softirq time of both cores: what the hop costs the machine, client and "
-                            "origin included. A polling subject's core counts as full."),
+                            "Busy time of the subject and non-idle time of the other core: what a request costs the "
+                            "machine, client and origin included."),
     "subject_core_us": Figure("The subject's core", "µs/request", LESS, "Non-idle time of that core."),
     "other_core_us": Figure("The client's and origin's core", "µs/request", LESS, "Non-idle time of that core. On "
                             "veth it also does the receiving for what it sends to the subject."),
@@ -41,6 +41,8 @@ FIGURES = {
     "connection_bytes": Figure("Memory per idle connection", "bytes", LESS, "What holding the connections added to "
                                "the process, for sidestep with everything that a configuration for so many adds."),
     "idle_busy": Figure("CPU while idle", "share", LESS, "Of the subject's core, nothing asked of it."),
+    "stages_sum": Figure("Stages over busy time", "ratio", None, "The stages' sampled time, scaled, over the busy time "
+                         "that is known exactly: 1 when the ledger is right."),
     "foreign_cpu": Figure("Foreign CPU", "share", None, "Of one core, programs that are none of ours."),
     "steal": Figure("Steal", "share", None, "Of one core, taken by the hypervisor."),
     "disturbed": Figure("Disturbed rounds", "share", None, "1: foreign CPU or steal exceeded 5 % in every try."),

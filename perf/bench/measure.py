@@ -79,7 +79,6 @@ class Window:
         """Core-microseconds per request, by core and by kind."""
         us = 1e6 / max(requests, 1)
         return {"subject_core_us": self.busy(subject_core) * us, "other_core_us": self.busy(other_core) * us,
-                "both_cores_us": (self.busy(subject_core) + self.busy(other_core)) * us,
                 "user_us": self.kind("user", "nice") * us, "system_us": self.kind("system") * us,
                 "softirq_us": self.kind("irq", "softirq") * us,
                 "subject_core_busy": self.busy(subject_core) / self.seconds,

@@ -2,8 +2,8 @@
 from html import escape
 
 from bench import svg
-from bench.figures import AHEAD, CONDITIONS, KEY, STAGE, describe, shown
-from bench.markdown import machine_lines
+from bench.figures import AHEAD, KEY, STAGE, describe
+from bench.markdown import cell_text, figures_of, machine_lines
 from bench.stats import noisy
 
 STYLE = """
@@ -14,7 +14,7 @@ h3 { margin-top: 1.8em; }
 table { border-collapse: collapse; margin: .8em 0; font-size: .93em; } td, th { padding: .25em .7em; text-align: left;
        border-bottom: 1px solid #e3e5ea; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .ahead { background: #dff3e1; } .behind { background: #fbdcd6; font-weight: bold; } .even, .noisy { color: #6a7079; }
-tr.ours td { background: #eef4fc; } svg { max-width: 100%; height: auto; } .small { color: #555c66; font-size: .9em; }
+td.ours { background: #eef4fc; } svg { max-width: 100%; height: auto; } .small { color: #555c66; font-size: .9em; }
 """
 
 
@@ -55,22 +55,25 @@ def behind_list(result):
     return f"<ul>{''.join(found)}</ul>" if found else "<p>None in this result.</p>"
 
 
-def figure_table(subjects, stages):
-    out = ["<table><tr><th>subject</th><th>figure</th><th class=n>median</th><th class=n>min</th><th class=n>max</th>"
-           "<th class=n>rounds</th><th></th></tr>"]
-    for subject, rows in subjects.items():
-        for figure, row in rows.items():
-            if figure.startswith(AHEAD) or figure.startswith(STAGE) != stages:
-                continue
-            if figure in CONDITIONS and row["max"] <= 0.05:
-                continue
-            f = describe(figure)
-            mark = "noisy, claims nothing" if noisy(row) and figure not in CONDITIONS else ""
-            out.append(f"<tr{' class=ours' if subject == 'sidestep' else ''}><td>{escape(subject)}</td>"
-                       f"<td title='{escape(f.meaning, quote=True)}'>{escape(f.label)} ({escape(f.unit)})</td>"
-                       + "".join(f"<td class=n>{shown(row[k])}</td>" for k in ("median", "min", "max"))
-                       + f"<td class=n>{row['n']}</td><td class=noisy>{mark}</td></tr>")
-    return "".join(out) + "</table>" if len(out) > 1 else ""
+def figure_table(subjects, wanted):
+    """One row for each figure, one column for each subject."""
+    names = [n for n in figures_of(subjects) if wanted(n)]
+    if not names:
+        return ""
+    out = ["<table><tr><th></th>" + "".join(f"<th class=n>{escape(s)}</th>" for s in subjects) + "</tr>"]
+    for figure in names:
+        f = describe(figure)
+        values = "".join(f"<td class='n{' noisy' if figure in rows and noisy(rows[figure]) else ''}"
+                         f"{' ours' if s == 'sidestep' else ''}'>{cell_html(figure, rows.get(figure))}</td>"
+                         for s, rows in subjects.items())
+        out.append(f"<tr><td title='{escape(f.meaning, quote=True)}'>{escape(f.label)}"
+                   f" <span class=small>{escape(f.unit)}</span></td>{values}</tr>")
+    return "".join(out) + "</table>"
+
+
+def cell_html(figure, row):
+    value, bracket, rest = cell_text(figure, row).partition(" [")
+    return value + (f"<br><span class=small>{bracket.strip()}{rest}</span>" if bracket else "")
 
 
 def meanings(result):
@@ -85,9 +88,10 @@ def meanings(result):
 def page(result):
     cells = []
     for cell, subjects in result["workloads"].items():
-        stages = figure_table(subjects, True)
+        stages = figure_table({s: r for s, r in subjects.items() if s.startswith("sidestep")},
+                              lambda n: n.startswith(STAGE))
         cells.append(f"<h3>{escape(result['titles'].get(cell, cell))}</h3><p class=small><code>{escape(cell)}</code></p>"
-                     + figure_table(subjects, False) + (f"<h4>Where sidestep's time goes</h4>{stages}" if stages else ""))
+                     + figure_table(subjects, lambda n: not n.startswith((AHEAD, STAGE))) + (f"<h4>Where sidestep's time goes</h4>{stages}" if stages else ""))
     errors = "".join(f"<li>{escape(e)}</li>" for e in result.get("errors", []))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>What a hop costs</title><style>{STYLE}</style></head><body>

@@ -22,10 +22,10 @@ def result(**figures):
             "workloads": {"hop": {"sidestep": rows, "haproxy": peer}}, "errors": []}
 
 
-OLD = result(busy_us=[4.0, 4.1, 4.2], throughput_rps=[100, 101, 102], stage_tcp_us=[0.5, 0.51, 0.52],
-             stage_route_us=[0.1, 0.1, 0.1], user_us=[1, 2, 3])
-NEW = result(busy_us=[24.0, 24.1, 24.2], throughput_rps=[100, 101, 102], stage_tcp_us=[0.5, 0.51, 0.52],
-             stage_route_us=[20.1, 20.2, 20.3], user_us=[1, 2, 3])
+OLD = result(busy_us=[4.0, 4.1, 4.2], throughput_rps=[100, 101, 102], stage_tcp=[0.5, 0.51, 0.52],
+             stage_route=[0.1, 0.1, 0.1], user_us=[1, 2, 3])
+NEW = result(busy_us=[24.0, 24.1, 24.2], throughput_rps=[100, 101, 102], stage_tcp=[0.5, 0.51, 0.52],
+             stage_route=[20.1, 20.2, 20.3], user_us=[1, 2, 3])
 
 
 class Tags(HTMLParser):
@@ -48,9 +48,9 @@ class Tags(HTMLParser):
 class CompareTest(unittest.TestCase):
     def test_names_the_figure_and_the_stage_that_changed_and_no_other(self):
         text = compare.compare(OLD, NEW)
-        self.assertIn("stage route_us", text)
+        self.assertIn("stage route", text)
         self.assertIn("worse   hop                sidestep       busy_us", text)
-        self.assertNotIn("stage tcp_us", text)
+        self.assertNotIn("stage tcp", text)
         self.assertNotIn("throughput_rps", text)
         self.assertIn("2 differences", text)
 
@@ -91,7 +91,7 @@ class WriteTest(unittest.TestCase):
     def test_markdown_marks_noise_only_where_it_is(self):
         report.write(OLD, self.results)
         lines = self.read("results", "1.md").splitlines()
-        self.assertEqual([line.split("|")[2].split()[0] for line in lines if line.endswith("| noisy |")], ["user_us"])
+        self.assertEqual([line.split()[1] for line in lines if "] noisy" in line], ["user_us"])
 
     def test_a_drawing_for_each_figure_is_well_formed(self):
         report.write(OLD, self.results)

@@ -1,11 +1,7 @@
 """One run of one cell with one subject: starts it, loads it, and returns figure -> value."""
-from bench import clients, measure
+from bench import clients, ledger, measure
 from bench.places import OTHER_CORE, SUBJECT_CORE
 from bench.subjects import SUBJECTS, Hop
-
-
-class Disturbed(Exception):
-    """The machine was somebody else's for too long; figures are in args[0]."""
 
 
 class Runner:
@@ -38,8 +34,7 @@ class Runner:
         out = window.figures(rate * window.seconds, SUBJECT_CORE, OTHER_CORE)
         out["busy_us"] = out["subject_core_us"]
         if after:
-            n = max(after["requests"] - before["requests"], 1)
-            out["busy_us"] = (after["busy_s"] - before["busy_s"]) * 1e6 / n
+            out.update(ledger.figures(before, after))
             out["tsc_cycles"] = out["busy_us"] * self.tsc_mhz
-            out["packets"] = sum(after[k] - before[k] for k in ("rx_packets", "tx_packets")) / n
+        out["both_cores_us"] = out["busy_us"] + out["other_core_us"]
         return out

@@ -55,8 +55,8 @@ class Subject:
         wait_listening(self.place.lab, process, "dut", self.path.vip, self.hop.port)
 
     def counters(self):
-        """What the program says of itself: empty, or busy_s and requests."""
-        return {}
+        """What the program says of itself at this moment; None of those that say nothing."""
+        return None
 
     def resident(self):
         return measure.resident(self.process.pid)
@@ -192,12 +192,8 @@ class Sidestep(Subject):
         process.log_file.close()
 
     def counters(self):
-        all_of = measure.ask(self.dut.socket, "stats")["counters"]
-        out = {k: all_of[name]["all"] for k, name in self.COUNTERS.items()}
-        out["busy_s"] *= 1e-9
-        return out
-
-    COUNTERS = {"busy_s": "busy_ns", "requests": "requests", "rx_packets": "rx_packets", "tx_packets": "tx_packets"}
+        """The stage ledger's totals (docs/stages.md), of its only worker."""
+        return measure.ask(self.dut.socket, "stages")["workers"][0]
 
 
 SUBJECTS = {"sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx, "h2o": H2o}
