@@ -77,15 +77,22 @@ server {{ listen {ORIGINS[1]}:80 http2; root {self.root}; }}
                     self.verify_equal(got, want, f"{flag} {prefix}{n}")
 
     def test_uploads(self):
-        """POST of the same sizes, with a length and chunked, over both versions: the origin's digest is right."""
-        for flag in ("--http1.1", "--http2-prior-knowledge"):
-            for n in SIZES:
-                path = os.path.join(self.root, str(n))
-                for extra in ([], ["-H", "Transfer-Encoding: chunked"] if flag == "--http1.1" else []):
-                    text = curl(self.site.lab, "client", "-f", flag, *extra, "--data-binary", f"@{path}",
-                                f"http://{VIP}/sha256").stdout
-                    self.verify_equal(text.split(), [hashlib.sha256(pattern(n)).hexdigest(), str(n)],
-                                      f"{flag} {extra} {n}")
+        """POST of the same sizes, with a length and without, over both versions: the origin's digest is right.
+
+        The large one over HTTP/2 is nghttp's alone. curl 7.88.1 fails about one in 500 when its socket is full
+        while the stream's window is not ("PROTOCOL_ERROR (err 1)" with no such frame on the wire; so it does
+        through HAProxy with a window of 128 KiB).
+        """
+        h1, h2 = ("curl", "-sS", "-f", "--http1.1"), ("curl", "-sS", "-f", "--http2-prior-knowledge")
+        chunked, nghttp = ("-H", "Transfer-Encoding: chunked"), ("nghttp",)
+        for client, most in ((h1, 1 << 30), ((*h1, *chunked), 1 << 30), (h2, 16384), (nghttp, 1 << 30),
+                             (("nghttp", "--no-content-length"), 1 << 30)):
+            for n in (n for n in SIZES if n <= most):
+                data = ("-d", "") if client[0] == "nghttp" else ("--data-binary", "@")
+                text = self.site.lab.run("client", *client, data[0], data[1] + os.path.join(self.root, str(n)),
+                                         f"http://{VIP}/sha256").stdout
+                self.verify_equal(text.split(), [hashlib.sha256(pattern(n)).hexdigest(), str(n)],
+                                  f"{client} {n}")
 
     def test_large_body(self):
         """A long body streams through without being kept: 10 MiB (1 GiB with --long) both versions."""
@@ -162,8 +169,8 @@ print(got.split(b"\\r\\n")[0].decode())
         self.verify(counted >= len(shapes) - 1, f"{counted} of {len(shapes)} refusals counted")
 
     def test_python_h2(self):
-        """Python's h2 library: GET, POST, a window of 100 bytes, PING."""
-        for case in ("get", "post", "window", "ping"):
+        """Python's h2 library: GET, POST, END_STREAM after the answer, a window of 100 bytes, PING."""
+        for case in ("get", "post", "late_end", "window", "ping"):
             out = self.site.lab.run("client", "/usr/bin/python3", "dts-tests/local/h2_client.py", VIP, 80, case,
                                     check=False, cwd=self.root_folder())
             self.verify_equal(out.stdout.strip(), "ok", case + out.stderr[-600:])

@@ -90,6 +90,7 @@ static int h2_open(struct ss_http_conn *c)
 	ss_bufq_init(&k->block);
 	ss_list_init(&k->ready);
 	ss_list_init(&k->windows);
+	ss_list_init(&k->late);
 	ss_hpack_dec_init(&k->dec, SS_HPACK_TABLE); /* the peer's idea until it has our SETTINGS */
 	ss_hpack_enc_init(&k->enc);
 	k->peer_streams = SS_H2_FIRST_SLOTS;
@@ -316,11 +317,16 @@ static void h2_expire(struct ss_http_conn *c, enum ss_http_timer t)
 		keepalive(c);
 	else if (t == SS_HTTP_T_DRAIN)
 		final_goaway(c);
+	else if (t == SS_HTTP_T_LATE_END)
+		ss_h2_late_end(c);
 }
 
 static void h2_reset(struct ss_http_stream *s, enum ss_http_code code)
 {
-	ss_h2_reset(s, (uint32_t)code);
+	if (code == SS_HTTP_NO_ERROR && !s->conn->upstream)
+		ss_h2_answered(s);
+	else
+		ss_h2_reset(s, (uint32_t)code);
 }
 
 const struct ss_http_version ss_h2_version = {

@@ -380,6 +380,43 @@ static void release_early(void **state)
 	}
 }
 
+/*
+ * A client may announce a length, send it all, and end the stream only when it has read the answer. A reset
+ * that overtakes its END_STREAM is a failure to it; but a client that never ends it may not hold the stream.
+ */
+static void answered_before_the_end(void **state)
+{
+	static const char length[] = "H:4:1:" POST ",content-length=4 F:0:0:1:61626364";
+	char text[4096];
+	struct http_sim r;
+	struct ss_tls_conn *c = connected(&r, text, sizeof(text));
+	int how = 2;
+
+	r.on_stream = on_let_go;
+	r.arg = &how;
+	deliver(&r, c, length);
+	deliver(&r, c, "H:4:3:" POST ",content-length=0");
+	http_sim_turn(&r);
+	http_sim_frames(c, text, sizeof(text));
+	assert_string_equal(text, " h1:200 d1:3e h3:200 d3:3e");
+	assert_int_equal(ss_http_streams(r.http), 2);
+	r.now += SS_NS_PER_SEC / 2;
+	deliver(&r, c, "F:0:1:1:");
+	assert_int_equal(ss_http_streams(r.http), 1);
+	deliver(&r, c, "H:4:5:" POST ",content-length=0");
+	http_sim_frames(c, text, sizeof(text));
+	assert_string_equal(text, " h5:200 d5:3e");
+
+	http_sim_wait(&r, SS_NS_PER_SEC / 2 + SS_NS_PER_SEC / 50);
+	http_sim_frames(c, text, sizeof(text));
+	assert_string_equal(text, " rst3:NO_ERROR");
+	http_sim_wait(&r, SS_NS_PER_SEC / 2);
+	http_sim_frames(c, text, sizeof(text));
+	assert_string_equal(text, " rst5:NO_ERROR");
+	assert_int_equal(ss_http_streams(r.http), 0);
+	leave(&r, c);
+}
+
 /* Small windows of tls hold a large answer back, stream after stream, and let it go on. */
 static void room_is_kept(void **state)
 {
@@ -484,6 +521,7 @@ int main(void)
 		cmocka_unit_test(drain_by_time),
 		cmocka_unit_test(removed_listener_drains),
 		cmocka_unit_test(release_early),
+		cmocka_unit_test(answered_before_the_end),
 		cmocka_unit_test(room_is_kept),
 		cmocka_unit_test(prior_knowledge),
 		cmocka_unit_test(a_large_burst_is_read_whole),

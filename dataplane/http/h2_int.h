@@ -23,6 +23,8 @@ struct ss_http_stream;
 #define SS_H2_COPY_MAX 512u  /* payloads up to this are copied into the batch instead of moved */
 #define SS_H2_BLOCK_MAX 131072u /* encoded block: the scratch's first part; decoded bytes go behind it */
 #define SS_H2_FIRST_SLOTS 100u /* requests at once before the peer's SETTINGS have come */
+/* How long an answered request, whose every announced byte has come, may leave out its END_STREAM. */
+#define SS_H2_LATE_END_NS SS_NS_PER_SEC
 #define SS_H2_DRAIN_NS (5 * SS_NS_PER_SEC) /* first to second GOAWAY, unless a PING comes back before */
 
 /* Each stream's part (RFC 9113 5.1, as far as rx_end, tx_end and over do not say it). */
@@ -32,6 +34,8 @@ struct ss_h2_stream {
 	struct ss_http_stream *next_by_id;
 	struct ss_list ready;      /* ss_h2_conn.ready: has something to send */
 	struct ss_list window;     /* ss_h2_conn.windows: owes a WINDOW_UPDATE */
+	struct ss_list late;       /* ss_h2_conn.late: answered, only its END_STREAM is missing */
+	uint64_t late_at;          /* since when */
 	int64_t send_window;       /* may be negative (RFC 9113 6.9.2) */
 	int64_t recv_window;
 	uint32_t credit;           /* bytes taken by the upper room, not yet given back */
@@ -78,7 +82,7 @@ struct ss_h2_conn {
 	/* Windows of the connection. */
 	int64_t send_window, recv_window;
 	uint32_t credit;
-	struct ss_list ready, windows;
+	struct ss_list ready, windows, late;
 	/* Ending. */
 	uint8_t draining;          /* 0 no, 1 first GOAWAY is out, 2 the final one is */
 	uint32_t goaway_last;      /* what the final GOAWAY said */
@@ -125,6 +129,11 @@ void ss_h2_rx_end(struct ss_http_stream *s);
 /* RST_STREAM because of what the peer did; why is counted; s may be NULL (RFC 9113 5.4.2). */
 void ss_h2_stream_error(struct ss_http_conn *c, uint32_t id, struct ss_http_stream *s, enum ss_h2_code code,
 			enum ss_drop why);
+/* s is answered and released, its request has not ended: it is reset (RFC 9113 8.1), at once or, where nothing
+ * but END_STREAM can be missing, when that does not come in time. */
+void ss_h2_answered(struct ss_http_stream *s);
+/* The time is up for the requests that have waited longest. */
+void ss_h2_late_end(struct ss_http_conn *c);
 /* RST_STREAM for reasons of ours. */
 void ss_h2_reset(struct ss_http_stream *s, uint32_t code);
 void ss_h2_on_rst(struct ss_http_conn *c, const uint8_t *p);

@@ -29,6 +29,7 @@ void ss_h2_stream_open(struct ss_http_stream *s, uint32_t id)
 	s->h2.recv_window = k->our_window;
 	ss_list_init(&s->h2.ready);
 	ss_list_init(&s->h2.window);
+	ss_list_init(&s->h2.late);
 	s->h2.next_by_id = k->by_id[slot(id)];
 	k->by_id[slot(id)] = s;
 }
@@ -75,6 +76,7 @@ static void forget(struct ss_http_stream *s)
 		*at = s->h2.next_by_id;
 	ss_list_remove(&s->h2.ready);
 	ss_list_remove(&s->h2.window);
+	ss_list_remove(&s->h2.late);
 	if (k->data_stream == s)
 		k->data_stream = NULL;
 	if (s->rx_end)
@@ -133,6 +135,40 @@ void ss_h2_reset(struct ss_http_stream *s, uint32_t code)
 		return;
 	send_rst(c, s->h2.id, code);
 	ss_http_stream_over(s);
+}
+
+/*
+ * "A server MAY request that the client abort transmission of a request without error by sending a
+ * RST_STREAM with an error code of NO_ERROR after sending a complete response" (8.1). With every announced
+ * byte here there is nothing to abort, and clients that send END_STREAM in a frame of its own (curl) would
+ * take the reset, which overtakes it, for a failure.
+ */
+void ss_h2_answered(struct ss_http_stream *s)
+{
+	struct ss_http_conn *c = s->conn;
+
+	if (s->h2.length_left) {
+		ss_h2_reset(s, SS_H2_NO_ERROR);
+		return;
+	}
+	s->h2.late_at = c->http->now;
+	if (ss_list_empty(&c->h2->late))
+		ss_http_arm(c, SS_HTTP_T_LATE_END, SS_H2_LATE_END_NS);
+	ss_list_push_once(&c->h2->late, &s->h2.late);
+}
+
+void ss_h2_late_end(struct ss_http_conn *c)
+{
+	struct ss_list *late = &c->h2->late;
+
+	while (c->state == SS_HTTP_OPEN && !ss_list_empty(late)) {
+		struct ss_http_stream *s = ss_list_entry(late->next, struct ss_http_stream, h2.late);
+		if (s->h2.late_at + SS_H2_LATE_END_NS > c->http->now) {
+			ss_http_arm(c, SS_HTTP_T_LATE_END, s->h2.late_at + SS_H2_LATE_END_NS - c->http->now);
+			return;
+		}
+		ss_h2_reset(s, SS_H2_NO_ERROR);
+	}
 }
 
 void ss_h2_on_rst(struct ss_http_conn *c, const uint8_t *p)

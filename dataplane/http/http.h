@@ -107,7 +107,8 @@ uint32_t ss_http_room(const struct ss_http_stream *s);
 /* Ends the stream early: RST_STREAM, or the h1 connection's end. */
 void ss_http_reset(struct ss_http_stream *s, enum ss_http_code code);
 /* The upper room is done with s; an unfinished stream is reset with CANCEL (a downstream one whose
- * response is complete but whose request is not: NO_ERROR, RFC 9113 8.1). */
+ * response is complete but whose request is not: NO_ERROR, RFC 9113 8.1, but not before a client that has
+ * sent all that it announced has had time for its END_STREAM). */
 void ss_http_release(struct ss_http_stream *s);
 
 void ss_http_set_owner(struct ss_http_stream *s, void *owner);

@@ -46,6 +46,7 @@ enum ss_http_timer {
 	SS_HTTP_T_SETTINGS,  /* h2: SETTINGS not acknowledged */
 	SS_HTTP_T_PING,      /* h2: keepalive interval, then timeout */
 	SS_HTTP_T_DRAIN,     /* h2: the second GOAWAY */
+	SS_HTTP_T_LATE_END,  /* h2: answered requests whose END_STREAM does not come */
 	SS_HTTP_T_COUNT,
 };
 

@@ -2,7 +2,7 @@
 """Requests by Python's h2 library, and misbehaviour that ordinary clients cannot produce.
 usage: h2_client.py ADDRESS PORT CASE
 
-Cases print "ok" or what went wrong: get, post, trailers, window, ping, reset_flood, ping_flood, settings_flood,
+Cases print "ok" or what went wrong: get, post, late_end, trailers, window, ping, reset_flood, ping_flood, settings_flood,
 empty_flood, continuation_flood, huge_headers, bad_preface, upper_case.
 """
 import socket
@@ -139,6 +139,32 @@ def post():
     c.flush()
     status, body, _ = c.answer(s)
     assert status == 200 and body == sent, (status, len(body), len(sent))
+
+
+def late_end():
+    """The answer is complete before the request's END_STREAM, which comes alone: nothing is reset."""
+    c = Client()
+    for _ in range(3):
+        s = c.h2.get_next_available_stream_id()
+        c.h2.send_headers(s, [(":method", "POST"), *HEAD[1:3], (":path", "/sha256"), ("content-length", "5")])
+        c.h2.send_data(s, b"hello")
+        c.flush()
+        status, body, _ = c.answer(s)
+        assert status == 200 and body.split()[1] == b"5", (status, body)
+        no_reset_before_pong(c)
+        c.h2.end_stream(s)
+        c.flush()
+        no_reset_before_pong(c)
+
+
+def no_reset_before_pong(c):
+    c.h2.ping(b"12345678")
+    c.flush()
+    while True:
+        for e in c.events():
+            assert not isinstance(e, h2.events.StreamReset), f"stream reset with {e.error_code}"
+            if isinstance(e, h2.events.PingAckReceived):
+                return
 
 
 def window():
