@@ -35,42 +35,48 @@ static bool named_by_connection(const struct ss_hdrs *h, struct ss_span name)
 	return false;
 }
 
-static bool one_hop(uint16_t tok)
+/* Sets of tokens: one bit each, so that a name is asked for without looking through the fields again. */
+_Static_assert(SS_H_COUNT <= 64, "tokens do not fit a word");
+#define BIT(tok) (1ull << (tok))
+
+static uint64_t names_of(const struct ss_hdrs *h)
 {
-	return ss_hdr_connection_specific(tok) || tok == SS_H_TE;
+	uint64_t names = 0;
+
+	for (uint16_t i = 0; i < h->n; i++)
+		names |= BIT(h->v[i].tok);
+	return names;
 }
 
-/* Who we are told to be behind is believed from inside only. Others speak for us about no one. */
-static bool ours_to_say(uint16_t tok, bool edge)
-{
-	switch (tok) {
-	case SS_H_X_FORWARDED_FOR:
-		return true; /* joined into one field again */
-	case SS_H_X_REQUEST_ID:
-	case SS_H_X_FORWARDED_PROTO:
-	case SS_H_X_FORWARDED_HOST:
-		return edge;
-	case SS_H_X_FORWARDED_CLIENT_CERT:
-		return true;
-	default:
-		return false;
-	}
-}
+/* ss_hdr_connection_specific, and TE. */
+#define ONE_HOP                                                                                          \
+	(BIT(SS_H_CONNECTION) | BIT(SS_H_KEEP_ALIVE) | BIT(SS_H_PROXY_CONNECTION) |                      \
+	 BIT(SS_H_TRANSFER_ENCODING) | BIT(SS_H_UPGRADE) | BIT(SS_H_TE))
+/* :authority has the host; X-Forwarded-For is joined into one field again; others speak for us about no one. */
+#define OURS_TO_SAY (BIT(SS_H_HOST) | BIT(SS_H_X_FORWARDED_FOR) | BIT(SS_H_X_FORWARDED_CLIENT_CERT))
+/* Who we are told to be behind is believed from inside only. */
+#define NOT_BELIEVED (BIT(SS_H_X_REQUEST_ID) | BIT(SS_H_X_FORWARDED_PROTO) | BIT(SS_H_X_FORWARDED_HOST))
 
-/* Copies what passes on. to has room for all. */
-static void pass(struct ss_hdrs *to, const struct ss_hdrs *from, bool request, bool edge)
+/* Copies what passes on: not the names of `stays`. to has room for all. Returns the names that went. */
+static uint64_t pass(struct ss_hdrs *to, const struct ss_hdrs *from, uint64_t names, uint64_t stays)
 {
-	bool options = ss_hdrs_find(from, SS_H_CONNECTION) != NULL;
+	bool options = names & BIT(SS_H_CONNECTION);
+	uint64_t went = 0;
 
 	for (uint16_t i = 0; i < from->n; i++) {
 		const struct ss_hdr *f = &from->v[i];
-		if (one_hop(f->tok) || (request && (f->tok == SS_H_HOST || ours_to_say(f->tok, edge))))
-			continue;
-		if (options && named_by_connection(from, f->name))
+		if ((stays & BIT(f->tok)) || (options && named_by_connection(from, f->name)))
 			continue;
 		to->v[to->n++] = *f;
+		went |= BIT(f->tok);
 	}
 	to->bytes = from->bytes;
+	return went;
+}
+
+static void add(struct ss_hdrs *h, enum ss_hdr_token tok, struct ss_span value)
+{
+	h->v[h->n++] = (struct ss_hdr){ss_hdr_token_name(tok), value, (uint16_t)tok, 0};
 }
 
 static int block(struct ss_arena *a, struct ss_hdrs *h, uint32_t cap)
@@ -90,6 +96,10 @@ int px_copy_ops(struct ss_arena *a, const struct ss_header_ops *from, struct ss_
 	struct ss_header_op *op = from->n ? ss_arena_alloc(a, from->n * sizeof(*op)) : NULL;
 	bool ok = from->n == 0 || op;
 
+	if (!from->n) {
+		*to = (struct ss_header_ops){0};
+		return 0;
+	}
 	for (uint16_t i = 0; ok && i < from->n; i++)
 		op[i] = (struct ss_header_op){.kind = from->op[i].kind,
 					      .name = ss_arena_copy(a, from->op[i].name, &ok),
@@ -119,46 +129,66 @@ int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops)
 
 /* -- what we say -- */
 
-static struct ss_span hex(struct ss_arena *a, struct ss_rng *r, const char *form, uint32_t n, bool *ok)
+/* Eight bytes as sixteen lower-case hexadecimal digits, all at once: a byte of `spread` is a digit's value, and
+ * those above nine get the distance from '9' + 1 to 'a'. */
+static void hex8(uint8_t *p, uint32_t bits)
 {
-	static const char digits[] = "0123456789abcdef";
-	uint8_t *p = ss_arena_alloc(a, n);
-	uint64_t bits = 0;
+	uint64_t spread = bits, above;
 
-	if (!p) {
-		*ok = false;
-		return SS_SPAN_NONE;
-	}
-	for (uint32_t i = 0, left = 0; i < n; i++) {
-		if (form[i] != 'x' && form[i] != 'y') {
-			p[i] = (uint8_t)form[i];
-			continue;
-		}
-		if (!left) {
-			bits = ss_rng_u64(r);
-			left = 16;
-		}
-		/* y: the variant of RFC 9562 4.1, one of 8, 9, a, b */
-		p[i] = (uint8_t)digits[form[i] == 'y' ? 8 + (bits & 3) : (bits & 15)];
-		bits >>= 4;
-		left--;
-	}
-	return ss_span(p, n);
+	spread = (spread | spread << 16) & 0x0000ffff0000ffffull;
+	spread = (spread | spread << 8) & 0x00ff00ff00ff00ffull;
+	spread = (spread | spread << 4) & 0x0f0f0f0f0f0f0f0full;
+	above = ((spread + 0x0606060606060606ull) >> 4) & 0x0101010101010101ull;
+	spread += 0x3030303030303030ull + above * ('a' - '9' - 1);
+	memcpy(p, &spread, sizeof(spread));
 }
 
-#define UUID4 "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx"
-
-static void add_request_id(struct px_exchange *x, struct ss_hdrs *h, struct ss_arena *a, bool *ok)
+static void hex16(uint8_t *p, struct ss_rng *r)
 {
-	const struct ss_hdr *f = ss_hdrs_find(h, SS_H_X_REQUEST_ID);
+	uint64_t bits = ss_rng_u64(r);
 
-	if (!f || !f->value.n) {
-		ss_hdrs_remove(h, SS_H_X_REQUEST_ID);
-		x->request_id = hex(a, &x->p->rng, UUID4, sizeof(UUID4) - 1, ok);
-		ss_hdrs_add(h, ss_hdr_token_name(SS_H_X_REQUEST_ID), x->request_id, 0);
-	} else {
+	hex8(p, (uint32_t)bits);
+	hex8(p + 8, (uint32_t)(bits >> 32));
+}
+
+#define UUID_LEN 36u
+
+/* RFC 9562 5.4: 122 random bits, version 4, variant one of 8, 9, a, b. */
+static void uuid4(uint8_t *p, struct ss_rng *r)
+{
+	uint8_t digits[32];
+
+	hex16(digits, r);
+	hex16(digits + 16, r);
+	memcpy(p, digits, 8);
+	memcpy(p + 9, digits + 8, 4);
+	memcpy(p + 14, digits + 12, 4);
+	memcpy(p + 19, digits + 16, 4);
+	memcpy(p + 24, digits + 20, 12);
+	p[8] = p[13] = p[18] = p[23] = '-';
+	p[14] = '4';
+	p[19] = (uint8_t)"89ab"[ss_rng_u64(r) >> 62];
+}
+
+static void add_request_id(struct px_exchange *x, struct ss_hdrs *h, uint64_t names, struct ss_arena *a, bool *ok)
+{
+	const struct ss_hdr *f = names & BIT(SS_H_X_REQUEST_ID) ? ss_hdrs_find(h, SS_H_X_REQUEST_ID) : NULL;
+	uint8_t *p;
+
+	if (f && f->value.n) {
 		x->request_id = f->value;
+		return;
 	}
+	if (f)
+		ss_hdrs_remove(h, SS_H_X_REQUEST_ID);
+	p = ss_arena_alloc(a, UUID_LEN);
+	if (!p) {
+		*ok = false;
+		return;
+	}
+	uuid4(p, &x->p->rng);
+	x->request_id = ss_span(p, UUID_LEN);
+	add(h, SS_H_X_REQUEST_ID, x->request_id);
 }
 
 /* W3C Trace Context 2.2: version "-" trace-id "-" parent-id "-" flags; version ff and all-zero ids are not
@@ -181,22 +211,41 @@ static bool trace_valid(struct ss_span t)
 	return trace && parent && !(t.p[0] == 'f' && t.p[1] == 'f');
 }
 
-static void add_trace(struct px_exchange *x, struct ss_hdrs *h, struct ss_arena *a, bool *ok)
+#define TRACE_LEN 55u
+
+/* A new trace, not sampled: "00-" trace-id "-" parent-id "-00". */
+static void fresh_trace(uint8_t *p, struct ss_rng *r)
 {
-	static const char fresh[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-00";
-	const struct ss_hdr *f = ss_hdrs_find(h, SS_H_TRACEPARENT);
-	struct ss_span t;
+	memcpy(p, "00-", 3);
+	hex16(p + 3, r);
+	hex16(p + 19, r);
+	p[35] = '-';
+	hex16(p + 36, r);
+	memcpy(p + 52, "-00", 3);
+}
+
+static void add_trace(struct px_exchange *x, struct ss_hdrs *h, uint64_t names, struct ss_arena *a, bool *ok)
+{
+	const struct ss_hdr *f = names & BIT(SS_H_TRACEPARENT) ? ss_hdrs_find(h, SS_H_TRACEPARENT) : NULL;
+	uint8_t *p;
 
 	if (f && trace_valid(f->value)) {
-		t = f->value;
-	} else {
-		/* 2.3: with a trace-parent of no use, tracestate goes too. */
-		ss_hdrs_remove(h, SS_H_TRACEPARENT);
-		ss_hdrs_remove(h, SS_H_TRACESTATE);
-		t = hex(a, &x->p->rng, fresh, sizeof(fresh) - 1, ok);
-		ss_hdrs_add(h, ss_hdr_token_name(SS_H_TRACEPARENT), t, 0);
+		x->trace = ss_span(f->value.p + 3, 32);
+		return;
 	}
-	x->trace = t.n >= 35 ? ss_span(t.p + 3, 32) : SS_SPAN_NONE;
+	/* 2.3: with a trace-parent of no use, tracestate goes too. */
+	if (f)
+		ss_hdrs_remove(h, SS_H_TRACEPARENT);
+	if (names & BIT(SS_H_TRACESTATE))
+		ss_hdrs_remove(h, SS_H_TRACESTATE);
+	p = ss_arena_alloc(a, TRACE_LEN);
+	if (!p) {
+		*ok = false;
+		return;
+	}
+	fresh_trace(p, &x->p->rng);
+	x->trace = ss_span(p + 3, 32);
+	add(h, SS_H_TRACEPARENT, ss_span(p, TRACE_LEN));
 }
 
 static void put(uint8_t *to, uint32_t *n, const void *from, uint32_t len)
@@ -208,13 +257,13 @@ static void put(uint8_t *to, uint32_t *n, const void *from, uint32_t len)
 
 /* What came (from inside), then the peer's address, in one field. */
 static void add_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, struct ss_arena *a,
-			      const struct ss_peer *peer, bool edge, bool *ok)
+			      const struct ss_peer *peer, bool keep, bool *ok)
 {
 	char ip[SS_IP_TEXT];
 	uint32_t len = (uint32_t)strlen(ss_ip_text(&peer->addr.ip, ip)), n = 0, room = len;
 	uint8_t *p;
 
-	for (uint16_t i = 0; !edge && i < from->n; i++)
+	for (uint16_t i = 0; keep && i < from->n; i++)
 		if (from->v[i].tok == SS_H_X_FORWARDED_FOR)
 			room += from->v[i].value.n + 2;
 	p = ss_arena_alloc(a, room);
@@ -222,14 +271,14 @@ static void add_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, str
 		*ok = false;
 		return;
 	}
-	for (uint16_t i = 0; !edge && i < from->n; i++) {
+	for (uint16_t i = 0; keep && i < from->n; i++) {
 		if (from->v[i].tok != SS_H_X_FORWARDED_FOR || !from->v[i].value.n)
 			continue;
 		put(p, &n, from->v[i].value.p, from->v[i].value.n);
 		put(p, &n, ", ", 2);
 	}
 	put(p, &n, ip, len);
-	ss_hdrs_add(h, ss_hdr_token_name(SS_H_X_FORWARDED_FOR), ss_span(p, n), 0);
+	add(h, SS_H_X_FORWARDED_FOR, ss_span(p, n));
 }
 
 static struct ss_span rewritten(struct ss_span path, const struct ss_route *r, struct ss_arena *a, bool *ok)
@@ -268,6 +317,7 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
 	struct ss_arena *a = ss_http_arena(x->down);
 	struct ss_hdrs *h = &x->request;
+	uint64_t names = names_of(from), went, stays = ONE_HOP | OURS_TO_SAY | (l->edge ? NOT_BELIEVED : 0);
 	struct ss_header_ops ops;
 	bool ok = true;
 
@@ -278,17 +328,16 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	h->scheme = c->tls ? SS_SPAN("https") : SS_SPAN("http");
 	h->authority = from->authority;
 	h->path = rewritten(from->path, r, a, &ok);
-	pass(h, from, true, l->edge);
-	if (accepts_trailers(from))
-		ss_hdrs_add(h, ss_hdr_token_name(SS_H_TE), SS_SPAN("trailers"), 0);
-	add_request_id(x, h, a, &ok);
-	add_trace(x, h, a, &ok);
-	add_forwarded_for(h, from, a, peer, l->edge, &ok);
-	if (!ss_hdrs_find(h, SS_H_X_FORWARDED_PROTO))
-		ss_hdrs_add(h, ss_hdr_token_name(SS_H_X_FORWARDED_PROTO),
-			    peer->tls ? SS_SPAN("https") : SS_SPAN("http"), 0);
-	if (!ss_hdrs_find(h, SS_H_X_FORWARDED_HOST) && from->authority.n)
-		ss_hdrs_add(h, ss_hdr_token_name(SS_H_X_FORWARDED_HOST), from->authority, 0);
+	went = pass(h, from, names, stays);
+	if ((names & BIT(SS_H_TE)) && accepts_trailers(from))
+		add(h, SS_H_TE, SS_SPAN("trailers"));
+	add_request_id(x, h, went, a, &ok);
+	add_trace(x, h, went, a, &ok);
+	add_forwarded_for(h, from, a, peer, !l->edge && (names & BIT(SS_H_X_FORWARDED_FOR)), &ok);
+	if (!(went & BIT(SS_H_X_FORWARDED_PROTO)))
+		add(h, SS_H_X_FORWARDED_PROTO, peer->tls ? SS_SPAN("https") : SS_SPAN("http"));
+	if (!(went & BIT(SS_H_X_FORWARDED_HOST)) && from->authority.n)
+		add(h, SS_H_X_FORWARDED_HOST, from->authority);
 	if (px_apply_ops(h, &ops) < 0)
 		return SS_ERR_NO_MEM;
 	return ok ? 0 : SS_ERR_NO_MEM;
@@ -299,7 +348,7 @@ int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct s
 	if (block(ss_http_arena(x->down), to, from->n + x->response_ops.n + 1) < 0)
 		return SS_ERR_NO_MEM;
 	to->status = from->status;
-	pass(to, from, false, false);
+	pass(to, from, names_of(from), ONE_HOP);
 	return from->status < 200 ? 0 : px_apply_ops(to, &x->response_ops);
 }
 
@@ -307,6 +356,6 @@ int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdr
 {
 	if (block(ss_http_arena(x->down), to, from->n + 1) < 0)
 		return SS_ERR_NO_MEM;
-	pass(to, from, false, false);
+	pass(to, from, names_of(from), ONE_HOP);
 	return 0;
 }

@@ -615,6 +615,8 @@ static void the_edge_believes_nobody(void **state)
 	u = opened(w, 100);
 	id = fake_field(&u->tx, "x-request-id");
 	assert_int_equal(strlen(id), 36);
+	assert_int_equal(strspn(id, "0123456789abcdef-"), 36);
+	assert_true(id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-');
 	assert_int_equal(id[14], '4');
 	assert_non_null(strchr("89ab", id[19]));
 	assert_string_equal(fake_field(&u->tx, "x-forwarded-for"), "192.168.0.9");
@@ -622,6 +624,8 @@ static void the_edge_believes_nobody(void **state)
 	assert_string_equal(fake_field(&u->tx, "x-forwarded-host"), "shop.example");
 	trace = fake_field(&u->tx, "traceparent");
 	assert_int_equal(strlen(trace), 55);
+	assert_int_equal(strspn(trace, "0123456789abcdef-"), 55);
+	assert_true(trace[2] == '-' && trace[35] == '-' && trace[52] == '-');
 	assert_true(strncmp(trace + 3, "0000000000000000", 16) != 0);
 	assert_null(fake_field(&u->tx, "tracestate"));
 	answer(w, u, 200, "");

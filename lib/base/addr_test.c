@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "base/addr.h"
@@ -16,6 +17,17 @@ static void both_ways(void **state)
 		struct ss_ip ip;
 		assert_int_equal(ss_ip_parse(good[i], &ip), 0);
 		assert_string_equal(ss_ip_text(&ip, text), good[i]);
+	}
+}
+
+static void every_octet(void **state)
+{
+	char text[SS_ADDR_TEXT], want[SS_ADDR_TEXT];
+
+	for (uint32_t v = 0; v < 256; v++) {
+		struct ss_ip ip = ss_ip4(v << 24 | (255 - v) << 16 | (v ^ 0x55) << 8 | v);
+		snprintf(want, sizeof(want), "%u.%u.%u.%u", v, 255 - v, v ^ 0x55, v);
+		assert_string_equal(ss_ip_text(&ip, text), want);
 	}
 }
 
@@ -47,7 +59,8 @@ static void with_port(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest t[] = { cmocka_unit_test(both_ways), cmocka_unit_test(refuses),
+	const struct CMUnitTest t[] = { cmocka_unit_test(both_ways), cmocka_unit_test(every_octet),
+					cmocka_unit_test(refuses),
 					cmocka_unit_test(with_port) };
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
