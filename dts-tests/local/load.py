@@ -48,7 +48,7 @@ def start_origin(lab, build, ns, name, *argv, core=0, timeout=30):
     def up():
         if not process.running():
             raise LabError(f"{name} ended with status {process.status}:\n{process.log()[-2000:]}")
-        return "measuring" in process.log()
+        return "phase measuring" in process.log()
 
     wait_for(f"{name} to serve", up, timeout)
     return process

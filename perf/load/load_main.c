@@ -17,11 +17,22 @@
 enum { EXIT_RIGHT = 0, EXIT_ERRORS = 1, EXIT_START = 2, EXIT_HELD = 3 };
 
 /* How often the control thread looks whether the worker has ended. */
-#define LOOK_NS (20 * SS_NS_PER_MS)
+#define LOOK_NS (5 * SS_NS_PER_MS)
 
 static uint64_t seen(const uint64_t *v)
 {
 	return __atomic_load_n(v, __ATOMIC_RELAXED);
+}
+
+static const char *const phases[] = { "opening", "warmup", "measuring", "draining", "closing", "ended" };
+
+/* For whoever takes samples of other processes at both ends of the measuring: also with --quiet. */
+static void tell_phase(const struct ss_load *w, uint32_t *told)
+{
+	uint32_t phase = __atomic_load_n(&w->phase, __ATOMIC_RELAXED);
+
+	for (; *told < phase; ++*told)
+		fprintf(stderr, "phase %s\n", phases[*told + 1]);
 }
 
 static void progress(const struct ss_load *w, struct ss_load_live *last, double took)
@@ -29,9 +40,8 @@ static void progress(const struct ss_load *w, struct ss_load_live *last, double 
 	struct ss_load_live now = { .requests = seen(&w->live.requests), .errors = seen(&w->live.errors),
 				    .bytes = seen(&w->live.bytes), .served = seen(&w->live.served),
 				    .open = seen(&w->live.open), .behind = seen(&w->live.behind) };
-	static const char *const names[] = { "opening", "warmup", "measuring", "draining", "closing", "ended" };
 
-	fprintf(stderr, "%-9s", names[__atomic_load_n(&w->phase, __ATOMIC_RELAXED)]);
+	fprintf(stderr, "%-9s", phases[__atomic_load_n(&w->phase, __ATOMIC_RELAXED)]);
 	if (w->o->client)
 		fprintf(stderr, " %9.0f requests/s  %8.1f MB/s  %llu errors  %llu open",
 			(double)(now.requests - last->requests) / took,
@@ -51,16 +61,19 @@ static void watch(struct ss_load *w, const sigset_t *ours)
 	struct timespec nap = { .tv_nsec = LOOK_NS };
 	struct ss_load_live last = { 0 };
 	uint64_t line = ss_clock_ns(&w->clock);
+	uint32_t told = 0;
 
 	while (!atomic_load(&w->ended)) {
 		if (sigtimedwait(ours, NULL, &nap) > 0 && atomic_fetch_add(&w->stop, 1))
 			_exit(EXIT_START);
+		tell_phase(w, &told);
 		uint64_t now = ss_clock_ns(&w->clock);
 		if (now - line < SS_NS_PER_SEC || w->o->quiet)
 			continue;
 		progress(w, &last, (double)(now - line) / 1e9);
 		line = now;
 	}
+	tell_phase(w, &told);
 }
 
 static int report(const struct ss_load *w)
