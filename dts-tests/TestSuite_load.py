@@ -1,12 +1,14 @@
 """sidestep-load: it drives any server over any port, counts wrong answers as errors, and tells the time truly."""
 import os
+import struct
 
 from local import load
-from local.lab import Lab, sh
+from local.lab import Lab, sh, wait_for
 from local.programs import nghttpd, nginx, wait_listening
 from local.suite import TestSuite
 
 GEN, FAR = "10.7.0.2", "10.7.0.1"
+NEAR, ORIGIN = "10.8.0.2", "10.8.0.1"  # the two ends of a memif link
 SIZES = {"0": 0, "128": 128, "16384": 16384, "1048576": 1 << 20}
 
 
@@ -157,3 +159,119 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
             o = load.figures(lab, origin)["origin"]
             self.verify(o["requests"] >= 20000, f"the origin counts {o['requests']}")
             self.verify_equal(o["wrong_bodies"], 0, "wrong request bodies")
+
+    # -- does it tell the time? --
+
+    def over_memif(self, delays, *argv, tries=4, good=lambda _: True):
+        """Runs a client against our origin with these --delay options; its figures. The machine may take the
+        processor away at any time, so a run that is not good gets another try; the last one counts."""
+        lab = self.lab
+        options = [x for d in delays for x in ("--delay", d)]
+        origin = load.start_origin(lab, self.build, "far", "origin", *load.memif(lab, "server", ORIGIN + "/24"),
+                                   "--listen", f"{ORIGIN}:80", *options)
+        load.favour(origin)
+        try:
+            for _ in range(tries):
+                c = load.run(lab, self.build, "gen", "client", *load.memif(lab, "client", NEAR + "/24"), "--target",
+                             f"{ORIGIN}:80", "--warmup", "100ms", "--quiet", *argv, first=True)["client"]
+                self.verify_equal(c["errors_total"], 0, f"errors, by kind {c['errors']}")
+                if good(c["latency_us"]):
+                    break
+        finally:
+            origin.stop()
+        return c
+
+    LOOPS = {"closed": ["--connections", 1, "--requests", 3000],
+             "open": ["--connections", 64, "--rate", 1000, "--duration", "3s"]}
+
+    def reads_back(self, delays, wanted):
+        """wanted: quantile -> microseconds. Never below; above by at most 20 % and what the machine adds."""
+        above = 150 if not self.small else 1500
+
+        def off(lat):
+            return {q: lat[q] for q, us in wanted.items() if not us <= lat[q] * 1.001 <= us * 1.2 + above}
+
+        for loop, argv in self.LOOPS.items():
+            c = self.over_memif(delays, *argv, good=lambda lat: not off(lat))
+            lat = c["latency_us"]
+            self.note(f"{' '.join(delays)} {loop}: p50 {lat['p50']:.0f} p99 {lat['p99']:.0f} p999 {lat['p999']:.0f} us")
+            self.verify(not off(lat), f"{loop} loop with {delays}: {off(lat)}, wanted {wanted}; all: {lat}")
+
+    def test_delay_100us(self):
+        """An origin that waits 100 us reads back as that.
+        Steps: 3,000 requests in a closed loop; 1,000 a second in an open one.
+        Checks: p50 is 100 us, never less; at most 20 % and 150 us more (the wire, two turns, a busy machine)."""
+        self.reads_back(["100us"], {"p50": 100})
+
+    def test_delay_1ms(self):
+        """The same with 1 ms, at p50 and p90."""
+        self.reads_back(["1ms"], {"p50": 1000, "p90": 1000})
+
+    def test_delay_share(self):
+        """100 us, but 10 ms in 1 % of the requests; then in 2 %, so that p99 falls among them.
+        Checks: p50 sees the one delay, p99.9 the other, and p99 the one that its share says."""
+        self.reads_back(["100us", "10ms:1%"], {"p50": 100, "p999": 10000})
+        self.reads_back(["100us", "10ms:2%"], {"p50": 100, "p99": 10000, "p999": 10000})
+
+    def test_coordinated_omission(self):
+        """One connection, 10 ms in 2 % of the requests, 1,000 due a second: each stall holds up nine more.
+        Checks: the closed loop does not see them (p90 near 100 us); the open loop does: a tenth of all
+        requests waits 5 ms or more (p90), as one computes."""
+        delays = ["100us", "10ms:2%"]
+        closed = self.over_memif(delays, "--connections", 1, "--requests", 3000, good=lambda lat: lat["p90"] < 1000)
+        self.verify(100 <= closed["latency_us"]["p90"] < 1000, f"closed loop: {closed['latency_us']}")
+        opened = self.over_memif(delays, "--connections", 1, "--rate", 1000, "--duration", "4s",
+                                 good=lambda lat: 4000 < lat["p90"] < 7500)
+        self.note(f"p90 closed {closed['latency_us']['p90']:.0f} us, open {opened['latency_us']['p90']:.0f} us")
+        self.verify(4000 < opened["latency_us"]["p90"] < 7500, f"open loop: {opened['latency_us']}")
+        self.verify_equal(opened["latency_from"], "intended", "latency is from")
+
+    def test_rate_not_reached(self):
+        """A rate that one connection cannot carry shows.
+        Steps: 1 ms for each answer, one connection, 5,000 due a second.
+        Checks: about a thousand a second are answered; thousands are unsent; latency grows to seconds."""
+        c = self.over_memif(["1ms"], "--connections", 1, "--rate", 5000, "--duration", "2s")
+        self.verify(c["requests"] <= 2010, f"answered {c['requests']}")
+        self.verify(c["unsent"] >= 7900, f"unsent {c['unsent']}")
+        self.verify(c["latency_us"]["max"] > 1e6, f"latency {c['latency_us']}")
+
+    def capture(self, path):
+        """Microseconds from each request's packet to its answer's first, out of tcpdump's file."""
+        took, begun = [], None
+        with open(path, "rb") as f:
+            magic, = struct.unpack("<I", f.read(24)[:4])
+            unit = {0xa1b2c3d4: 1e6, 0xa1b23c4d: 1e9}[magic]
+            while True:
+                head = f.read(16)
+                if len(head) < 16:
+                    return sorted(took)
+                sec, frac, kept, _ = struct.unpack("<IIII", head)
+                ip = f.read(kept)[14:]
+                tcp = ip[(ip[0] & 15) * 4:]
+                payload = struct.unpack(">H", ip[2:4])[0] - (ip[0] & 15) * 4 - (tcp[12] >> 4) * 4
+                if payload <= 0:
+                    continue
+                at = sec * 1e6 + frac * 1e6 / unit
+                if struct.unpack(">H", tcp[2:4])[0] == 8001:
+                    begun = at
+                elif begun is not None:
+                    took.append(at - begun)
+                    begun = None
+
+    def test_capture_agrees(self):
+        """A capture on the far end of the veth agrees with the latencies.
+        Steps: 2,000 requests to nginx over one connection, tcpdump on nginx's side, kernel time stamps.
+        Checks: p50, p90 and mean are not below the capture's and at most 200 us above (twice through the veth)."""
+        path = self.lab.path("far.pcap")
+        dump = self.lab.start("tcpdump", "far", "tcpdump", "-i", "fa", "-s", "96", "-U", "-B", "4096",
+                              "--time-stamp-precision=nano", "-w", path, "tcp port 8001")
+        wait_for("tcpdump to listen", lambda: "listening on" in dump.log())
+        c = self.client(8001, "--path", "/size/128", "--connections", 1, "--requests", 2000, "--warmup", "0s")
+        wait_for("the capture of the last answer", lambda: len(self.capture(path)) >= 2000)
+        dump.stop()
+        took, lat = self.capture(path), c["latency_us"]
+        self.verify(2000 <= len(took) <= 2005, f"{len(took)} requests in the capture, of 2,000 and those before")
+        seen = {"p50": took[len(took) // 2], "p90": took[len(took) * 9 // 10], "mean": sum(took) / len(took)}
+        self.note("  ".join(f"{q}: capture {us:.0f} us, client {lat[q]:.0f} us" for q, us in seen.items()))
+        for q, us in seen.items():
+            self.verify(us * 0.999 <= lat[q] <= us + 200 + us * 0.25, f"{q}: capture {us:.1f} us, client {lat[q]:.1f} us")

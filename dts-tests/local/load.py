@@ -27,6 +27,16 @@ def start(lab, build, ns, name, *argv, core=1):
                      "--json", path, *argv, env=SANITIZED)
 
 
+def favour(process):
+    """Puts it before what else runs on the machine: a run that tells the time must not wait for its core. It
+    leads its own session, and the kernel weighs sessions before the tasks inside."""
+    try:
+        with open(f"/proc/{process.pid}/autogroup", "w", encoding="ascii") as f:
+            f.write("-19")
+    except OSError:
+        os.setpriority(os.PRIO_PROCESS, process.pid, -19)
+
+
 def figures(lab, process, statuses=(0,)):
     if process.status not in statuses:
         raise LabError(f"{process.name} ended with status {process.status}; its output:\n{process.log()[-3000:]}")
@@ -34,9 +44,11 @@ def figures(lab, process, statuses=(0,)):
         return json.load(f)
 
 
-def run(lab, build, ns, name, *argv, core=1, statuses=(0,), timeout=90):
-    """Runs a client to its end; returns the figures of its JSON."""
+def run(lab, build, ns, name, *argv, core=1, first=False, statuses=(0,), timeout=90):
+    """Runs a client to its end; returns the figures of its JSON. first: before all else on the machine."""
     process = start(lab, build, ns, name, *argv, core=core)
+    if first:
+        favour(process)
     process.wait(timeout)
     return figures(lab, process, statuses)
 

@@ -198,7 +198,8 @@ struct ss_load {
 	struct ss_http *http;
 	struct ss_bufpool bufs;
 	struct ss_arena_pools arenas;
-	struct rte_mbuf *pkts[SS_BURST];
+	struct rte_mbuf *pkts[SS_MAX_PORTS][SS_BURST];
+	uint16_t n_pkts[SS_MAX_PORTS];
 	struct ss_segs segs;
 	struct ss_list tcp_news, tls_news;
 	struct ss_http_news http_news;
@@ -208,7 +209,6 @@ struct ss_load {
 	/* the line's own state */
 	uint64_t now, phase_until, started;
 	enum ss_load_phase phase;
-	uint32_t rx;
 	bool worked; /* this turn had packets, or made some */
 	bool complete; /* measured to the end, not interrupted */
 	struct ss_load_work work, seen; /* going on; of the time of measuring */

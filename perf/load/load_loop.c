@@ -21,15 +21,23 @@ static uint64_t tick(struct ss_load *w)
 	return w->now = now;
 }
 
-static void receive(struct ss_load *w, uint64_t now)
+/*
+ * Packets are taken before the clock is read: a worker that loses its core in between then tells too long a
+ * latency, never too short a one.
+ */
+static void poll(struct ss_load *w)
+{
+	for (uint32_t i = 0; i < w->n_ifs; i++)
+		w->n_pkts[i] = ss_port_rx(w->ifs[i].q, w->pkts[i]);
+}
+
+static void input(struct ss_load *w, uint64_t now)
 {
 	for (uint32_t i = 0; i < w->n_ifs; i++) {
-		uint16_t n = ss_port_rx(w->ifs[i].q, w->pkts);
-
-		if (!n)
+		if (!w->n_pkts[i])
 			continue;
 		w->worked = true;
-		ss_net_input(w->net, (uint8_t)i, w->pkts, n, now, &w->segs);
+		ss_net_input(w->net, (uint8_t)i, w->pkts[i], w->n_pkts[i], now, &w->segs);
 		ss_tcp_input(w->tcp, &w->segs, now, &w->tcp_news);
 		w->segs.n = 0;
 	}
@@ -60,9 +68,11 @@ static void bury(struct ss_load *w)
 
 static void turn(struct ss_load *w)
 {
-	uint64_t now = tick(w); /* the only clock read of a turn */
+	uint64_t now;
 
-	receive(w, now);
+	poll(w);
+	now = tick(w); /* the only clock read of a turn */
+	input(w, now);
 	ss_net_expire(w->net, now);
 	ss_tcp_expire(w->tcp, now, &w->tcp_news);
 	ss_tls_input(w->tls, w->snap, &w->tcp_news, now, &w->tls_news);
