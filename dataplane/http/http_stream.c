@@ -198,7 +198,6 @@ struct ss_bufq *ss_http_body(struct ss_http_stream *s)
 
 void ss_http_consumed(struct ss_http_stream *s, uint32_t n)
 {
-	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	/* Also for a stream that is over: the connection's window counts its bytes (RFC 9113 6.9). */
 	if (n && s->conn->state == SS_HTTP_OPEN)
 		s->conn->v->consumed(s, n);
@@ -237,7 +236,6 @@ int ss_http_send_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool en
 
 int ss_http_send_body(struct ss_http_stream *s, struct ss_bufq *q, bool end)
 {
-	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	if (s->over || s->tx_end || !s->tx_head) {
 		ss_bufq_free(q);
 		return SS_ERR_CLOSED;
@@ -253,7 +251,6 @@ int ss_http_send_body(struct ss_http_stream *s, struct ss_bufq *q, bool end)
 
 int ss_http_send_trailers(struct ss_http_stream *s, const struct ss_hdrs *t)
 {
-	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	if (s->over || s->tx_end || !s->tx_head)
 		return SS_ERR_CLOSED;
 	if (t->n) {
@@ -292,14 +289,12 @@ void ss_http_sent(struct ss_http_stream *s)
 
 void ss_http_reset(struct ss_http_stream *s, enum ss_http_code code)
 {
-	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	if (!s->over)
 		s->conn->v->reset(s, code);
 }
 
 void ss_http_release(struct ss_http_stream *s)
 {
-	SS_STAGE_HERE(s->conn->http->conf.counters, SS_STAGE_HTTP_OUT);
 	uint32_t unread = s->body.len;
 
 	if (s->released)

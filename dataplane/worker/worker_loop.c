@@ -6,6 +6,7 @@
  *
  * stage() says whose time it is from there on (contract/ledger.h); it does nothing else.
  */
+#include <rte_cycles.h>
 #include <rte_pause.h>
 #include <rte_rcu_qsbr.h>
 
@@ -14,9 +15,9 @@
 /* The turn's time; what the turn before took is booked as busy or idle by what it had received. */
 static uint64_t tick(struct ss_worker *w)
 {
-	uint64_t now = ss_clock_ns(w->clock), took = w->turns ? now - w->now : 0;
+	uint64_t tsc = rte_rdtsc(), now = ss_clock_at(w->clock, tsc), took = now - w->now;
 
-	ss_ledger_turn(w->counters, w->rx, took);
+	ss_ledger_turn(&w->counters->ledger, tsc, w->rx, took);
 	if (w->turns) {
 		ss_count(w->counters, w->rx ? SS_C_BUSY_NS : SS_C_IDLE_NS, took);
 		w->turn_max = ss_max_u64(w->turn_max, w->rx ? took : 0);

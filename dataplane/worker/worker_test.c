@@ -1,6 +1,7 @@
 /*
  * A whole worker on an in-memory port, and a second TCP stack as its client. Time stands still but for
- * the lab's steps: a clock whose multiplier is zero shows its base.
+ * the lab's steps: a clock whose multiplier is zero shows its base. The stage ledger alone is tested on real
+ * time; "--requests N SAMPLING" is that work by itself, for counting instructions (docs/stages.md).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +35,7 @@ struct lab {
 	struct ss_segs segs;
 	struct ss_list news;
 	struct ss_tcp_conn *conn;
-	uint32_t events_seen;
+	uint32_t events_seen, sampling;
 	char got[4096];
 	uint32_t n_got;
 };
@@ -87,7 +88,7 @@ static void open_worker(void)
 				       .streams = 64, .exchanges = 64, .half_open = 64, .arena_small = 64,
 				       .arena_large = 4, .neighbours = 16, .rcv_buf = 65535, .snd_buf = 65535,
 				       .time_wait_ns = SS_NS_PER_SEC, .user_timeout_ns = 30 * SS_NS_PER_SEC,
-				       .clock = &lab.clock, .box = &lab.box, .endpoints = lab.endpoints,
+				       .stage_sampling = lab.sampling, .clock = &lab.clock, .box = &lab.box, .endpoints = lab.endpoints,
 				       .counters = lab.counters, .mail = lab.mail, .events = lab.events };
 	char err[200];
 	if (ss_worker_create_on(&lab.w, &conf, &port, err, sizeof(err)) < 0)
@@ -113,9 +114,10 @@ static void open_client(void)
 	lab.events_seen = lab.n_got = 0;
 }
 
-static int open_lab(void **state)
+static int open_lab_at(struct ss_clock clock, uint32_t sampling)
 {
-	lab.clock = (struct ss_clock){ .base_ns = 5 * SS_NS_PER_SEC };
+	lab.clock = clock;
+	lab.sampling = sampling;
 	listener.addr = (struct ss_addr){ ss_ip4(0x0a000001), 80 };
 	assert_int_equal(ss_ep_table_create(&lab.endpoints, 16, 4), 0);
 	lab.counters = new_counters();
@@ -133,6 +135,18 @@ static int open_lab(void **state)
 	open_worker();
 	open_client();
 	return 0;
+}
+
+static int open_lab(void **state)
+{
+	return open_lab_at((struct ss_clock){ .base_ns = 5 * SS_NS_PER_SEC }, 0);
+}
+
+static int open_lab_in_real_time(void **state)
+{
+	struct ss_clock clock;
+	ss_clock_init(&clock, 0);
+	return open_lab_at(clock, 1);
 }
 
 static void free_frames(struct ss_port_q *q)
@@ -179,7 +193,7 @@ static void client_news(void)
 static void client_turn(void)
 {
 	struct rte_mbuf *m[SS_BURST];
-	uint64_t now = lab.clock.base_ns;
+	uint64_t now = ss_clock_ns(&lab.clock);
 	uint16_t n = ss_port_rx(lab.peer_wire, m);
 	ss_net_input(lab.net, 0, m, n, now, &lab.segs);
 	ss_tcp_input(lab.tcp, &lab.segs, now, &lab.news);
@@ -200,14 +214,18 @@ static void carry(struct ss_port_q *from, struct ss_port_q *to, struct rte_mempo
 	}
 }
 
+static void step(void)
+{
+	ss_worker_turn(lab.w);
+	carry(lab.wire, lab.peer_wire, lab.bufs.mp);
+	client_turn();
+	carry(lab.peer_wire, lab.wire, lab.w->bufs.mp);
+}
+
 static void run(uint64_t ns)
 {
-	for (uint64_t end = lab.clock.base_ns + ns; lab.clock.base_ns < end; lab.clock.base_ns += STEP_NS) {
-		ss_worker_turn(lab.w);
-		carry(lab.wire, lab.peer_wire, lab.bufs.mp);
-		client_turn();
-		carry(lab.peer_wire, lab.wire, lab.w->bufs.mp);
-	}
+	for (uint64_t end = lab.clock.base_ns + ns; lab.clock.base_ns < end; lab.clock.base_ns += STEP_NS)
+		step();
 }
 
 static void connect_client(void)
@@ -217,7 +235,7 @@ static void connect_client(void)
 	run(10 * SS_NS_PER_MS);
 }
 
-static void request(void)
+static void send_request(void)
 {
 	static const char text[] = "GET /x HTTP/1.1\r\nhost: a\r\n\r\n";
 	struct ss_bufq q;
@@ -225,7 +243,29 @@ static void request(void)
 	assert_int_equal(ss_bufq_append(&q, &lab.bufs, text, sizeof(text) - 1), 0);
 	assert_int_equal(ss_tcp_send(lab.conn, &q), 0);
 	lab.n_got = 0;
+}
+
+static void request(void)
+{
+	send_request();
 	run(10 * SS_NS_PER_MS);
+}
+
+/* One after another, each as soon as the one before is answered; in real time. */
+static void requests(uint32_t n)
+{
+	struct ss_addr to = { ss_ip4(0x0a000001), 80 };
+	assert_int_equal(ss_tcp_connect(lab.tcp, &to, ss_clock_ns(&lab.clock), &lab.conn), 0);
+	while (!(lab.events_seen & SS_TCP_EV_CONNECTED))
+		step();
+	while (n--) {
+		send_request();
+		client_turn();
+		carry(lab.peer_wire, lab.wire, lab.w->bufs.mp);
+		step();
+		assert_true(lab.n_got);
+	}
+	ss_tcp_release(lab.conn);
 }
 
 static void assert_nothing_held(void)
@@ -363,6 +403,36 @@ static void sleeps_until_mail(void **state)
 	assert_true(lab.w->stopping);
 }
 
+/*
+ * Every busy turn sampled. What the worker's clock says of a turn and what the marks of the rooms add up to
+ * are two ways to the same time; every stage that a plaintext request passes has some of it.
+ */
+static void stages_sum_to_busy_time(void **state)
+{
+	static const enum ss_stage passed[] = { SS_STAGE_PORT_RX, SS_STAGE_NET_IN, SS_STAGE_TCP_IN, SS_STAGE_TLS_IN,
+						SS_STAGE_HTTP_IN, SS_STAGE_ROUTE, SS_STAGE_PROXY, SS_STAGE_HTTP_OUT,
+						SS_STAGE_TCP_OUT, SS_STAGE_NET_OUT, SS_STAGE_PORT_TX, SS_STAGE_BURY,
+						SS_STAGE_OTHER };
+	const struct ss_counters *c = lab.counters;
+	requests(2000);
+	ss_worker_turn(lab.w); /* ends the last one */
+	uint64_t busy = ss_counter_read(c, SS_C_BUSY_NS), sum = ss_counter_read(c, SS_C_SAMPLED_MARKS_NS);
+	for (int s = 0; s < SS_STAGE_COUNT; s++) {
+		sum += ss_ledger_read(&c->ledger.ns[s]);
+		assert_true(ss_ledger_read(&c->ledger.ns[s]) == ss_ledger_read(&c->ledger.all_ns[s]));
+	}
+	print_message("busy %llu us, stages %llu us\n", (unsigned long long)(busy / 1000),
+		      (unsigned long long)(sum / 1000));
+	assert_in_range(sum, busy - busy / 20, busy + busy / 20);
+	assert_int_equal(ss_counter_read(c, SS_C_SAMPLED_BUSY_NS), busy);
+	assert_int_equal(ss_counter_read(c, SS_C_SAMPLED_TURNS), ss_counter_read(c, SS_C_BUSY_TURNS));
+	assert_int_equal(ss_counter_read(c, SS_C_SAMPLED_RX_PACKETS), ss_counter_read(c, SS_C_RX_PACKETS));
+	assert_int_equal(ss_counter_read(c, SS_C_SAMPLED_REQUESTS), 2000);
+	for (size_t i = 0; i < SS_ARRAY_LEN(passed); i++)
+		if (!ss_ledger_read(&c->ledger.ns[passed[i]]))
+			fail_msg("nothing was booked under %s", ss_stage_name(passed[i]));
+}
+
 static int start(void **state)
 {
 	lab.bufs = ss_testpool_create("worker_test", 2047);
@@ -377,11 +447,26 @@ static int stop(void **state)
 
 #define LAB_TEST(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
 
-int main(void)
+static int only_requests(uint32_t n, uint32_t sampling)
+{
+	struct ss_clock clock;
+	start(NULL);
+	ss_clock_init(&clock, 0);
+	open_lab_at(clock, sampling);
+	requests(n);
+	close_lab(NULL);
+	return stop(NULL);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest t[] = { LAB_TEST(answers_a_request), LAB_TEST(stop_leaves_nothing),
 					LAB_TEST(adopts_generations), LAB_TEST(says_it_again),
 					LAB_TEST(drains),
-					LAB_TEST(sleeps_until_mail) };
+					LAB_TEST(sleeps_until_mail),
+					cmocka_unit_test_setup_teardown(stages_sum_to_busy_time,
+									open_lab_in_real_time, close_lab) };
+	if (argc == 4 && !strcmp(argv[1], "--requests"))
+		return only_requests((uint32_t)atoi(argv[2]), (uint32_t)atoi(argv[3]));
 	return cmocka_run_group_tests(t, start, stop);
 }

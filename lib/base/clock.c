@@ -46,8 +46,13 @@ void ss_clock_init(struct ss_clock *c, uint64_t tsc_hz)
 	c->mult = (uint64_t)(((unsigned __int128)(ns - c->base_ns) << 32) / (tsc - c->base_tsc));
 }
 
+uint64_t ss_clock_at(const struct ss_clock *c, uint64_t tsc)
+{
+	uint64_t cycles = tsc - c->base_tsc;
+	return c->base_ns + (uint64_t)(((unsigned __int128)cycles * c->mult) >> 32);
+}
+
 uint64_t ss_clock_ns(const struct ss_clock *c)
 {
-	uint64_t cycles = rte_rdtsc() - c->base_tsc;
-	return c->base_ns + (uint64_t)(((unsigned __int128)cycles * c->mult) >> 32);
+	return ss_clock_at(c, rte_rdtsc());
 }

@@ -23,5 +23,7 @@ struct ss_clock {
 void ss_clock_init(struct ss_clock *c, uint64_t tsc_hz);
 /* Nanoseconds, on the time line of CLOCK_MONOTONIC at init. */
 uint64_t ss_clock_ns(const struct ss_clock *c);
+/* The same of a moment whose TSC the caller has read. */
+uint64_t ss_clock_at(const struct ss_clock *c, uint64_t tsc);
 
 #endif

@@ -24,6 +24,11 @@ const char *ss_stage_what(enum ss_stage s)
 	return stages[s].what;
 }
 
+static struct ss_counters *counters_of(struct ss_ledger *l)
+{
+	return ss_container_of(l, struct ss_counters, ledger);
+}
+
 /* -- a deliberate wait, to prove that the ledger and an outside client agree; not in a normal build -- */
 
 #ifdef SS_SPIN_NS
@@ -33,14 +38,19 @@ const char *ss_stage_what(enum ss_stage s)
  */
 static void spin(struct ss_ledger *l)
 {
-	struct ss_counters *c = ss_container_of(l, struct ss_counters, ledger);
+	const struct ss_counters *c = counters_of(l);
 	uint64_t cycles = l->mult ? ((uint64_t)SS_SPIN_NS << 32) / l->mult : 0;
 
-	if (l->stage != SS_SPIN_STAGE || c->v[SS_C_RX_PACKETS] == l->received)
+	if (l->stage != SS_SPIN_STAGE || ss_counter_read(c, SS_C_RX_PACKETS) == l->received)
 		return;
-	for (; l->spun < c->v[SS_C_REQUESTS]; l->spun++)
+	for (; l->spun < ss_counter_read(c, SS_C_REQUESTS); l->spun++)
 		for (uint64_t start = rte_rdtsc(); rte_rdtsc() - start < cycles;)
 			;
+}
+
+void ss_ledger_spin_turn(struct ss_ledger *l)
+{
+	l->received = ss_counter_read(counters_of(l), SS_C_RX_PACKETS);
 }
 #endif
 
@@ -60,9 +70,9 @@ void ss_ledger_mark(struct ss_ledger *l, enum ss_stage s, uint64_t tsc)
 	l->stage = (uint8_t)s;
 }
 
-static void open_turn(struct ss_counters *c, uint64_t tsc)
+static void open_turn(struct ss_ledger *l, uint64_t tsc)
 {
-	struct ss_ledger *l = &c->ledger;
+	const struct ss_counters *c = counters_of(l);
 
 	memset(l->cycles, 0, sizeof(l->cycles));
 	l->own = 0;
@@ -90,9 +100,9 @@ static void choose_next(struct ss_ledger *l)
 	l->skip = l->gap - 1;
 }
 
-static void keep_turn(struct ss_counters *c, uint32_t packets, uint64_t took_ns)
+static void keep_turn(struct ss_ledger *l, uint32_t packets, uint64_t took_ns)
 {
-	struct ss_ledger *l = &c->ledger;
+	struct ss_counters *c = counters_of(l);
 
 	for (int s = 0; s < SS_STAGE_COUNT; s++) {
 		uint64_t ns = to_ns(l, l->cycles[s]);
@@ -108,26 +118,22 @@ static void keep_turn(struct ss_counters *c, uint32_t packets, uint64_t took_ns)
 	choose_next(l);
 }
 
-void ss_ledger_turn(struct ss_counters *c, uint32_t packets, uint64_t took_ns)
+void ss_ledger_between(struct ss_ledger *l, uint64_t tsc, uint32_t packets, uint64_t took_ns)
 {
-	struct ss_ledger *l = &c->ledger;
-
-#ifdef SS_SPIN_NS
-	l->received = ss_counter_read(c, SS_C_RX_PACKETS);
-#endif
-	if (!l->every)
+	if (!l->every) {
+		l->skip = UINT32_MAX;
 		return;
-	uint64_t tsc = l->skip <= 1 ? rte_rdtsc() : 0; /* only where a sampled turn ends or may begin */
+	}
 	if (l->on) {
 		ss_ledger_mark(l, SS_STAGE_OTHER, tsc);
 		l->on = false;
 		if (packets)
-			keep_turn(c, packets, took_ns);
+			keep_turn(l, packets, took_ns);
 	} else if (packets && l->skip) {
 		l->skip--;
 	}
 	if (!l->skip)
-		open_turn(c, tsc);
+		open_turn(l, tsc);
 }
 
 /* -- the start -- */
@@ -160,4 +166,6 @@ void ss_ledger_init(struct ss_ledger *l, const struct ss_clock *clock, uint32_t 
 #endif
 	if (l->every)
 		choose_next(l);
+	else
+		l->skip = UINT32_MAX;
 }

@@ -3,7 +3,7 @@
  *
  * Takes:   the stage that begins: told by the line, and by doors that rooms above call in their own time.
  * Gives:   nanoseconds per stage, and how many turns, packets and requests they were spent on.
- * Owns:    nothing: a struct ss_ledger lies in each worker's counters.
+ * Owns:    nothing: a struct ss_ledger lies in each worker's struct ss_counters, where its functions find it.
  * Thread:  the owning worker writes; control reads the totals.
  * Time:    the TSC, read at every mark of a sampled turn and in no other turn.
  *
@@ -45,8 +45,6 @@ enum ss_stage {
 	SS_STAGE_COUNT
 };
 
-struct ss_counters;
-
 struct ss_ledger {
 	/* the turn that runs; nobody else looks */
 	bool on;        /* it is sampled */
@@ -58,7 +56,7 @@ struct ss_ledger {
 	uint64_t cycles[SS_STAGE_COUNT];
 	uint64_t requests, sent; /* the counters when it began */
 	/* the choice of the next */
-	uint32_t skip; /* busy turns to let pass */
+	uint32_t skip; /* busy turns to let pass; with `every` 0, a number that takes hours to count down */
 	uint32_t gap;  /* busy turns that the next sample stands for, itself included */
 	uint64_t mult; /* the clock's */
 	struct ss_rng rng;
@@ -72,10 +70,14 @@ struct ss_ledger {
 
 /* every: one of so many busy turns is sampled; 0: none. Takes some microseconds to weigh a mark. */
 void ss_ledger_init(struct ss_ledger *l, const struct ss_clock *clock, uint32_t every, uint64_t seed);
-/* A turn is over that had so many packets and took so long (0 and 0 before the first), and the next begins. */
-void ss_ledger_turn(struct ss_counters *c, uint32_t packets, uint64_t took_ns);
+/* Between two turns of which one is sampled, or may be: ss_ledger_turn. */
+void ss_ledger_between(struct ss_ledger *l, uint64_t tsc, uint32_t packets, uint64_t took_ns);
 /* From tsc on it is stage s. What the functions below come to in a sampled turn. */
 void ss_ledger_mark(struct ss_ledger *l, enum ss_stage s, uint64_t tsc);
+
+#ifdef SS_SPIN_NS
+void ss_ledger_spin_turn(struct ss_ledger *l);
+#endif
 
 const char *ss_stage_name(enum ss_stage s); /* lower case, as in the list */
 const char *ss_stage_what(enum ss_stage s);
@@ -95,6 +97,18 @@ static inline bool ss_ledger_on(const struct ss_ledger *l)
 #else
 	return ss_unlikely(l->on);
 #endif
+}
+
+/* At tsc a turn ended that had so many packets (before the first: 0) and took so long, and the next began. */
+static inline void ss_ledger_turn(struct ss_ledger *l, uint64_t tsc, uint32_t packets, uint64_t took_ns)
+{
+#ifdef SS_SPIN_NS
+	ss_ledger_spin_turn(l);
+#endif
+	if (ss_likely(l->skip > 1))
+		l->skip -= packets != 0;
+	else
+		ss_ledger_between(l, tsc, packets, took_ns);
 }
 
 /* From here on it is stage s. */

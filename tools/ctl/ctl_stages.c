@@ -141,10 +141,10 @@ static double per_packet(const struct block *b, double part)
 	return per(part * b->all.busy_ns, b->all.received);
 }
 
-/* Estimated from the sample, over what was spent: 1 when the ledger is right. */
+/* The stages' estimate for all turns and what the marks took, over what was spent: 1 when the ledger is right. */
 static double sum_of_busy(const struct block *b)
 {
-	return per(b->all_sum, b->all.busy_ns);
+	return per(b->all_sum + b->marks_ns, b->all.busy_ns);
 }
 
 /* The marks of sampled turns; what looking for a sampled turn costs in the others is in docs/stages.md. */

@@ -65,7 +65,7 @@ static void an_interval_is_a_difference(void **state)
 	near(v, "sampling", 64);
 	near(all, "busy_ns", 4000);
 	near(all, "turns", 40);
-	near(all, "sum_of_busy", 1);
+	near(all, "sum_of_busy", 1); /* 3000 + 1000, and no mark */
 	near(all, "busy_ns_per_request", 400);
 	near(ctl_json_get(all, "sampled"), "turns", 4);
 	assert_string_equal(ctl_json_text(s, "stage"), "port_rx");
