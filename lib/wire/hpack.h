@@ -18,11 +18,13 @@
 /* An entry costs its bytes and 32 (RFC 7541 4.1), so there are never more than this. */
 #define SS_HPACK_ENTRIES (SS_HPACK_TABLE / 32)
 #define SS_HPACK_SEEN 64
+/* An encoder's numbers of names: those that lib/wire knows have one each, others share the rest by hash. */
+#define SS_HPACK_NAMES 160
 
 struct ss_hpack_entry {
 	uint16_t off;        /* of the name in bytes[]; the value follows it, both may wrap */
 	uint16_t nlen, vlen;
-	uint16_t tok;        /* decoder: token and validity; encoder: hash of name and value */
+	uint16_t tok;        /* decoder: token and validity; encoder: which name (hpack_enc.c) */
 };
 
 /* A dynamic table: a ring of entries over a ring of bytes. */
@@ -46,7 +48,7 @@ struct ss_hpack_enc {
 	uint32_t low;      /* lowest size set since the last block (RFC 7541 4.2) */
 	bool resized;      /* an update has to begin the next block */
 	uint16_t by_field[256]; /* hash of name and value -> number of insertion + 1 (lossy) */
-	uint16_t by_name[64];   /* hash of name -> number of insertion + 1 (lossy) */
+	uint16_t by_name[SS_HPACK_NAMES]; /* the entry used last with this name: its insertion's number + 1 */
 	uint16_t seen[SS_HPACK_SEEN]; /* tags of fields sent once, not indexed yet */
 	struct ss_hpack_dyn dyn;
 };

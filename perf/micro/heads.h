@@ -16,6 +16,7 @@
 
 struct head_field {
 	const char *name, *value;
+	bool fresh; /* differs from message to message */
 };
 
 struct head {
@@ -34,8 +35,8 @@ static const struct head head_grpc SS_UNUSED = {
 	      {"te", "trailers"},
 	      {"user-agent", "grpc-go/1.62.1"},
 	      {"grpc-accept-encoding", "gzip"},
-	      {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
-	      {"x-request-id", "7d7e2b0c-53b1-4f8e-9c2e-1d0f5a3b6c48"}},
+	      {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true},
+	      {"x-request-id", "7d7e2b0c-53b1-4f8e-9c2e-1d0f5a3b6c48", true}},
 };
 
 static const struct head head_browser SS_UNUSED = {

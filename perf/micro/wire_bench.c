@@ -3,7 +3,7 @@
  */
 #include <stdio.h>
 
-#include "perf/micro/heads.h"
+#include "perf/micro/foreign.h"
 #include "perf/micro/micro.h"
 #include "wire/csum.h"
 #include "wire/h1.h"
@@ -86,13 +86,14 @@ struct hpack {
 	struct ss_hpack_enc enc;
 	struct ss_hdr v[HEADS_FIELDS], got[HEADS_FIELDS];
 	struct ss_hdrs h;
-	uint8_t block[2048];
+	uint8_t block[2048]; /* to be decoded */
 	uint32_t len;
 };
 
 static uint32_t encode(struct hpack *k)
 {
-	struct ss_out out = ss_out(k->block, sizeof(k->block));
+	static uint8_t mem[2048];
+	struct ss_out out = ss_out(mem, sizeof(mem));
 
 	return (uint32_t)ss_hpack_encode(&k->enc, &k->h, &out);
 }
@@ -106,19 +107,21 @@ static int decode(struct hpack *k, struct ss_hdrs *h)
 	return ss_hpack_decode(&k->dec, k->block, k->len, 16384, &out, h);
 }
 
-/* The block as it is from the third time on. */
+/* The encoder as it is from the third time on; the block of another implementation, and a table that knows
+ * it. */
 static void warm(struct hpack *k, const struct head *head)
 {
 	struct ss_hdrs h;
 
 	ss_hpack_enc_init(&k->enc);
-	ss_hpack_dec_init(&k->dec, SS_HPACK_TABLE);
 	k->h = head_block(head, k->v);
-	for (int i = 0; i < 4; i++) {
-		k->len = encode(k);
-		assert(decode(k, &h) == 0);
+	for (int i = 0; i < 4; i++)
+		encode(k);
+	ss_hpack_dec_init(&k->dec, SS_HPACK_TABLE);
+	for (int i = 0; i < 2; i++) {
+		k->len = foreign_block(head, i == 0, k->block);
+		assert(decode(k, &h) == 0 && h.n == k->h.n);
 	}
-	assert(h.n == k->h.n);
 }
 
 static void hpack_encode(void *at, uint32_t n)
@@ -165,9 +168,7 @@ static void http2(struct micro *m)
 	warm(&grpc, &head_grpc);
 	warm(&browser, &head_browser);
 	warm(&answer, &head_answer);
-	ss_hpack_enc_init(&first.enc);
-	first.h = head_block(&head_grpc, first.v);
-	first.len = encode(&first);
+	first.len = foreign_block(&head_grpc, true, first.block);
 	micro_run(m, "wire.hpack.decode.grpc", hpack_decode, &grpc);
 	micro_run(m, "wire.hpack.decode.grpc_first", hpack_decode_first, &first);
 	micro_run(m, "wire.hpack.decode.browser", hpack_decode, &browser);
