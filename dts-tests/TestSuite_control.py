@@ -10,6 +10,8 @@ from local.libconfig import dumps
 from local.programs import curl, curl_code, nginx, script, wait_listening
 from local.suite import TestSuite
 
+STAGES = ["port_rx", "net_in", "tcp_in", "tls_in", "http_in", "upstream", "route", "proxy", "http_out", "tls_out",
+          "tcp_out", "net_out", "port_tx", "bury", "other"]
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -22,7 +24,9 @@ class TestControl(TestSuite):
         wait_listening(lab, web, "origin", ORIGINS[0], 80)
         wait_listening(lab, script(lab, "origin", "origin", "origin.py", ORIGIN, 8080, "o", lab.path("o.txt")),
                        "origin", ORIGIN, 8080)
-        self.dut = self.site.appliance(self.build, self.settings(100, 0), workers=2).start()
+        # Every turn in the ledger: a sample would say of a worker that waits for its core what chance says.
+        self.dut = self.site.appliance(self.build, {"workers": {"count": 2, "stage_sampling": 1},
+                                                    **self.settings(100, 0)}).start()
 
     def tear_down_suite(self):
         try:
@@ -93,12 +97,44 @@ class TestControl(TestSuite):
 
     def test_words(self):
         """Every word of sidestepctl answers; an unknown one fails."""
-        for word in ("status", "stats", "clusters", "config", "flows"):
+        for word in ("status", "stats", "stages", "clusters", "config", "flows"):
             self.verify(self.dut.ctl(word).stdout.strip(), f"{word} printed nothing")
             self.dut.ctl_json(word)
         self.verify(self.dut.ctl("nonsense", check=False).returncode != 0, "nonsense was accepted")
         config = self.dut.ctl("config").stdout
         self.verify("PRIVATE" not in config, "a private key was printed")
+
+    def test_stages(self):
+        """Under load `stages --for` shows every stage, in the order of the line; the stages of each worker sum to
+        its busy time within 5 %, so do its metrics; those that carry the load have some of it."""
+        load = self.site.lab.start("stages", "client", "h2load", "-D", 8, "-c", 4, "-m", 4, f"http://{VIP}/")
+        try:
+            wait_for("requests", lambda: (self.dut.metric("sidestep_requests_total") or 0) > 100, 10)
+            got = self.dut.ctl_json("--for", "3s", "stages")
+        finally:
+            load.kill()
+        for block in got["workers"] + [got["all"]]:
+            self.verify(0.95 <= block["sum_of_busy"] <= 1.05, f"stages and marks sum to {block['sum_of_busy']} of busy time")
+            self.verify(0.95 <= block["sum_of_sampled"] <= 1.05, f"and to {block['sum_of_sampled']} of sampled turns")
+        self.note(f"stages and marks: {got['all']['sum_of_busy']:.4f} of busy time; "
+                  f"marks alone: {got['all']['marks_of_busy']:.4f}, every turn being sampled")
+        stages = got["all"]["stages"]
+        self.verify_equal([s["stage"] for s in stages], STAGES, "stages")
+        idle = [s["stage"] for s in stages if not s["sampled_ns"] and s["stage"] != "tls_out"]
+        self.verify(not idle, f"no time in {idle}")
+        self.verify(abs(sum(s["share"] for s in stages) - 1) < 0.001, "shares do not sum to 1")
+        whole, parts = got["all"]["busy_ns_per_request"], sum(s["ns_per_request"] for s in stages)
+        self.verify(abs(parts / whole - 1) < 0.01, f"{parts} ns per request in stages, {whole} busy")
+        self.verify_equal(len(got["workers"]), 2, "workers")
+        text = self.dut.ctl("stages").stdout
+        for word in STAGES + ["worker 1", "all workers", "busy turns sampled"]:
+            self.verify(word in text, f"no {word} in\n{text}")
+        for worker in "01":
+            metric = sum(self.dut.metric(f"sidestep_{name}_seconds_total", worker=worker)
+                         for name in ("stage", "sampled_marks"))
+            busy = self.dut.metric("sidestep_busy_seconds_total", worker=worker)
+            self.verify(0.95 < metric / busy < 1.05, f"metrics of worker {worker}: {metric} s in stages, {busy} s busy")
+        self.verify(self.dut.ctl("--for", "5 parsecs", "stages", check=False).returncode != 0, "a bad time passed")
 
     def test_reload_under_load(self):
         """50 reloads under load, each changing a weight and a header: no failed request, the first request

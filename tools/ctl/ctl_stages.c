@@ -141,7 +141,13 @@ static double per_packet(const struct block *b, double part)
 	return per(part * b->all.busy_ns, b->all.received);
 }
 
-/* The stages' estimate for all turns and what the marks took, over what was spent: 1 when the ledger is right. */
+/* The stages and the marks over the time of the turns that they were taken in: 1 but for rounding. */
+static double sum_of_sampled(const struct block *b)
+{
+	return per(b->sampled_sum + b->marks_ns, b->sampled.busy_ns);
+}
+
+/* The estimate for all turns, over what was spent: 1 but for chance, when the choice of turns is fair. */
 static double sum_of_busy(const struct block *b)
 {
 	return per(b->all_sum + b->marks_ns, b->all.busy_ns);
@@ -168,8 +174,11 @@ static void table_block(const struct block *b, FILE *out)
 	fprintf(out, "%-10s  %6.1f  %10.1f  %9.1f\n", "busy", 100.0, per_request(b, 1), per_packet(b, 1));
 	fprintf(out, "a busy turn: %.2f packets in, %.2f out, %.2f requests\n", per(b->all.received, b->all.turns),
 		per(b->all.sent, b->all.turns), per(b->all.requests, b->all.turns));
-	fprintf(out, "%.0f of %.0f busy turns sampled: stages sum to %.1f %% of busy time, marks took %.2f %%\n",
-		b->sampled.turns, b->all.turns, 100 * sum_of_busy(b), 100 * marks_of_busy(b));
+	fprintf(out,
+		"%.0f of %.0f busy turns sampled: stages and marks sum to %.1f %% of them, stand for %.1f %% of busy time; "
+		"marks took %.2f %%\n",
+		b->sampled.turns, b->all.turns, 100 * sum_of_sampled(b), 100 * sum_of_busy(b),
+		100 * marks_of_busy(b));
 }
 
 static void table_worker(const char *worker, const struct block *b, FILE *out)
@@ -209,8 +218,8 @@ static void json_block(const struct block *b, FILE *out)
 	json_work(&b->all, out);
 	fprintf(out, ",\"idle_ns\":%.0f,\"sampled\":{", b->idle_ns);
 	json_work(&b->sampled, out);
-	fprintf(out, ",\"marks_ns\":%.0f},\"sum_of_busy\":%.4f,\"marks_of_busy\":%.5f", b->marks_ns, sum_of_busy(b),
-		marks_of_busy(b));
+	fprintf(out, ",\"marks_ns\":%.0f},\"sum_of_sampled\":%.4f,\"sum_of_busy\":%.4f,\"marks_of_busy\":%.5f",
+		b->marks_ns, sum_of_sampled(b), sum_of_busy(b), marks_of_busy(b));
 	fprintf(out, ",\"busy_ns_per_request\":%.1f,\"busy_ns_per_packet\":%.1f,\"stages\":[",
 		per_request(b, 1), per_packet(b, 1));
 	for (int i = 0; i < b->n; i++)

@@ -13,7 +13,7 @@
 #define WORKER(n, busy, turns, requests, packets, s_turns, s_requests, s_packets, a, b)                            \
 	"{\"worker\":" #n ",\"turns\":" #turns ",\"busy_ns\":" #busy ",\"idle_ns\":1000,\"requests\":" #requests     \
 	",\"packets_received\":" #packets ",\"packets_sent\":7,\"sampled\":{\"turns\":" #s_turns                     \
-	",\"busy_ns\":500,\"marks_ns\":20,\"requests\":" #s_requests ",\"packets_received\":" #s_packets             \
+	",\"busy_ns\":" #s_turns "25,\"marks_ns\":20,\"requests\":" #s_requests ",\"packets_received\":" #s_packets     \
 	",\"packets_sent\":3},\"stages\":[{\"stage\":\"port_rx\",\"sampled_ns\":" #a ",\"all_ns\":" #a "0},"         \
 	"{\"stage\":\"other\",\"sampled_ns\":" #b ",\"all_ns\":" #b "0}]}"
 #define ANSWER(time, workers) "{\"sampling\":64,\"time_ns\":" #time ",\"workers\":[" workers "]}"
@@ -65,6 +65,7 @@ static void an_interval_is_a_difference(void **state)
 	near(v, "sampling", 64);
 	near(all, "busy_ns", 4000);
 	near(all, "turns", 40);
+	near(all, "sum_of_sampled", 1);
 	near(all, "sum_of_busy", 1); /* 3000 + 1000, and no mark */
 	near(all, "busy_ns_per_request", 400);
 	near(ctl_json_get(all, "sampled"), "turns", 4);
@@ -102,7 +103,8 @@ static void the_table_says_what_was_sampled(void **state)
 	has(text, "other         25.0       100.0       25.0\n");
 	has(text, "busy         100.0       400.0      100.0\n");
 	has(text, "a busy turn: 1.00 packets in, 0.00 out, 0.25 requests\n");
-	has(text, "4 of 40 busy turns sampled: stages sum to 100.0 % of busy time, marks took 0.00 %\n");
+	has(text, "4 of 40 busy turns sampled: stages and marks sum to 100.0 % of them, stand for 100.0 % of busy time; "
+		  "marks took 0.00 %\n");
 	has(text, "over 2.5 s, one of 64 busy turns");
 	assert_null(strstr(text, "all workers"));
 }
