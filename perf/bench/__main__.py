@@ -14,7 +14,7 @@ from bench import cells, compare, derive, machine, report, stats  # noqa: E402
 
 RESULTS = os.path.join(ROOT, "perf", "results")
 REPEATS = 2  # of a run that the machine disturbed
-SHOWN = ("throughput_rps", "busy_us", "both_cores_us", "other_core_busy", "p50_us", "p99_us", "handshakes_per_s",
+SHOWN = ("throughput_rps", "handshakes_per_s", "busy_us", "both_cores_us", "other_core_busy", "p50_us", "p99_us",
          "connection_bytes", "memory_per_sidecar_mb")
 
 

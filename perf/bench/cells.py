@@ -1,5 +1,5 @@
 """The workloads: what a run of `tools/bench` measures, and what --full adds."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -13,18 +13,28 @@ class Cell:
     body: str = "128"
     connections: int = 64
     streams: int = 8
+    rate: int = 2000                # requests per second, where the loop is open
+    resume: bool = False            # resumed handshakes instead of full ones
     full: bool = False              # only in --full
-    more: dict = field(default_factory=dict)
 
 
 H2_PEERS = ("sidestep", "haproxy", "nghttpx")
+MTLS_PEERS = ("sidestep", "haproxy", "nginx", "nghttpx")
+DIRECT = "direct"
 CELLS = (
     Cell("hop-mtls-128-k", "One hop, mTLS HTTP/2 in and out, 128 B, 64x8, veth", "load", H2_PEERS),
     Cell("hop-mtls-16k-k", "One hop, mTLS HTTP/2 in and out, 16 KiB, 64x8, veth", "load", H2_PEERS, body="16k"),
     Cell("h1-128-k", "One hop, plaintext HTTP/1.1 in and out, 128 B, 64 connections, veth", "load",
          ("sidestep", "haproxy", "nginx", "h2o"), down="h1", up="h1", streams=1),
     Cell("mtls-h1-128-k", "One hop, mTLS HTTP/2 in and plaintext HTTP/1.1 out, 128 B, 64x8, veth", "load",
-         ("sidestep", "haproxy", "nginx", "nghttpx"), up="h1"),
+         MTLS_PEERS, up="h1"),
+    Cell("latency-mtls-k", "Latency at 2,000 requests/s, mTLS HTTP/2 in and out, 128 B, veth, idle CPUs poll", "latency",
+         (DIRECT, *H2_PEERS)),
+    Cell("latency-h2c-k", "Latency at 2,000 requests/s, plaintext HTTP/2 in and out, 128 B, veth, idle CPUs poll",
+         "latency", (DIRECT, *H2_PEERS), down="h2c", up="h2c"),
+    Cell("handshakes-k", "Full mTLS handshakes, one request on each connection, plaintext HTTP/1.1 out, veth",
+         "handshakes", MTLS_PEERS, up="h1"),
+    Cell("memory-k", "1,000 idle mTLS HTTP/2 connections, veth", "memory", MTLS_PEERS, up="h1", connections=1000),
     Cell("hop-h2c-128-k", "One hop, plaintext HTTP/2 in and out, 128 B, 64x8, veth", "load", H2_PEERS, down="h2c",
          up="h2c"),
 )
@@ -41,4 +51,4 @@ def chosen(names, full):
 
 
 # The same hop with mutual TLS and without: what encryption adds.
-MTLS_PAIRS = (("hop-mtls-128-k", "hop-h2c-128-k"),)
+MTLS_PAIRS = (("hop-mtls-128-k", "hop-h2c-128-k"), ("latency-mtls-k", "latency-h2c-k"))

@@ -1,11 +1,13 @@
-"""Who sends: h2load, for every subject alike, sampled at the first and the last moment of its measured time."""
+"""Who sends, for every subject alike, sampled at the first and the last moment of its measured time: h2load where
+requests per second are asked for, bench-caller for latency, handshakes and idle connections."""
+import json
+import os
 import subprocess
-import time
 
 from local.lab import LabError
 from local.programs import h2load_figures
 
-from bench.places import OTHER_CORE, favour
+from bench.places import BODIES, OTHER_CORE, favour
 
 # With what HTTP/2 itself wants and h2load's user-agent this makes ten fields.
 FIELDS = ("accept: application/json", "accept-encoding: gzip, deflate, br", "accept-language: en-GB,en;q=0.8",
@@ -45,9 +47,9 @@ class Client:
     def kill(self):
         if self.popen.poll() is None:
             self.popen.kill()
-        self.popen.stdout.read()
-        self.popen.stdin.close()
         self.popen.wait(10)
+        self.popen.stdout.close()
+        self.popen.stdin.close()
 
 
 def h2load(place, subject, body, connections, streams, seconds, warmup, snap):
@@ -72,3 +74,64 @@ def h2load(place, subject, body, connections, streams, seconds, warmup, snap):
     if not got["done"] or any(got[k] for k in ("failed", "errored", "3xx", "4xx", "5xx")):
         raise LabError(f"{type(subject).__name__}: requests failed: {got}\n{client.text[-800:]}")
     return got, before, after
+
+
+def caller_argv(place, mode, target, body, **options):
+    """target: (address, port, whether it speaks TLS)."""
+    address, port, tls = target
+    argv = [os.path.join(place.build, "perf", "bench", "bench-caller"), mode, "--to", f"{address}:{port}",
+            "--path", f"/{body}", "--body", BODIES[body]]
+    for name, value in options.items():
+        argv += [f"--{name}"] + ([] if value is True else [value])
+    for field in ("user-agent: bench-caller", *FIELDS):
+        argv += ["--field", field]
+    if tls:
+        argv += ["--ca", place.cert("mesh"), "--cert", place.cert("client"), "--key", place.cert("client", "key")]
+    return argv
+
+
+def figures_of(text, what):
+    """The JSON line at the end; nothing may have been lost."""
+    got = json.loads(text.strip().splitlines()[-1])
+    if got["lost"]:
+        raise LabError(f"{what}: {got['lost']} requests or connections lost: {got['why']}")
+    return got
+
+
+def caller(place, mode, target, body, snap, **options):
+    """A paced or churning bench-caller, sampled at both ends."""
+    client = Client(place, caller_argv(place, mode, target, body, **options))
+    try:
+        client.until("start")
+        before = snap(client.pid)
+        client.until("end")
+        after = snap(client.pid)
+        got = figures_of(client.end(), mode)
+    finally:
+        client.kill()
+    if not got["completed"]:
+        raise LabError(f"{mode}: nothing was answered")
+    return got, before, after
+
+
+class Held:
+    """Idle connections, each of which has had one request; they stand until the block ends."""
+
+    def __init__(self, place, target, connections):
+        self.client = Client(place, caller_argv(place, "hold", target, "128", connections=connections))
+
+    def __enter__(self):
+        try:
+            self.client.until("held")
+        except BaseException:
+            self.client.kill()
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                self.client.popen.stdin.close()
+                figures_of(self.client.end(), "hold")
+        finally:
+            self.client.kill()

@@ -26,6 +26,7 @@ FIGURES = {
     "other_core_busy": Figure("Load of the other core", "share", None, "1: full; then the client is the limit."),
     "packets": Figure("Packets of the subject", "per request", LESS, "Received and sent, on both sides."),
     "p50_us": Figure("Latency, p50", "µs", LESS, "From the moment a request was due, open loop."),
+    "p90_us": Figure("Latency, p90", "µs", LESS, "From the moment a request was due, open loop."),
     "p99_us": Figure("Latency, p99", "µs", LESS, "From the moment a request was due, open loop."),
     "added_p50_us": Figure("Added latency, p50", "µs", LESS, "Through the subject minus straight to the origin."),
     "added_p99_us": Figure("Added latency, p99", "µs", LESS, "Through the subject minus straight to the origin."),
@@ -38,6 +39,7 @@ FIGURES = {
                                "each with one request; the client may be the limit (see its core's load)."),
     "memory_per_sidecar_mb": Figure("Memory of the sidecar", "MB", LESS, "Proportional set while the connections are "
                                     "held; kernel socket memory of the peers is not in it."),
+    "memory_empty_mb": Figure("Memory before", "MB", LESS, "The same of a subject that has just started."),
     "connection_bytes": Figure("Memory per idle connection", "bytes", LESS, "What holding the connections added to "
                                "the process, for sidestep with everything that a configuration for so many adds."),
     "idle_busy": Figure("CPU while idle", "share", LESS, "Of the subject's core, nothing asked of it."),

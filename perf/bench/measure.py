@@ -85,6 +85,13 @@ class Window:
                 "other_core_busy": self.busy(other_core) / self.seconds}
 
 
+class Undisturbed(Window):
+    """Around figures that others on the machine cannot change."""
+
+    def disturbed(self):
+        return False
+
+
 def ask(path, word, timeout=5.0):
     """What a sidestep answers on its admin socket, without the cost of starting sidestepctl on a measured core."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:

@@ -1,4 +1,8 @@
 """One run of one cell with one subject: starts it, loads it, and returns figure -> value."""
+import contextlib
+
+from local.lab import LabError
+
 from bench import clients, ledger, measure
 from bench.places import OTHER_CORE, SUBJECT_CORE
 from bench.subjects import SUBJECTS, Hop
@@ -18,16 +22,58 @@ class Runner:
             return measure.sample({SUBJECT_CORE, OTHER_CORE}, [*self.place.pids(), client_pid]), subject.counters()
         return take
 
-    def load(self, cell, name):
-        subject = SUBJECTS[name](self.place, Hop(cell.down, cell.up))
+    @contextlib.contextmanager
+    def standing(self, cell, name, **more):
+        """The subject, serving."""
+        subject = SUBJECTS[name](self.place, Hop(cell.down, cell.up), **more)
         try:
             subject.start()
-            got, before, after = clients.h2load(self.place, subject, cell.body, cell.connections, cell.streams,
-                                                self.seconds, self.warmup, self.snap(subject))
+            yield subject
         finally:
             subject.stop()
+
+    def load(self, cell, name):
+        """Requests per second in a closed loop, and what each cost."""
+        with self.standing(cell, name) as subject:
+            got, before, after = clients.h2load(self.place, subject, cell.body, cell.connections, cell.streams,
+                                                self.seconds, self.warmup, self.snap(subject))
         window = measure.Window(before[0], after[0])
         return {"throughput_rps": got["rps"], **self.costs(window, got["rps"], before[1], after[1])}, window
+
+    def latency(self, cell, name):
+        """Latency at a set rate, open loop; the direct way to the origin is a subject like any other."""
+        seconds = max(self.seconds, 2 * self.seconds - 0.4)
+        with measure.IdlePolls(), self.standing(cell, name) as subject:
+            got, before, after = clients.caller(self.place, "paced", subject.target(), cell.body, self.snap(subject),
+                                                rate=cell.rate, seconds=seconds, warmup=self.warmup, connections=8)
+        window = measure.Window(before[0], after[0])
+        return {k: got[k] for k in ("p50_us", "p90_us", "p99_us")}, window
+
+    def handshakes(self, cell, name):
+        """New connections per second, one request on each."""
+        resume = {"resume": True} if cell.resume else {}
+        with self.standing(cell, name) as subject:
+            got, before, after = clients.caller(self.place, "churn", subject.target(), cell.body, self.snap(subject),
+                                                seconds=self.seconds, warmup=self.warmup, connections=16, **resume)
+        window = measure.Window(before[0], after[0])
+        rate = got["completed"] / window.seconds
+        if cell.resume and got["resumed"] < 0.99 * got["completed"]:
+            raise LabError(f"only {got['resumed']} of {got['completed']} handshakes were resumed")
+        return {"handshakes_per_s": rate, **self.costs(window, rate, before[1], after[1])}, window
+
+    def memory(self, cell, name):
+        """What holding idle connections adds to a subject. One that sizes its pools at the start is charged with
+        everything by which a configuration for so many connections exceeds one for few."""
+        begun = measure.sample({SUBJECT_CORE, OTHER_CORE}, self.place.pids())
+        with self.standing(cell, name, connections=0) as subject:
+            empty = subject.resident()
+        with self.standing(cell, name, connections=cell.connections) as subject, \
+                clients.Held(self.place, subject.target(), cell.connections):
+            full = subject.resident()
+            ended = measure.sample({SUBJECT_CORE, OTHER_CORE}, self.place.pids())
+        # Bytes do not depend on who else ran: nothing here is repeated for that.
+        return {"memory_per_sidecar_mb": full / 1e6, "connection_bytes": (full - empty) / cell.connections,
+                "memory_empty_mb": empty / 1e6}, measure.Undisturbed(begun, ended)
 
     def costs(self, window, rate, before, after):
         """Time per request: the kernel's accounts, and the product's own where it polls."""

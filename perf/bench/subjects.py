@@ -11,7 +11,7 @@ from local.bench_site import cluster, one_host, route
 from local.programs import nginx, wait_listening
 
 from bench import measure
-from bench.places import H1_PORT, H2C_PORT, IDENTITY, KERNEL, MTLS_PORT, SUBJECT_CORE, XDP, XDP_DUT, favour
+from bench.places import DIRECT, H1_PORT, H2C_PORT, IDENTITY, KERNEL, MTLS_PORT, SUBJECT_CORE, XDP, XDP_DUT, favour
 
 PLAIN_PORT, TLS_PORT = 80, 8443
 ORIGIN_PORTS = {"h1": H1_PORT, "mtls": MTLS_PORT, "h2c": H2C_PORT}
@@ -31,8 +31,13 @@ class Subject:
     path = KERNEL
     segmentation = True
 
-    def __init__(self, place, hop):
-        self.place, self.hop, self.process = place, hop, None
+    def __init__(self, place, hop, connections=None):
+        """connections: how many clients' connections to be sized for, where the program lets that be said."""
+        self.place, self.hop, self.connections, self.process = place, hop, connections, None
+
+    def target(self):
+        """(address, port, whether it speaks TLS) for the client."""
+        return self.path.vip, self.hop.port, self.hop.down == "mtls"
 
     def start(self):
         if not self.segmentation:
@@ -60,6 +65,20 @@ class Subject:
 
     def resident(self):
         return measure.resident(self.process.pid)
+
+
+class Direct(Subject):
+    """Nothing in between: the client calls the origin, in the protocol that it would speak to a subject."""
+    path = DIRECT
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+    def target(self):
+        return self.path.vip, ORIGIN_PORTS[self.hop.down], self.hop.down == "mtls"
 
 
 class HAProxy(Subject):
@@ -157,6 +176,12 @@ class Sidestep(Subject):
         return ports(("client", "net_af_xdp0,iface=cx0", XDP.vip + "/24"),
                      ("origin", "net_af_xdp1,iface=ox0", XDP_DUT + "/24"))
 
+    def sized(self):
+        if self.connections is None:
+            return self.memory
+        # Beside the clients' connections a few to the origin; idle ones have no streams.
+        return {**self.memory, "connections": self.connections + 64, "streams": 1024}
+
     def settings(self):
         place, hop = self.place, self.hop
         tls = {"mode": "strict", "secret": "proxy", "trust": "mesh",
@@ -168,7 +193,7 @@ class Sidestep(Subject):
                 "trust": [{"name": "mesh", "trust_domain": "mesh.local", "bundle": place.cert("mesh")}],
                 "workers": {"count": 1, "cores": [SUBJECT_CORE], "control_core": SUBJECT_CORE,
                             "busy_poll": self.poll},
-                "memory": self.memory, "ports": self.ports(),
+                "memory": self.sized(), "ports": self.ports(),
                 "listeners": [{"name": "in", "address": self.path.vip, "port": hop.port, "virtual_hosts": ["all"],
                                **({"tls": tls} if hop.down == "mtls" else {})}],
                 "virtual_hosts": one_host([route("origin")]),
@@ -196,5 +221,5 @@ class Sidestep(Subject):
         return measure.ask(self.dut.socket, "stages")["workers"][0]
 
 
-SUBJECTS = {"sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx, "h2o": H2o}
+SUBJECTS = {"direct": Direct, "sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx, "h2o": H2o}
 

@@ -1,0 +1,382 @@
+/*
+ * caller.c - bench-caller: HTTP/2 over kernel sockets where h2load does not do.
+ *
+ * paced   open loop: requests are due at a set rate with even jitter, whether or not earlier ones were answered, and
+ *         latency counts from the moment a request was due. Nothing is omitted when the other side stalls.
+ * churn   a closed loop of connections: connect, full or resumed handshake, one request, close.
+ * hold    opens connections, one request on each, and keeps them until standard input ends.
+ *
+ * Prints "start" and "end" around the measured time ("held" when all connections stand), and one JSON line.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "perf/bench/caller_conn.h"
+
+enum { OPENING = 32, MAX_CONNS = 20000, MAX_FIELDS = 16, EVENTS = 64 };
+
+struct caller {
+	struct caller_request request;
+	const char *mode;
+	double rate, seconds, warmup;
+	int n_conns;
+	bool resume;
+	struct caller_conn *conns;
+	int epoll;
+	uint64_t random;
+	uint64_t begin, end;	   /* of the measured time, ns; 0: not yet */
+	uint64_t *took;		   /* ns */
+	size_t n_took, max_took;
+	uint64_t completed, resumed, lost;
+	const char *first_loss;
+};
+
+static SSL_SESSION *ticket; /* the newest one; OpenSSL's callback has no other place for it */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void die(const char *what, const char *why)
+{
+	fprintf(stderr, "bench-caller: %s: %s\n", what, why);
+	exit(1);
+}
+
+static void say(const char *word)
+{
+	puts(word);
+	fflush(stdout);
+}
+
+/* ---- connections ---- */
+
+static void watch(struct caller *a, struct caller_conn *c)
+{
+	struct epoll_event e = { .events = EPOLLIN | (c->state == CALLER_CONNECTING ? EPOLLOUT : 0), .data.ptr = c };
+	if (epoll_ctl(a->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0 && epoll_ctl(a->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)
+		die("epoll", strerror(errno));
+}
+
+static void begin_conn(struct caller *a, struct caller_conn *c)
+{
+	if (!caller_open(c, &a->request, a->resume ? ticket : NULL))
+		die("connect", c->why);
+	watch(a, c);
+}
+
+static void lose(struct caller *a, struct caller_conn *c)
+{
+	a->lost += c->in_flight ? c->in_flight : 1;
+	if (!a->first_loss)
+		a->first_loss = c->why;
+	caller_close(c);
+}
+
+static bool turn(struct caller *a, struct caller_conn *c)
+{
+	enum caller_state was = c->state;
+	if (!caller_turn(c)) {
+		lose(a, c);
+		return false;
+	}
+	if (was == CALLER_CONNECTING && c->state != was)
+		watch(a, c);
+	return true;
+}
+
+/* Waits until something comes or until the moment; calls on_ready for each connection that moved. */
+static void wait_until(struct caller *a, uint64_t moment, void (*on_ready)(struct caller *a, struct caller_conn *c))
+{
+	uint64_t now = now_ns(), left = moment > now ? moment - now : 0;
+	struct timespec t = { .tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u) };
+	struct epoll_event e[EVENTS];
+	int n = epoll_pwait2(a->epoll, e, EVENTS, &t, NULL);
+	for (int i = 0; i < n; i++) {
+		struct caller_conn *c = e[i].data.ptr;
+		if (!c)
+			a->end = 1; /* standard input: hold is over */
+		else if (c->state != CALLER_CLOSED && turn(a, c))
+			on_ready(a, c);
+	}
+}
+
+/* ---- paced ---- */
+
+static void take_answers(struct caller *a, struct caller_conn *c)
+{
+	uint64_t now = now_ns();
+	for (uint32_t i = 0; i < c->n_done; i++) {
+		a->completed++;
+		if (a->begin && c->done[i] >= a->begin && c->done[i] < a->end && a->n_took < a->max_took)
+			a->took[a->n_took++] = now - c->done[i];
+	}
+	c->n_done = 0;
+}
+
+static uint64_t even(struct caller *a, uint64_t period)
+{
+	a->random ^= a->random << 13, a->random ^= a->random >> 7, a->random ^= a->random << 17;
+	return period / 2 + a->random % period;
+}
+
+static void open_all(struct caller *a)
+{
+	for (int i = 0; i < a->n_conns; i++) {
+		begin_conn(a, &a->conns[i]);
+		uint64_t limit = now_ns() + 5000000000u;
+		while (a->conns[i].state != CALLER_OPEN) {
+			wait_until(a, limit, take_answers);
+			if (a->conns[i].state == CALLER_CLOSED || now_ns() > limit)
+				die("connect", a->first_loss ? a->first_loss : "no answer");
+		}
+	}
+}
+
+static void run_paced(struct caller *a)
+{
+	open_all(a);
+	uint64_t period = (uint64_t)(1e9 / a->rate), due = now_ns() + period;
+	uint64_t begin = due + (uint64_t)(a->warmup * 1e9), end = begin + (uint64_t)(a->seconds * 1e9);
+	a->max_took = (size_t)(a->rate * a->seconds * 2) + 1024;
+	a->took = calloc(a->max_took, sizeof(*a->took));
+	for (int next = 0; due < end && a->took; next = (next + 1) % a->n_conns) {
+		while (now_ns() < due)
+			wait_until(a, due, take_answers);
+		if (due >= begin && !a->begin) {
+			say("start");
+			a->begin = begin, a->end = end;
+		}
+		struct caller_conn *c = &a->conns[next];
+		if (c->state == CALLER_OPEN && !caller_ask(c, due))
+			lose(a, c);
+		else if (c->state == CALLER_CLOSED)
+			a->lost++;
+		due += even(a, period);
+	}
+	say("end");
+	uint64_t limit = now_ns() + 1000000000u;
+	uint32_t open = 1;
+	while (open && now_ns() < limit) {
+		wait_until(a, now_ns() + 1000000u, take_answers);
+		open = 0;
+		for (int i = 0; i < a->n_conns; i++)
+			open += a->conns[i].in_flight;
+	}
+	a->lost += open;
+}
+
+/* ---- churn ---- */
+
+static void ask_then_begin_anew(struct caller *a, struct caller_conn *c)
+{
+	if (c->state == CALLER_OPEN && c->next_stream == 1 && !caller_ask(c, 0)) {
+		lose(a, c);
+		begin_conn(a, c);
+	}
+	if (!c->n_done)
+		return;
+	bool counts = a->begin && !a->end;
+	a->completed += counts;
+	a->resumed += counts && c->ssl && SSL_session_reused(c->ssl);
+	caller_close(c);
+	begin_conn(a, c);
+}
+
+static void churn_until(struct caller *a, uint64_t moment)
+{
+	while (now_ns() < moment) {
+		wait_until(a, moment, ask_then_begin_anew);
+		if (a->lost > 100)
+			die("churn", a->first_loss);
+		for (int i = 0; i < a->n_conns; i++)
+			if (a->conns[i].state == CALLER_CLOSED)
+				begin_conn(a, &a->conns[i]);
+	}
+}
+
+static void run_churn(struct caller *a)
+{
+	uint64_t begin = now_ns() + (uint64_t)(a->warmup * 1e9), end = begin + (uint64_t)(a->seconds * 1e9);
+	for (int i = 0; i < a->n_conns; i++)
+		begin_conn(a, &a->conns[i]);
+	churn_until(a, begin);
+	say("start");
+	a->begin = begin;
+	churn_until(a, end);
+	a->end = end;
+	say("end");
+}
+
+/* ---- hold ---- */
+
+static void ask_once(struct caller *a, struct caller_conn *c)
+{
+	if (c->state == CALLER_OPEN && c->next_stream == 1 && !caller_ask(c, 0))
+		lose(a, c);
+	a->completed += c->n_done;
+	c->n_done = 0;
+}
+
+static void run_hold(struct caller *a)
+{
+	uint64_t limit = now_ns() + 60000000000u;
+	for (int opened = 0; (int)a->completed < a->n_conns && !a->lost && now_ns() < limit;) {
+		while (opened < a->n_conns && opened - (int)a->completed < OPENING)
+			begin_conn(a, &a->conns[opened++]);
+		wait_until(a, now_ns() + 100000000u, ask_once);
+	}
+	if ((int)a->completed < a->n_conns)
+		die("hold", a->first_loss ? a->first_loss : "too slow");
+	say("held");
+	struct epoll_event e = { .events = EPOLLIN | EPOLLHUP, .data.ptr = NULL };
+	epoll_ctl(a->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &e);
+	while (!a->end)
+		wait_until(a, now_ns() + 1000000000u, ask_once);
+}
+
+/* ---- the command ---- */
+
+static int keep_ticket(SSL *ssl, SSL_SESSION *s)
+{
+	(void)ssl;
+	SSL_SESSION_free(ticket);
+	ticket = s;
+	return 1; /* ours now */
+}
+
+static SSL_CTX *client_tls(const char *ca, const char *cert, const char *key, bool resume)
+{
+	SSL_CTX *t = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_min_proto_version(t, TLS1_3_VERSION);
+	if (!SSL_CTX_set_ciphersuites(t, "TLS_AES_128_GCM_SHA256") || !SSL_CTX_set1_groups_list(t, "X25519:P-256") ||
+	    SSL_CTX_load_verify_locations(t, ca, NULL) != 1 || SSL_CTX_use_certificate_chain_file(t, cert) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(t, key, SSL_FILETYPE_PEM) != 1)
+		die("certificates", "cannot be used");
+	SSL_CTX_set_verify(t, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_session_cache_mode(t, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	if (resume)
+		SSL_CTX_sess_set_new_cb(t, keep_ticket);
+	return t;
+}
+
+static int by_size(const void *x, const void *y)
+{
+	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+	return a < b ? -1 : a > b;
+}
+
+static double quantile_us(const struct caller *a, double q)
+{
+	if (!a->n_took)
+		return 0;
+	size_t i = (size_t)(q * (double)a->n_took);
+	return (double)a->took[i < a->n_took ? i : a->n_took - 1] / 1000;
+}
+
+static void print_figures(struct caller *a)
+{
+	qsort(a->took, a->n_took, sizeof(*a->took), by_size);
+	printf("{\"completed\": %lu, \"measured\": %zu, \"resumed\": %lu, \"lost\": %lu, \"why\": \"%s\", \"p50_us\": %.3f, "
+	       "\"p90_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f}\n",
+	       a->completed, a->n_took, a->resumed, a->lost, a->first_loss ? a->first_loss : "", quantile_us(a, 0.5),
+	       quantile_us(a, 0.9), quantile_us(a, 0.99), quantile_us(a, 0.999), quantile_us(a, 1));
+}
+
+static void usage(void)
+{
+	fprintf(stderr, "usage: bench-caller paced|churn|hold --to ADDRESS:PORT --path PATH --body BYTES [--connections N]\n"
+			"  [--rate R] [--seconds S] [--warmup S] [--field 'NAME: VALUE'] [--resume]\n"
+			"  [--ca FILE --cert FILE --key FILE]   (TLS)\n");
+	exit(2);
+}
+
+struct words {
+	const char *to, *path, *ca, *cert, *key, *fields[MAX_FIELDS + 1];
+	int n_fields;
+};
+
+static void read_options(struct caller *a, struct words *w, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "to", 1, 0, 't' },	  { "path", 1, 0, 'p' },    { "body", 1, 0, 'b' },   { "connections", 1, 0, 'c' },
+		{ "rate", 1, 0, 'r' },	  { "seconds", 1, 0, 's' }, { "warmup", 1, 0, 'w' }, { "field", 1, 0, 'f' },
+		{ "resume", 0, 0, 'R' },  { "ca", 1, 0, 'C' },	    { "cert", 1, 0, 'X' },   { "key", 1, 0, 'K' },
+		{ 0 },
+	};
+	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (o) {
+		case 't': w->to = optarg; break;
+		case 'p': w->path = optarg; break;
+		case 'b': a->request.body = (uint32_t)atoi(optarg); break;
+		case 'c': a->n_conns = atoi(optarg); break;
+		case 'r': a->rate = atof(optarg); break;
+		case 's': a->seconds = atof(optarg); break;
+		case 'w': a->warmup = atof(optarg); break;
+		case 'f':
+			if (w->n_fields == MAX_FIELDS)
+				usage();
+			w->fields[w->n_fields++] = optarg;
+			break;
+		case 'R': a->resume = true; break;
+		case 'C': w->ca = optarg; break;
+		case 'X': w->cert = optarg; break;
+		case 'K': w->key = optarg; break;
+		default: usage();
+		}
+	}
+	if (optind != argc - 1 || !w->to || !w->path || a->n_conns < 1 || a->n_conns > MAX_CONNS || a->rate <= 0)
+		usage();
+	a->mode = argv[optind];
+}
+
+static void set_target(struct caller *a, const struct words *w)
+{
+	char address[64];
+	const char *colon = strrchr(w->to, ':');
+	if (!colon || (size_t)(colon - w->to) >= sizeof(address))
+		usage();
+	memcpy(address, w->to, (size_t)(colon - w->to));
+	address[colon - w->to] = '\0';
+	a->request.to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(colon + 1)) };
+	if (inet_pton(AF_INET, address, &a->request.to.sin_addr) != 1 ||
+	    !caller_request_build(&a->request, w->ca ? "https" : "http", w->to, w->path, w->fields))
+		usage();
+	if (w->ca)
+		a->request.tls = client_tls(w->ca, w->cert, w->key, a->resume);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *word;
+		void (*run)(struct caller *a);
+	} modes[] = { { "paced", run_paced }, { "churn", run_churn }, { "hold", run_hold } };
+	struct caller a = { .rate = 2000, .seconds = 1, .warmup = 0.3, .n_conns = 8, .random = 88172645463325252u };
+	struct words w = { 0 };
+	read_options(&a, &w, argc, argv);
+	set_target(&a, &w);
+	prctl(PR_SET_TIMERSLACK, 1);
+	a.epoll = epoll_create1(EPOLL_CLOEXEC);
+	a.conns = calloc((size_t)a.n_conns, sizeof(*a.conns));
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		if (strcmp(modes[i].word, a.mode))
+			continue;
+		if (a.conns)
+			modes[i].run(&a);
+		print_figures(&a);
+		return 0;
+	}
+	usage();
+}
