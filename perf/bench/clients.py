@@ -1,13 +1,17 @@
 """Who sends, for every subject alike, sampled at the first and the last moment of its measured time: h2load where
-requests per second are asked for, bench-caller for latency, handshakes and idle connections."""
+requests per second are asked for, bench-caller for latency, handshakes and idle connections; over memif sidestep-load,
+which is then the origin as well."""
 import json
 import os
 import subprocess
+import time
 
-from local.lab import LabError
+from local import load
+from local.lab import LabError, wait_for
 from local.programs import h2load_figures
 
-from bench.places import BODIES, OTHER_CORE, favour
+from bench.places import BODIES, IDENTITY, MEMIF, MEMIF_CLIENT, OTHER_CORE, favour
+from bench.subjects import load_listens
 
 # With what HTTP/2 itself wants and h2load's user-agent this makes ten fields.
 FIELDS = ("accept: application/json", "accept-encoding: gzip, deflate, br", "accept-language: en-GB,en;q=0.8",
@@ -135,3 +139,51 @@ class Held:
                 figures_of(self.client.end(), "hold")
         finally:
             self.client.kill()
+
+
+def memif_argv(place, subject, cell, **options):
+    """sidestep-load's command line: client, and origin where the subject has another side."""
+    address, port, tls = subject.target()
+    size = BODIES[cell.body]
+    argv = load.port(place.memif(0, "client", "client"), MEMIF_CLIENT + "/24")
+    if hasattr(subject, "dut"):
+        argv += load.port(place.memif(1, "client", "origin"), MEMIF.origin + "/24") + load_listens(place, MEMIF.origin)
+    argv += ["--memory", 512, "--mbufs", 32768, "--quiet", "--target", f"{address}:{port}",
+             "--proto", "h1" if subject.hop.down == "h1" else "h2", "--path", f"/size/{size}", "--expect-size", size]
+    for field in FIELDS:
+        argv += ["--header", field.replace(": ", ":", 1)]
+    if tls:
+        who = "proxy" if hasattr(subject, "dut") else "origin"
+        argv += ["--tls", "--ca", place.cert("mesh"), "--cert", place.cert("client"), "--key",
+                 place.cert("client", "key"), "--server-id", IDENTITY.format(who)]
+    for name, value in options.items():
+        argv += [f"--{name}", value]
+    return argv
+
+
+def memif(place, subject, cell, seconds, warmup, snap, **options):
+    """sidestep-load over memif, sampled within its measured time."""
+    process = load.start(place.lab, place.build, "client", "load", *memif_argv(
+        place, subject, cell, duration=f"{int(seconds * 1000)}ms", warmup=f"{int(warmup * 1000)}ms", **options),
+        core=OTHER_CORE)
+    try:
+        favour(process)
+
+        def measuring():
+            if not process.running():
+                raise LabError(f"sidestep-load ended:\n{process.log()[-1500:]}")
+            return "measuring" in process.log()
+
+        wait_for("sidestep-load to measure", measuring, 20, 0.01)
+        before = snap(process.pid)
+        time.sleep(seconds * 0.9)
+        after = snap(process.pid)
+        process.wait(20)
+        got = load.figures(place.lab, process)
+    finally:
+        process.kill()
+        place.lab.processes.remove(process)
+        process.log_file.close()
+    if got["client"]["errors_total"] or not got["client"]["requests"]:
+        raise LabError(f"sidestep-load: {got['client']['errors']}")
+    return got, before, after

@@ -4,11 +4,14 @@
   client ---- dut ---- origin     AF_XDP subjects: the kernel's ends send whole frames with checksums
   client ------------- origin     nothing in between: what a hop's latency is measured against
 
+Over memif there are no wires: one sidestep-load is client and origin and shares memory with the subject.
+
 Subjects stand in turn in host dut on SUBJECT_CORE; client and origins run on OTHER_CORE. The two pairs are apart so
 that no subject inherits the settings of another one's wires.
 """
 import os
 import resource
+from collections import namedtuple
 
 from local.lab import Lab, sh
 from local.programs import nghttpd, nginx, wait_listening
@@ -21,17 +24,13 @@ BODIES = {"128": 128, "1k": 1024, "16k": 16384, "1m": 1 << 20}
 IDENTITY = "spiffe://mesh.local/ns/bench/sa/{}"
 
 
-class Path:
-    """One way through the dut: who the client calls, and where the origin is seen from there."""
-
-    def __init__(self, vip, origin, client_if, origin_if):
-        self.vip, self.origin, self.client_if, self.origin_if = vip, origin, client_if, origin_if
-
-
-KERNEL = Path("10.1.0.2", "10.2.0.1", "ck0", "ok0")
-XDP = Path("10.3.0.2", "10.4.0.1", "cx0", "ox0")
-XDP_DUT = "10.4.0.2"
-DIRECT = Path("10.9.0.2", None, None, None)
+# One way through the dut: whom the client calls, the dut's address at the other side, and the origin's.
+Path = namedtuple("Path", "vip dut origin")
+KERNEL = Path("10.1.0.2", "10.2.0.2", "10.2.0.1")
+XDP = Path("10.3.0.2", "10.4.0.2", "10.4.0.1")
+MEMIF = Path("10.5.0.2", "10.6.0.2", "10.6.0.1")
+DIRECT = Path("10.9.0.2", None, None)
+MEMIF_CLIENT = "10.5.0.1"
 
 
 def favour(process):
@@ -56,7 +55,7 @@ class Place:
             lab.host(host)
         # *_port on both ends keeps the kernel's offloads as they are.
         lab.wire("client", "ck", "dut", "ck0", ["10.1.0.1/24"], [KERNEL.vip + "/24"], a_port=True, b_port=True)
-        lab.wire("origin", "ok", "dut", "ok0", [KERNEL.origin + "/24"], ["10.2.0.2/24"], a_port=True, b_port=True)
+        lab.wire("origin", "ok", "dut", "ok0", [KERNEL.origin + "/24"], [KERNEL.dut + "/24"], a_port=True, b_port=True)
         lab.wire("client", "cx", "dut", "cx0", ["10.3.0.1/24"], b_port=True)
         lab.wire("origin", "ox", "dut", "ox0", [XDP.origin + "/24"], b_port=True)
         lab.wire("client", "cd", "origin", "od", ["10.9.0.1/24"], [DIRECT.vip + "/24"], a_port=True, b_port=True)
@@ -110,6 +109,10 @@ server {{ listen {H1_PORT} backlog=4096; access_log off; root {root}; sendfile o
         self.origins = [web, mtls, h2c]
         for p in self.origins:
             favour(p)
+
+    def memif(self, n, role, wire):
+        """A device string; the wire's ends are two processes."""
+        return f"net_memif{n},role={role},socket={self.lab.path(wire)}.sock,socket-abstract=no"
 
     def segmentation(self, on):
         """Turns the kernel wires' segmentation offload on or off; AF_XDP has none to turn on."""

@@ -25,7 +25,7 @@ class Runner:
     @contextlib.contextmanager
     def standing(self, cell, name, **more):
         """The subject, serving."""
-        subject = SUBJECTS[name](self.place, Hop(cell.down, cell.up), **more)
+        subject = SUBJECTS[cell.medium][name](self.place, Hop(cell.down, cell.up), **more)
         try:
             subject.start()
             yield subject
@@ -35,17 +35,31 @@ class Runner:
     def load(self, cell, name):
         """Requests per second in a closed loop, and what each cost."""
         with self.standing(cell, name) as subject:
-            got, before, after = clients.h2load(self.place, subject, cell.body, cell.connections, cell.streams,
-                                                self.seconds, self.warmup, self.snap(subject))
+            if cell.medium == "m":
+                got, before, after = self.memif(cell, subject, self.seconds, streams=cell.streams,
+                                                connections=cell.connections)
+                rate = got["client"]["requests_per_second"]
+            else:
+                got, before, after = clients.h2load(self.place, subject, cell.body, cell.connections, cell.streams,
+                                                    self.seconds, self.warmup, self.snap(subject))
+                rate = got["rps"]
         window = measure.Window(before[0], after[0])
-        return {"throughput_rps": got["rps"], **self.costs(window, got["rps"], before[1], after[1])}, window
+        return {"throughput_rps": rate, **self.costs(cell, window, rate, before[1], after[1])}, window
+
+    def memif(self, cell, subject, seconds, **options):
+        return clients.memif(self.place, subject, cell, seconds, self.warmup, self.snap(subject), **options)
 
     def latency(self, cell, name):
         """Latency at a set rate, open loop; the direct way to the origin is a subject like any other."""
         seconds = max(self.seconds, 2 * self.seconds - 0.4)
         with measure.IdlePolls(), self.standing(cell, name) as subject:
-            got, before, after = clients.caller(self.place, "paced", subject.target(), cell.body, self.snap(subject),
-                                                rate=cell.rate, seconds=seconds, warmup=self.warmup, connections=8)
+            if cell.medium == "m":
+                got, before, after = self.memif(cell, subject, seconds, rate=cell.rate, connections=8)
+                got = {f"{k}_us": v for k, v in got["client"]["latency_us"].items()}
+            else:
+                got, before, after = clients.caller(self.place, "paced", subject.target(), cell.body,
+                                                    self.snap(subject), rate=cell.rate, seconds=seconds,
+                                                    warmup=self.warmup, connections=8)
         window = measure.Window(before[0], after[0])
         return {k: got[k] for k in ("p50_us", "p90_us", "p99_us")}, window
 
@@ -59,7 +73,7 @@ class Runner:
         rate = got["completed"] / window.seconds
         if cell.resume and got["resumed"] < 0.99 * got["completed"]:
             raise LabError(f"only {got['resumed']} of {got['completed']} handshakes were resumed")
-        return {"handshakes_per_s": rate, **self.costs(window, rate, before[1], after[1])}, window
+        return {"handshakes_per_s": rate, **self.costs(cell, window, rate, before[1], after[1])}, window
 
     def memory(self, cell, name):
         """What holding idle connections adds to a subject. One that sizes its pools at the start is charged with
@@ -75,12 +89,13 @@ class Runner:
         return {"memory_per_sidecar_mb": full / 1e6, "connection_bytes": (full - empty) / cell.connections,
                 "memory_empty_mb": empty / 1e6}, measure.Undisturbed(begun, ended)
 
-    def costs(self, window, rate, before, after):
+    def costs(self, cell, window, rate, before, after):
         """Time per request: the kernel's accounts, and the product's own where it polls."""
         out = window.figures(rate * window.seconds, SUBJECT_CORE, OTHER_CORE)
         out["busy_us"] = out["subject_core_us"]
         if after:
             out.update(ledger.figures(before, after))
             out["tsc_cycles"] = out["busy_us"] * self.tsc_mhz
-        out["both_cores_us"] = out["busy_us"] + out["other_core_us"]
+        if cell.medium == "k":  # over memif the generator polls: its core is always full
+            out["both_cores_us"] = out["busy_us"] + out["other_core_us"]
         return out

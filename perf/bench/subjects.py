@@ -6,12 +6,13 @@ client certificates demanded and the origin verified. Everything else is the pro
 """
 import os
 
+from local import load
 from local.appliance import Appliance, ports
 from local.bench_site import cluster, one_host, route
 from local.programs import nginx, wait_listening
 
 from bench import measure
-from bench.places import DIRECT, H1_PORT, H2C_PORT, IDENTITY, KERNEL, MTLS_PORT, SUBJECT_CORE, XDP, XDP_DUT, favour
+from bench.places import (DIRECT, H1_PORT, H2C_PORT, IDENTITY, KERNEL, MEMIF, MTLS_PORT, SUBJECT_CORE, XDP, favour)
 
 PLAIN_PORT, TLS_PORT = 80, 8443
 ORIGIN_PORTS = {"h1": H1_PORT, "mtls": MTLS_PORT, "h2c": H2C_PORT}
@@ -174,7 +175,7 @@ class Sidestep(Subject):
 
     def ports(self):
         return ports(("client", "net_af_xdp0,iface=cx0", XDP.vip + "/24"),
-                     ("origin", "net_af_xdp1,iface=ox0", XDP_DUT + "/24"))
+                     ("origin", "net_af_xdp1,iface=ox0", XDP.dut + "/24"))
 
     def sized(self):
         if self.connections is None:
@@ -221,5 +222,40 @@ class Sidestep(Subject):
         return measure.ask(self.dut.socket, "stages")["workers"][0]
 
 
-SUBJECTS = {"direct": Direct, "sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx, "h2o": H2o}
+class SidestepMemif(Sidestep):
+    path = MEMIF
 
+    def ports(self):
+        return ports(("client", self.place.memif(0, "server", "client"), MEMIF.vip + "/24"),
+                     ("origin", self.place.memif(1, "server", "origin"), MEMIF.dut + "/24"))
+
+
+class DirectMemif(Subject):
+    """sidestep-load as origin, in the place of the subject and on its core."""
+    path = MEMIF
+
+    def launch(self):
+        self.process = load.start_origin(self.place.lab, self.place.build, "dut", "origin-memif",
+                                         *load.port(self.place.memif(0, "server", "client"), MEMIF.vip + "/24"),
+                                         *load_listens(self.place, MEMIF.vip), core=SUBJECT_CORE)
+
+    def target(self):
+        return self.path.vip, ORIGIN_PORTS[self.hop.down], self.hop.down == "mtls"
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+        super().stop()
+
+
+def load_listens(place, address):
+    """sidestep-load's options for an origin with the same ports as the kernel's origins."""
+    return ["--listen", f"{address}:{H1_PORT}", "--listen", f"{address}:{H2C_PORT}",
+            "--listen-tls", f"{address}:{MTLS_PORT}", "--origin-cert", place.cert("origin"),
+            "--origin-key", place.cert("origin", "key"), "--origin-ca", place.cert("mesh")]
+
+
+# Medium (k: kernel wires, m: memif) -> name -> who.
+SUBJECTS = {"k": {"direct": Direct, "sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx,
+                  "h2o": H2o},
+            "m": {"direct": DirectMemif, "sidestep": SidestepMemif}}
