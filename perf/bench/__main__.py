@@ -18,9 +18,9 @@ SHOWN = ("throughput_rps", "handshakes_per_s", "busy_us", "both_cores_us", "othe
          "connection_bytes", "memory_per_sidecar_mb")
 
 
-def one_run(runner, cell, name, say):
+def one_run(runner, cell, name, repeats, say):
     """Repeats a run that was disturbed; the last try counts, and its figures say so."""
-    for _ in range(REPEATS + 1):
+    for _ in range(repeats + 1):
         figures, window = runner.run(cell, name)
         say(cell, name, figures, window)
         if not window.disturbed():
@@ -29,7 +29,7 @@ def one_run(runner, cell, name, say):
             "disturbed": float(window.disturbed())}
 
 
-def measure_all(runner, todo, rounds):
+def measure_all(runner, todo, rounds, repeats):
     """Rounds outermost and subjects rotating: what drifts, drifts for everybody. (runs, what failed)"""
     from local.lab import LabError
     runs = {c.name: {s: [] for s in c.subjects} for c in todo}
@@ -47,7 +47,7 @@ def measure_all(runner, todo, rounds):
             for k in range(len(cell.subjects)):
                 name = cell.subjects[(k + i) % len(cell.subjects)]
                 try:
-                    runs[cell.name][name].append(one_run(runner, cell, name, say))
+                    runs[cell.name][name].append(one_run(runner, cell, name, repeats, say))
                 except LabError as e:
                     runs[cell.name][name].append(None)
                     errors.append(f"{cell.name} {name} round {i + 1}: {e}")
@@ -70,7 +70,7 @@ def bench(args):
     place = Place(args.build)
     try:
         runner = Runner(place, args.seconds, args.warmup, header["machine"]["tsc_mhz"])
-        runs, errors = measure_all(runner, todo, args.rounds)
+        runs, errors = measure_all(runner, todo, args.rounds, 0 if args.quick else REPEATS)
     finally:
         place.close()
     path = report.write(to_result(header, todo, runs, errors), args.out)
@@ -85,7 +85,7 @@ def options():
     ap.add_argument("--rounds", type=int, default=5)
     ap.add_argument("--seconds", type=float, default=1.2, help="measured time of one run")
     ap.add_argument("--warmup", type=float, default=0.4)
-    ap.add_argument("--quick", action="store_true", help="one short round: does the harness itself work?")
+    ap.add_argument("--quick", action="store_true", help="one short round of a few cells: does it work?")
     ap.add_argument("--compare", nargs=2, metavar=("OLD", "NEW"), help="which differences exceed the noise")
     ap.add_argument("--redraw", metavar="RESULT", help="write a result's table, drawings and page again")
     ap.add_argument("--list", action="store_true", help="the cells")
@@ -107,7 +107,8 @@ def main():
         report.draw(report.read(args.redraw), os.path.abspath(args.redraw)[:-len(".json")])
         return 0
     if args.quick:
-        args.rounds, args.seconds = 1, 0.3
+        args.rounds, args.seconds, args.warmup = 1, 0.2, 0.1
+        args.only = args.only or list(cells.QUICK)
     return bench(args)
 
 

@@ -55,6 +55,8 @@ CELLS = (
 # The same hop with mutual TLS and without: what encryption adds.
 MTLS_PAIRS = (("hop-mtls-128-k", "hop-h2c-128-k"), ("hop-mtls-128-m", "hop-h2c-128-m"),
               ("latency-mtls-k", "latency-h2c-k"), ("latency-mtls-m", "latency-h2c-m"))
+# One of each kind, for a look at the harness itself.
+QUICK = ("h1-128-k", "hop-mtls-128-m", "latency-h2c-k", "handshakes-k", "memory-k")
 
 
 def chosen(names, full):

@@ -172,7 +172,7 @@ def memif(place, subject, cell, seconds, warmup, snap, **options):
         def measuring():
             if not process.running():
                 raise LabError(f"sidestep-load ended:\n{process.log()[-1500:]}")
-            return "measuring" in process.log()
+            return "phase measuring" in process.log()
 
         wait_for("sidestep-load to measure", measuring, 20, 0.01)
         before = snap(process.pid)

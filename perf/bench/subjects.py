@@ -180,8 +180,8 @@ class Sidestep(Subject):
     def sized(self):
         if self.connections is None:
             return self.memory
-        # Beside the clients' connections a few to the origin; idle ones have no streams.
-        return {**self.memory, "connections": self.connections + 64, "streams": 1024}
+        # The last quarter of the pool is kept for connections to origins; idle ones have no streams.
+        return {**self.memory, "connections": self.connections * 4 // 3 + 64, "streams": 1024}
 
     def settings(self):
         place, hop = self.place, self.hop
