@@ -14,12 +14,12 @@ def listening(lab, ns, address, port):
     return re.search(rf"\s(?:{re.escape(address)}|0\.0\.0\.0|\*):{port}\s", text) is not None
 
 
-def nginx(lab, ns, name, servers, extra="", core=None):
-    """servers: text of server blocks. Logs request id and more to NAME.access.log in the lab's folder."""
+def nginx(lab, ns, name, servers, extra="", core=None, connections=4096):
+    """servers: text of server blocks; connections: at once, both sides. Logs request id and more to NAME.access.log in the lab's folder."""
     conf = f"""
 daemon off; master_process on; user root; worker_processes 1; error_log {lab.path(name)}.error.log warn;
-pid {lab.path(name)}.pid; worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
+pid {lab.path(name)}.pid; worker_rlimit_nofile {2 * connections if connections <= 8192 else connections + 1024};
+events {{ worker_connections {connections}; }}
 http {{
   log_format probe '$http_x_request_id $status $request_method $request_uri $server_addr:$server_port';
   access_log {lab.path(name)}.access.log probe;

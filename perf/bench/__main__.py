@@ -15,7 +15,7 @@ from bench import cells, compare, derive, machine, report, stats  # noqa: E402
 RESULTS = os.path.join(ROOT, "perf", "results")
 REPEATS = 2  # of a run that the machine disturbed
 SHOWN = ("throughput_rps", "handshakes_per_s", "busy_us", "both_cores_us", "other_core_busy", "p50_us", "p99_us",
-         "connection_bytes", "memory_per_sidecar_mb")
+         "connection_bytes", "memory_per_sidecar_mb", "idle_busy")
 
 
 def one_run(runner, cell, name, repeats, say):
@@ -97,8 +97,8 @@ def options():
 def main():
     args = options()
     if args.list:
-        for c in cells.CELLS:
-            print(f"{c.name:20} {'--full' if c.full else '':6}  {c.title}  ({', '.join(c.subjects)})")
+        for c in cells.CELLS + cells.FULL:
+            print(f"{c.name:20} {'' if c in cells.CELLS else '--full':6}  {c.title}  ({', '.join(c.subjects)})")
         return 0
     if args.compare:
         print(compare.compare(*map(report.read, args.compare)))
@@ -107,7 +107,7 @@ def main():
         report.draw(report.read(args.redraw), os.path.abspath(args.redraw)[:-len(".json")])
         return 0
     if args.quick:
-        args.rounds, args.seconds, args.warmup = 1, 0.2, 0.1
+        args.rounds, args.seconds, args.warmup = 1, 0.2, 0.4
         args.only = args.only or list(cells.QUICK)
     return bench(args)
 

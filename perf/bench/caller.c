@@ -3,7 +3,8 @@
  *
  * paced   open loop: requests are due at a set rate with even jitter, whether or not earlier ones were answered, and
  *         latency counts from the moment a request was due. Nothing is omitted when the other side stalls.
- * churn   a closed loop of connections: connect, full or resumed handshake, one request, close.
+ * churn   connections: connect, full or resumed handshake, one request, close; as fast as it goes, or with --rate as
+ *         many a second as long as there is a free place.
  * hold    opens connections, one request on each, and keeps them until standard input ends.
  *
  * Prints "start" and "end" around the measured time ("held" when all connections stand), and one JSON line.
@@ -33,6 +34,7 @@ struct caller {
 	int epoll;
 	uint64_t random;
 	uint64_t begin, end;	   /* of the measured time, ns; 0: not yet */
+	uint64_t due;		   /* churn: the next connection */
 	uint64_t *took;		   /* ns */
 	size_t n_took, max_took;
 	uint64_t completed, resumed, lost;
@@ -146,6 +148,8 @@ static void open_all(struct caller *a)
 
 static void run_paced(struct caller *a)
 {
+	if (a->rate <= 0)
+		die("paced", "wants a rate");
 	open_all(a);
 	uint64_t period = (uint64_t)(1e9 / a->rate), due = now_ns() + period;
 	uint64_t begin = due + (uint64_t)(a->warmup * 1e9), end = begin + (uint64_t)(a->seconds * 1e9);
@@ -179,38 +183,48 @@ static void run_paced(struct caller *a)
 
 /* ---- churn ---- */
 
-static void ask_then_begin_anew(struct caller *a, struct caller_conn *c)
+static void ask_then_close(struct caller *a, struct caller_conn *c)
 {
-	if (c->state == CALLER_OPEN && c->next_stream == 1 && !caller_ask(c, 0)) {
+	if (c->state == CALLER_OPEN && c->next_stream == 1 && !caller_ask(c, 0))
 		lose(a, c);
-		begin_conn(a, c);
-	}
 	if (!c->n_done)
 		return;
 	bool counts = a->begin && !a->end;
 	a->completed += counts;
 	a->resumed += counts && c->ssl && SSL_session_reused(c->ssl);
 	caller_close(c);
-	begin_conn(a, c);
+}
+
+/* Opens what is closed: all of it, or one when one is due. */
+static void reopen(struct caller *a)
+{
+	if (a->rate > 0 && now_ns() < a->due)
+		return;
+	for (int i = 0; i < a->n_conns; i++) {
+		if (a->conns[i].state != CALLER_CLOSED)
+			continue;
+		begin_conn(a, &a->conns[i]);
+		if (a->rate > 0)
+			break;
+	}
+	if (a->rate > 0)
+		a->due += even(a, (uint64_t)(1e9 / a->rate));
 }
 
 static void churn_until(struct caller *a, uint64_t moment)
 {
 	while (now_ns() < moment) {
-		wait_until(a, moment, ask_then_begin_anew);
+		reopen(a);
+		wait_until(a, a->rate > 0 && a->due < moment ? a->due : moment, ask_then_close);
 		if (a->lost > 100)
 			die("churn", a->first_loss);
-		for (int i = 0; i < a->n_conns; i++)
-			if (a->conns[i].state == CALLER_CLOSED)
-				begin_conn(a, &a->conns[i]);
 	}
 }
 
 static void run_churn(struct caller *a)
 {
 	uint64_t begin = now_ns() + (uint64_t)(a->warmup * 1e9), end = begin + (uint64_t)(a->seconds * 1e9);
-	for (int i = 0; i < a->n_conns; i++)
-		begin_conn(a, &a->conns[i]);
+	a->due = now_ns();
 	churn_until(a, begin);
 	say("start");
 	a->begin = begin;
@@ -336,7 +350,7 @@ static void read_options(struct caller *a, struct words *w, int argc, char **arg
 		default: usage();
 		}
 	}
-	if (optind != argc - 1 || !w->to || !w->path || a->n_conns < 1 || a->n_conns > MAX_CONNS || a->rate <= 0)
+	if (optind != argc - 1 || !w->to || !w->path || a->n_conns < 1 || a->n_conns > MAX_CONNS)
 		usage();
 	a->mode = argv[optind];
 }
@@ -363,7 +377,7 @@ int main(int argc, char **argv)
 		const char *word;
 		void (*run)(struct caller *a);
 	} modes[] = { { "paced", run_paced }, { "churn", run_churn }, { "hold", run_hold } };
-	struct caller a = { .rate = 2000, .seconds = 1, .warmup = 0.3, .n_conns = 8, .random = 88172645463325252u };
+	struct caller a = { .seconds = 1, .warmup = 0.3, .n_conns = 8, .random = 88172645463325252u };
 	struct words w = { 0 };
 	read_options(&a, &w, argc, argv);
 	set_target(&a, &w);

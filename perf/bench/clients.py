@@ -1,9 +1,11 @@
 """Who sends, for every subject alike, sampled at the first and the last moment of its measured time: h2load where
 requests per second are asked for, bench-caller for latency, handshakes and idle connections; over memif sidestep-load,
 which is then the origin as well."""
+import contextlib
 import json
 import os
 import subprocess
+import threading
 import time
 
 from local import load
@@ -22,10 +24,12 @@ FIELDS = ("accept: application/json", "accept-encoding: gzip, deflate, br", "acc
 class Client:
     """A program in host client; `pid` while it runs."""
 
-    def __init__(self, place, argv, env=None):
+    def __init__(self, place, argv, env=None, yielding=False):
+        """yielding: runs only when nobody else wants the core."""
         self.place = place
         self.popen = subprocess.Popen(
             ["ip", "netns", "exec", place.lab.ns_name("client"), "taskset", "-c", str(OTHER_CORE),
+             *(["chrt", "--idle", "0"] if yielding else []),
              *(["env", *(f"{k}={v}" for k, v in env.items())] if env else []), *map(str, argv)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         self.pid = self.popen.pid
@@ -118,11 +122,49 @@ def caller(place, mode, target, body, snap, **options):
     return got, before, after
 
 
+class Storm:
+    """New connections at a rate, beside what is measured: by a client that never keeps that one from the core."""
+
+    def __init__(self, place, target, rate):
+        self.client = Client(place, caller_argv(place, "churn", target, "128", rate=rate, connections=64, seconds=60),
+                             yielding=True)
+
+    def __enter__(self):
+        self.client.until("start")
+        return self
+
+    def __exit__(self, *_):
+        self.client.kill()
+
+
+class Repeated:
+    """Calls a function at an interval while the block runs."""
+
+    def __init__(self, function, interval):
+        self.function, self.interval, self.over = function, interval, threading.Event()
+        self.thread = threading.Thread(target=self.repeat)
+        self.times = 0
+
+    def repeat(self):
+        while not self.over.wait(self.interval):
+            self.function()
+            self.times += 1
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
 class Held:
     """Idle connections, each of which has had one request; they stand until the block ends."""
 
     def __init__(self, place, target, connections):
         self.client = Client(place, caller_argv(place, "hold", target, "128", connections=connections))
+        self.pid = self.client.pid
 
     def __enter__(self):
         try:
@@ -161,11 +203,10 @@ def memif_argv(place, subject, cell, **options):
     return argv
 
 
-def memif(place, subject, cell, seconds, warmup, snap, **options):
-    """sidestep-load over memif, sampled within its measured time."""
-    process = load.start(place.lab, place.build, "client", "load", *memif_argv(
-        place, subject, cell, duration=f"{int(seconds * 1000)}ms", warmup=f"{int(warmup * 1000)}ms", **options),
-        core=OTHER_CORE)
+@contextlib.contextmanager
+def memif_process(place, argv):
+    """A sidestep-load that has begun to measure."""
+    process = load.start(place.lab, place.build, "client", "load", *argv, core=OTHER_CORE)
     try:
         favour(process)
 
@@ -174,16 +215,24 @@ def memif(place, subject, cell, seconds, warmup, snap, **options):
                 raise LabError(f"sidestep-load ended:\n{process.log()[-1500:]}")
             return "phase measuring" in process.log()
 
-        wait_for("sidestep-load to measure", measuring, 20, 0.01)
+        wait_for("sidestep-load to measure", measuring, 60, 0.01)
+        yield process
+    finally:
+        process.kill()
+        place.lab.processes.remove(process)
+        process.log_file.close()
+
+
+def memif(place, subject, cell, seconds, warmup, snap, **options):
+    """sidestep-load over memif, sampled within its measured time."""
+    argv = memif_argv(place, subject, cell, duration=f"{int(seconds * 1000)}ms", warmup=f"{int(warmup * 1000)}ms",
+                      **options)
+    with memif_process(place, argv) as process:
         before = snap(process.pid)
         time.sleep(seconds * 0.9)
         after = snap(process.pid)
         process.wait(20)
         got = load.figures(place.lab, process)
-    finally:
-        process.kill()
-        place.lab.processes.remove(process)
-        process.log_file.close()
     if got["client"]["errors_total"] or not got["client"]["requests"]:
         raise LabError(f"sidestep-load: {got['client']['errors']}")
     return got, before, after

@@ -43,14 +43,21 @@ def favour(process):
         pass  # no autogroups here: the nice value that it inherited decides
 
 
+def allow_descriptors(n):
+    """For 10,000 connections and a proxy's two ends of each; what the system allows where it does not allow so many."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))
+    except ValueError:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 class Place:
     def __init__(self, build, tag="bn"):
         self.build = os.path.abspath(build)
         self.lab = lab = Lab(tag)
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
-        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-        self.most_connections = min(descriptors, 65536) // 2 - 100  # a proxy wants two descriptors for each
+        allow_descriptors(65536)
         for host in ("client", "dut", "origin"):
             lab.host(host)
         # *_port on both ends keeps the kernel's offloads as they are.

@@ -1,5 +1,6 @@
 """One run of one cell with one subject: starts it, loads it, and returns figure -> value."""
 import contextlib
+import time
 
 from local.lab import LabError
 
@@ -14,12 +15,13 @@ class Runner:
 
     def run(self, cell, name):
         """(figures, the window that they were taken in)."""
+        self.others = []  # programs of ours that only this run has
         return getattr(self, cell.kind)(cell, name)
 
     def snap(self, subject):
         """What to take at both ends of a window."""
         def take(client_pid):
-            return measure.sample({SUBJECT_CORE, OTHER_CORE}, [*self.place.pids(), client_pid]), subject.counters()
+            return measure.sample({SUBJECT_CORE, OTHER_CORE}, [*self.place.pids(), client_pid, *self.others]), subject.counters()
         return take
 
     @contextlib.contextmanager
@@ -49,19 +51,64 @@ class Runner:
     def memif(self, cell, subject, seconds, **options):
         return clients.memif(self.place, subject, cell, seconds, self.warmup, self.snap(subject), **options)
 
-    def latency(self, cell, name):
-        """Latency at a set rate, open loop; the direct way to the origin is a subject like any other."""
+    def capacity(self, cell, subject):
+        """Requests per second of this subject in a closed loop."""
+        if cell.medium == "m":
+            got = self.memif(cell, subject, self.seconds, streams=cell.streams, connections=cell.connections)[0]
+            return got["client"]["requests_per_second"]
+        return clients.h2load(self.place, subject, cell.body, cell.connections, cell.streams, self.seconds,
+                              self.warmup, self.snap(subject))[0]["rps"]
+
+    def paced(self, cell, subject, rate, connections):
+        """Latency quantiles at a rate, open loop, and the window."""
         seconds = max(self.seconds, 2 * self.seconds - 0.4)
+        if cell.medium == "m":
+            got, before, after = self.memif(cell, subject, seconds, rate=rate, connections=connections)
+            got = {f"{k}_us": v for k, v in got["client"]["latency_us"].items()}
+        else:
+            got, before, after = clients.caller(self.place, "paced", subject.target(), cell.body, self.snap(subject),
+                                                rate=rate, seconds=seconds, warmup=self.warmup,
+                                                connections=connections)
+        return {k: got[k] for k in ("p50_us", "p90_us", "p99_us")}, measure.Window(before[0], after[0])
+
+    def latency(self, cell, name):
+        """Latency at a set rate; the direct way to the origin is a subject like any other."""
         with measure.IdlePolls(), self.standing(cell, name) as subject:
-            if cell.medium == "m":
-                got, before, after = self.memif(cell, subject, seconds, rate=cell.rate, connections=8)
-                got = {f"{k}_us": v for k, v in got["client"]["latency_us"].items()}
-            else:
-                got, before, after = clients.caller(self.place, "paced", subject.target(), cell.body,
-                                                    self.snap(subject), rate=cell.rate, seconds=seconds,
-                                                    warmup=self.warmup, connections=8)
-        window = measure.Window(before[0], after[0])
-        return {k: got[k] for k in ("p50_us", "p90_us", "p99_us")}, window
+            return self.paced(cell, subject, cell.rate, 8)
+
+    def latency_at_share(self, cell, name):
+        """Latency at a share of the subject's own capacity, which is measured first."""
+        with measure.IdlePolls(), self.standing(cell, name) as subject:
+            rate = cell.share * self.capacity(cell, subject)
+            figures, window = self.paced(cell, subject, round(rate), cell.connections)
+        return {"offered_rps": rate, **figures}, window
+
+    def latency_in_storm(self, cell, name):
+        """Latency of standing connections while others come and shake hands."""
+        with measure.IdlePolls(), self.standing(cell, name) as subject, \
+                clients.Storm(self.place, subject.target(), cell.storm) as storm:
+            self.others = [storm.client.pid]
+            return self.paced(cell, subject, cell.rate, 8)
+
+    def latency_in_reloads(self, cell, name):
+        """Latency while the configuration is read again five times a second; no request may fail."""
+        with measure.IdlePolls(), self.standing(cell, name) as subject, \
+                clients.Repeated(subject.reload, 0.2) as reloads:
+            figures, window = self.paced(cell, subject, cell.rate, 8)
+        return {**figures, "reloads": reloads.times}, window
+
+    def idle(self, cell, name):
+        """CPU time of a subject that holds idle connections and is asked nothing."""
+        with self.standing(cell, name, connections=cell.connections) as subject, \
+                clients.Held(self.place, subject.target(), cell.connections) as held:
+            self.others = [held.pid]
+            time.sleep(0.5)
+            pids = measure.family(subject.process.pid)
+            begun, used = self.snap(subject)(held.pid)[0], sum(map(measure.process_seconds, pids))
+            time.sleep(2 * self.seconds)
+            ended, used = self.snap(subject)(held.pid)[0], sum(map(measure.process_seconds, pids)) - used
+        window = measure.Window(begun, ended)
+        return {"idle_busy": used / window.seconds}, window
 
     def handshakes(self, cell, name):
         """New connections per second, one request on each."""
@@ -81,13 +128,19 @@ class Runner:
         begun = measure.sample({SUBJECT_CORE, OTHER_CORE}, self.place.pids())
         with self.standing(cell, name, connections=0) as subject:
             empty = subject.resident()
-        with self.standing(cell, name, connections=cell.connections) as subject, \
-                clients.Held(self.place, subject.target(), cell.connections):
+        with self.standing(cell, name, connections=cell.connections) as subject, self.held(cell, subject):
             full = subject.resident()
             ended = measure.sample({SUBJECT_CORE, OTHER_CORE}, self.place.pids())
         # Bytes do not depend on who else ran: nothing here is repeated for that.
         return {"memory_per_sidecar_mb": full / 1e6, "connection_bytes": (full - empty) / cell.connections,
                 "memory_empty_mb": empty / 1e6}, measure.Undisturbed(begun, ended)
+
+    def held(self, cell, subject):
+        """Idle connections while the block runs."""
+        if cell.medium == "k":
+            return clients.Held(self.place, subject.target(), cell.connections)
+        return clients.memif_process(self.place, clients.memif_argv(
+            self.place, subject, cell, idle=cell.connections, connections=1, rate=10, duration="60s", warmup="0s"))
 
     def costs(self, cell, window, rate, before, after):
         """Time per request: the kernel's accounts, and the product's own where it polls."""

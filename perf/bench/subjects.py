@@ -4,11 +4,12 @@ A subject is told the hop (what comes in, what goes out) and answers where the c
 for all: one thread on SUBJECT_CORE, no access log, long keep-alive, pooled upstream connections, TLS 1.3 with
 client certificates demanded and the origin verified. Everything else is the program's default.
 """
-import os
+import signal
 
 from local import load
 from local.appliance import Appliance, ports
 from local.bench_site import cluster, one_host, route
+from local.lab import LabError
 from local.programs import nginx, wait_listening
 
 from bench import measure
@@ -83,6 +84,8 @@ class Direct(Subject):
 
 
 class HAProxy(Subject):
+    """Also where the system lets no more descriptors be had: it would ask for two per connection."""
+
     def launch(self):
         place, hop, path = self.place, self.hop, self.path
         tls = f"crt {place.cert('proxy', 'both')} ca-file {place.cert('mesh')}"
@@ -92,7 +95,8 @@ class HAProxy(Subject):
         conf = place.lab.write("haproxy.cfg", f"""
 global
   nbthread 1
-  maxconn {place.most_connections}
+  maxconn 15000
+  no strict-limits
 defaults
   mode http
   timeout client 600s
@@ -124,7 +128,10 @@ class Nginx(Subject):
     {tls if hop.down == "mtls" else ""} http2_max_concurrent_streams 128;
     location / {{ proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
 """, f"upstream origin {{ server {path.origin}:{hop.origin_port}; keepalive 1024; keepalive_requests 100000000; }}",
-                          core=SUBJECT_CORE))
+                          core=SUBJECT_CORE, connections=15000))
+
+    def reload(self):
+        self.process.signal(signal.SIGHUP)
 
 
 class Nghttpx(Subject):
@@ -154,7 +161,7 @@ class H2o(Subject):
             raise ValueError("h2o has no client certificates and speaks no HTTP/2 to an origin")
         conf = place.lab.write("h2o.conf", f"""
 num-threads: 1
-max-connections: {place.most_connections}
+max-connections: 15000
 http1-request-timeout: 600
 listen: {{ host: {path.vip}, port: {hop.port} }}
 proxy.timeout.keepalive: 600000
@@ -172,6 +179,7 @@ class Sidestep(Subject):
     path = XDP
     memory = {"hugepages": False, "size_mb": 512, "mbufs": 16384, "connections": 4096, "streams": 8192}
     poll = "always"
+    others = 0
 
     def ports(self):
         return ports(("client", "net_af_xdp0,iface=cx0", XDP.vip + "/24"),
@@ -197,8 +205,20 @@ class Sidestep(Subject):
                 "memory": self.sized(), "ports": self.ports(),
                 "listeners": [{"name": "in", "address": self.path.vip, "port": hop.port, "virtual_hosts": ["all"],
                                **({"tls": tls} if hop.down == "mtls" else {})}],
-                "virtual_hosts": one_host([route("origin")]),
-                "clusters": [cluster("origin", [(self.path.origin, hop.origin_port)], **up)]}
+                "virtual_hosts": one_host([*self.other_routes(), route("origin")]),
+                "clusters": [cluster("origin", [(self.path.origin, hop.origin_port)], **up), *self.other_clusters()]}
+
+    def other_routes(self):
+        """Routes that no request takes, before the one that all take; a hundred to a cluster."""
+        return [route(f"other-{i // 100}", f"/other/{i}/", name=f"other-{i}") for i in range(self.others)]
+
+    def other_clusters(self):
+        return [cluster(f"other-{i}", [(self.path.origin, 20000 + k) for k in range(min(100, self.others - 100 * i))])
+                for i in range((self.others + 99) // 100)]
+
+    def reload(self):
+        if measure.ask(self.dut.socket, "reload", 10) is None:
+            raise LabError("sidestep refused a reload")
 
     def launch(self):
         self.dut = dut = Appliance(self.place.lab, self.place.build, "dut", "sidestep", self.settings(),
@@ -230,6 +250,32 @@ class SidestepMemif(Sidestep):
                      ("origin", self.place.memif(1, "server", "origin"), MEMIF.dut + "/24"))
 
 
+class SidestepAdaptive(Sidestep):
+    poll = "adaptive"
+
+
+class SidestepMany(Sidestep):
+    """10,000 routes, and as many endpoints in 100 clusters."""
+    others = 9999
+    memory = {**Sidestep.memory, "endpoints": 12000}
+
+
+class SidestepFewMemif(SidestepMemif):
+    others = 9
+
+
+class SidestepManyMemif(SidestepMemif):
+    others, memory = SidestepMany.others, SidestepMany.memory
+
+
+class HAProxyNoTso(HAProxy):
+    segmentation = False
+
+
+class NghttpxNoTso(Nghttpx):
+    segmentation = False
+
+
 class DirectMemif(Subject):
     """sidestep-load as origin, in the place of the subject and on its core."""
     path = MEMIF
@@ -257,5 +303,7 @@ def load_listens(place, address):
 
 # Medium (k: kernel wires, m: memif) -> name -> who.
 SUBJECTS = {"k": {"direct": Direct, "sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx,
-                  "h2o": H2o},
-            "m": {"direct": DirectMemif, "sidestep": SidestepMemif}}
+                  "h2o": H2o, "haproxy-no-tso": HAProxyNoTso, "nghttpx-no-tso": NghttpxNoTso,
+                  "sidestep-adaptive": SidestepAdaptive, "sidestep-many": SidestepMany},
+            "m": {"direct": DirectMemif, "sidestep": SidestepMemif, "sidestep-few": SidestepFewMemif,
+                  "sidestep-many": SidestepManyMemif}}
