@@ -39,6 +39,8 @@ FIGURES = {
                                   "sides over that of the same hop in plaintext."),
     "handshakes_per_s": Figure("Full mTLS handshakes", "1/s", MORE, "New connections with both certificates verified, "
                                "each with one request; the client may be the limit (see its core's load)."),
+    "resumed": Figure("Resumed handshakes", "share", None, "Of a client that offers its last ticket; a subject that "
+                      "gives no tickets has none."),
     "memory_per_sidecar_mb": Figure("Memory of the sidecar", "MB", LESS, "Proportional set while the connections are "
                                     "held; kernel socket memory of the peers is not in it."),
     "memory_empty_mb": Figure("Memory before", "MB", LESS, "The same of a subject that has just started."),
