@@ -3,6 +3,8 @@ import os
 import struct
 
 from local import load
+from local.appliance import Appliance, ports
+from local.bench_site import cluster, one_host, route
 from local.lab import Lab, sh, wait_for
 from local.programs import nghttpd, nginx, wait_listening
 from local.suite import TestSuite
@@ -159,6 +161,84 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
             o = load.figures(lab, origin)["origin"]
             self.verify(o["requests"] >= 20000, f"the origin counts {o['requests']}")
             self.verify_equal(o["wrong_bodies"], 0, "wrong request bodies")
+
+    def test_hop_between_its_two_ends(self):
+        """Client and origin in one process, the appliance between them, on two memif links.
+        Steps: h1 in plaintext to the appliance's one port, from its other port to the origin; 128 bytes each way.
+        Checks: all answered; client, appliance and origin count the same; everything given back at the end."""
+        lab = self.lab
+        device = "net_memif{},role={},socket={},socket-abstract=no"
+        sockets = [lab.path(f"hop{i}.sock") for i in (0, 1)]
+        dut = Appliance(lab, self.build, "far", "dut", {
+            "workers": {"count": 1, "control_core": 0, "cores": [0], "busy_poll": "always"},
+            "ports": ports(("client", device.format(0, "server", sockets[0]), "10.1.0.2/24"),
+                           ("origin", device.format(1, "server", sockets[1]), "10.2.0.2/24")),
+            "listeners": [{"name": "in", "address": "10.1.0.2", "port": 80, "virtual_hosts": ["all"]}],
+            "virtual_hosts": one_host([route("origin")]),
+            "clusters": [cluster("origin", [("10.2.0.1", 80)])]}).start()
+        argv = [*load.port(device.format(0, "client", sockets[0]), "10.1.0.1/24"),
+                *load.port(device.format(1, "client", sockets[1]), "10.2.0.1/24"), "--listen", "10.2.0.1:80",
+                "--target", "10.1.0.2:80", "--request-size", 128, "--connections", 32, "--requests", 20000,
+                "--warmup", "0s", "--quiet"]
+        process = load.start(lab, self.build, "far", "both", *argv)
+        process.wait(90)
+        both = load.figures(lab, process)
+        self.all_right(both["client"], 20000, 128)
+        self.verify_equal(both["client"]["request_body_bytes"], 20000 * 128, "bytes of request bodies")
+        self.verify_equal(both["origin"]["wrong_bodies"], 0, "wrong request bodies")
+        self.verify(both["origin"]["requests"] >= 20000 - 64, f"origin: {both['origin']}")
+        self.verify(dut.metric("sidestep_requests_total") >= 20000, "the appliance's count")
+        dut.stop()
+
+    # -- connections that come and go --
+
+    def test_churn(self):
+        """A new connection for every request, and for every third, h1 and h2.
+        Checks: all answered; as many connections were opened as that takes."""
+        for every, target, more in ((1, 8001, []), (3, 8001, []), (5, 8011, ["--proto", "h2", "--streams", 2])):
+            c = self.client(target, "--path", "/size/128", "--connections", 8, "--churn", every, "--requests", 600, *more)
+            self.all_right(c, 600, 128)
+            opened = c["connections"]["opened"]
+            self.verify(600 // every - 16 <= opened <= 600 // every + 16, f"{opened} opened for 600 by {every}")
+
+    def resumed(self, run):
+        """Churn without and with --resume: none, and nearly all handshakes are resumed."""
+        churn = ["--connections", 4, "--churn", 1, "--requests", 200, "--path", "/size/128", *self.tls()]
+        c = run(*churn)
+        self.all_right(c, 200, 128)
+        self.verify_equal(c["resumed"], 0, "resumed without --resume")
+        c = run(*churn, "--resume")
+        self.all_right(c, 200, 128)
+        self.verify(c["resumed"] >= 0.9 * c["handshakes"] > 150, f"{c['resumed']} of {c['handshakes']} resumed")
+
+    def test_resume_nginx(self):
+        """Full and resumed handshakes with nginx, h1 over TLS 1.3."""
+        self.resumed(lambda *argv: self.client(8003, *argv))
+
+    def test_resume_own_origin(self):
+        """The same with our origin, which gives out tickets when told to and demands our certificate."""
+        lab = self.lab
+        origin = load.start_origin(lab, self.build, "far", "tickets", *load.memif(lab, "server", ORIGIN + "/24"),
+                                   "--listen-tls", f"{ORIGIN}:443", "--origin-cert", self.pem("server"), "--origin-key",
+                                   self.key("server"), "--origin-ca", self.pem("mesh"), "--origin-tickets")
+        self.resumed(lambda *argv: load.run(
+            lab, self.build, "gen", "client", *load.memif(lab, "client", NEAR + "/24"), "--target", f"{ORIGIN}:443",
+            "--warmup", "100ms", "--quiet", *argv)["client"])
+        origin.stop()
+
+    def test_idle(self):
+        """Connections that are opened and held.
+        Steps: 300 idle mTLS h2 connections to nghttpd, beside one that works.
+        Checks: all are open at the end, in nghttpd's namespace too; the one that works is served."""
+        process = load.start(self.lab, self.build, "gen", "idle", *load.af_xdp("ge0", GEN + "/24"), "--target",
+                             f"{FAR}:8012", "--proto", "h2", *self.tls(), "--idle", 300, "--path", "/size/128",
+                             "--warmup", "0s", "--duration", "2s", "--quiet")
+        wait_for("all to be open", lambda: "phase measuring" in process.log(), 60)
+        held = self.lab.run("far", "ss", "-Htn", "state", "established", "sport", "=", ":8012").stdout.count("\n")
+        process.wait(60)
+        c = load.figures(self.lab, process)["client"]
+        self.verify_equal((c["connections"]["open"], held), (301, 301), "connections open at the end, and in between")
+        self.verify(c["requests"] > 100 and c["errors_total"] == 0, f"requests {c['requests']}, {c['errors']}")
 
     # -- does it tell the time? --
 

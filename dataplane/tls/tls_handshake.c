@@ -94,6 +94,9 @@ int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, e
 	SSL_set_verify(c->ssl, SSL_VERIFY_PEER, ss_tls_verify);
 	SSL_set_cert_cb(c->ssl, cert_was_asked, c);
 	SSL_set_connect_state(c->ssl);
+	/* One that cannot be used any more (RFC 8446 C.4: once) makes a full handshake. */
+	if (cl->session && *cl->session && SSL_set_session(c->ssl, *cl->session) != 1)
+		return SS_ERR_NO_MEM;
 	if (cl->sni.n == 0)
 		return 0;
 	c->sni = OPENSSL_strndup((const char *)cl->sni.p, cl->sni.n);

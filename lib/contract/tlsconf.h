@@ -56,6 +56,9 @@ struct ss_tls_client {
 	uint16_t n_ids;
 	const struct ss_id_match *ids;
 	uint64_t handshake_timeout_ns;
+	/* Where an SSL_SESSION * to resume stands, or NULL; read when a handshake begins, which keeps its own
+	 * reference. NULL: never. For a load generator: a mesh does not resume (ctrl/build says why). */
+	void *const *session;
 	/* Over all that decides whom we trust and who we are, PEM bytes included: connections outlive a
 	 * reload when it is the same. 0: not known, they do not. */
 	uint64_t hash;

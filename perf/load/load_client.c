@@ -257,6 +257,7 @@ void ss_load_client_stop(struct ss_load_client *c, uint64_t now)
 {
 	if (c->paced && c->measuring && !c->o->requests)
 		c->tally.unsent = ss_load_pace_behind(&c->pace, now);
+	c->tally.open = c->n_open;
 	c->sending = c->measuring = false;
 }
 

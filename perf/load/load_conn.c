@@ -34,8 +34,11 @@ static void let_go(struct ss_load_client *c, struct ss_load_conn *k, uint64_t ag
 
 static void open_one(struct ss_load_client *c, struct ss_load_conn *k, uint64_t now)
 {
-	int code = ss_http_connect(c->http, c->cluster, &c->cluster->endpoints[0].addr, now, &k->http);
+	int code;
 
+	ss_load_tickets_offer(&c->tickets);
+	code = ss_http_connect(c->http, c->cluster, &c->cluster->endpoints[0].addr, now, &k->http);
+	ss_load_tickets_offered(&c->tickets);
 	c->tally.connects++;
 	if (code < 0) {
 		ss_load_client_error(c, SS_LOAD_ERR_CONNECT_OTHER);

@@ -72,6 +72,25 @@ struct ss_load_reference {
 /* Takes all that s has received of its body, which stands at *at. False when a byte of it is wrong. */
 bool ss_load_body_take(struct ss_http_stream *s, const struct ss_load_reference *ref, uint64_t *at);
 
+/* -- resumed handshakes -- */
+
+struct ss_load_tickets {
+	void *ctx;  /* SSL_CTX * of the client; NULL: nothing is resumed */
+	void *last; /* SSL_SESSION * of the ticket that came last */
+	void *now;  /* what the next handshake resumes: struct ss_tls_client.session points here */
+	struct ss_tls_client client;
+	struct ss_cluster cluster;
+};
+
+/* load_tickets.c: a copy of the cluster whose handshakes look here for a session. */
+const struct ss_cluster *ss_load_tickets_create(struct ss_load_tickets *t, const struct ss_cluster *cluster);
+void ss_load_tickets_free(struct ss_load_tickets *t);
+/* Before and after a connect. */
+void ss_load_tickets_offer(struct ss_load_tickets *t);
+void ss_load_tickets_offered(struct ss_load_tickets *t);
+/* A listener's side: two for each full handshake. False without memory. */
+bool ss_load_tickets_give(const struct ss_tls_server *server);
+
 /* -- the client -- */
 
 struct ss_load_conn {
@@ -111,6 +130,7 @@ struct ss_load_client {
 	struct ss_load_conn *conns;
 	uint32_t n_conns, n_opening, n_open, n_ever; /* n_ever: of those that have been open once */
 	uint64_t opened_at;  /* the last one; at first the start */
+	struct ss_load_tickets tickets;
 	struct ss_list free, closed, in_flight;
 	struct ss_pool *requests;
 	uint32_t n_in_flight;

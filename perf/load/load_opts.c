@@ -257,6 +257,7 @@ static const struct def defs[] = {
 	{ "rate", "PER-SECOND", RATE, AT(rate), .help = "open loop: requests a second in all, latency from the intended time" },
 	{ "arrival", "even|poisson", OWN, .own = arrival, .help = "how an open loop spaces them (even)" },
 	{ "churn", "N", U32, AT(churn), .max = UINT32_MAX, .help = "a new connection after every N requests (0: never)" },
+	{ "resume", NULL, FLAG, AT(resume), .help = "resume TLS from tickets of earlier connections (default: full handshakes)" },
 	{ "warmup", "TIME", DURATION, AT(warmup_ns), .max = NS_HOUR, .help = "before measuring, once all connections are open (1s)" },
 	{ "duration", "TIME", DURATION, AT(duration_ns), .max = 1000 * NS_HOUR, .help = "of measuring (10s); origin: until ended" },
 	{ "requests", "N", U64, AT(requests), .max = UINT64_MAX - 1, .help = "measure so many instead" },
@@ -270,6 +271,7 @@ static const struct def defs[] = {
 	{ "origin-cert", "FILE", TEXT, AT(origin_cert), .help = "its certificate" },
 	{ "origin-key", "FILE", TEXT, AT(origin_key), .help = "its key" },
 	{ "origin-ca", "FILE", TEXT, AT(origin_ca), .help = "demand client certificates from there" },
+	{ "origin-tickets", NULL, FLAG, AT(origin_tickets), .help = "give out tickets, so that clients may resume" },
 	{ "response-size", "BYTES", SIZE, AT(response_size), .max = 1ull << 40, .help = "body of each response (128); a path /size/N has N instead" },
 	{ "response-status", "N", U32, AT(response_status), .min = 200, .max = 599, .help = "(200)" },
 	{ "delay", "TIME[:SHARE]", OWN, .own = delay, .help = "wait before answering; with 10ms:1% in that share of requests; repeatable" },
@@ -386,6 +388,9 @@ static int check_client(struct parse *p)
 		return bad(p, "needs --ca, and --sni or --server-id: the server is always verified");
 	if (!o->tls && (o->ca || o->cert || o->key || o->sni || o->server_id))
 		return bad(p, "is missing, but --ca, --cert, --key, --sni or --server-id is given");
+	p->name = "resume";
+	if (o->resume && !o->tls)
+		return bad(p, "is about TLS, and --tls is not given");
 	p->name = "cert";
 	if (!o->cert != !o->key)
 		return bad(p, "and --key go together");

@@ -67,6 +67,7 @@ struct ss_load_opts {
 	uint32_t n_listen, max_connections, max_streams;
 	struct ss_load_listen listen[SS_LOAD_MAX_LISTEN];
 	const char *origin_cert, *origin_key, *origin_ca;
+	bool origin_tickets;
 	uint64_t response_size;
 	uint32_t response_status;
 	struct ss_load_delays delays;

@@ -128,6 +128,7 @@ static const struct {
 	{ CLIENT "--proto h3", "--proto" },
 	{ CLIENT "--tls", "--tls" },
 	{ CLIENT "--tls --ca x", "--tls" },
+	{ CLIENT "--resume", "--resume" },
 	{ CLIENT "--sni x", "--tls" },
 	{ CLIENT "--tls --ca x --sni y --cert z", "--cert" },
 	{ CLIENT "--streams 2", "--streams" },

@@ -84,8 +84,8 @@ static void text_client(const struct ss_load *w, FILE *to)
 	if (c->paced && t->unsent)
 		fprintf(to, "             %llu were due and never sent: the rate was not reached\n",
 			(unsigned long long)t->unsent);
-	fprintf(to, "connections  %u of %u open, %llu opened while measuring (%.0f/s), %llu closed by the server\n",
-		c->n_open, c->n_conns, (unsigned long long)t->opened, per_second(w, t->opened),
+	fprintf(to, "connections  %llu of %u open, %llu opened while measuring (%.0f/s), %llu closed by the server\n",
+		(unsigned long long)t->open, c->n_conns, (unsigned long long)t->opened, per_second(w, t->opened),
 		(unsigned long long)t->closed);
 	text_hist("opening", &t->connect, to);
 	for (uint32_t i = 0; i < SS_LOAD_ERR_COUNT; i++)
@@ -170,7 +170,7 @@ static void json_client(struct ss_json *j, const struct ss_load *w)
 	ss_json_end_object(j);
 	ss_json_object(j, "connections");
 	ss_json_u64(j, "wanted", c->n_conns);
-	ss_json_u64(j, "open", c->n_open);
+	ss_json_u64(j, "open", t->open);
 	ss_json_u64(j, "attempts", t->connects);
 	ss_json_u64(j, "opened", t->opened);
 	ss_json_double(j, "opened_per_second", per_second(w, t->opened), 3);
@@ -178,7 +178,7 @@ static void json_client(struct ss_json *j, const struct ss_load *w)
 	ss_json_end_object(j);
 	ss_json_u64(j, "handshakes", handshakes);
 	ss_json_double(j, "handshakes_per_second", per_second(w, handshakes), 3);
-	ss_json_u64(j, "resumed", t->resumed);
+	ss_json_u64(j, "resumed", c->o->tls ? counted(w, SS_C_TLS_RESUMED) : 0);
 	ss_json_u64(j, "unsent", t->unsent);
 	ss_json_u64(j, "most_behind", t->most_behind);
 	ss_json_text(j, "latency_from", c->paced ? "intended" : "sent");

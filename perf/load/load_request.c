@@ -133,6 +133,7 @@ int ss_load_client_create(struct ss_load_client *c, uint64_t now, char *err, siz
 
 void ss_load_client_free(struct ss_load_client *c)
 {
+	ss_load_tickets_free(&c->tickets);
 	ss_pool_free(c->requests);
 	free((uint8_t *)(uintptr_t)c->reference.file);
 	free(c->lower);

@@ -50,7 +50,8 @@ struct ss_load_client_tally {
 	uint64_t requests;       /* answered right */
 	uint64_t errors[SS_LOAD_ERR_COUNT];
 	uint64_t request_bytes, response_bytes; /* of bodies */
-	uint64_t connects, opened, resumed, closed; /* attempts; open; closed by the server or the network */
+	uint64_t connects, opened, closed; /* attempts; open; closed by the server or the network */
+	uint64_t open;           /* at the end of measuring */
 	uint64_t unsent;         /* open loop: due, and never sent for want of a free connection */
 	uint64_t most_behind;    /* open loop: most that were due and waited */
 	struct ss_load_hist latency, connect;

@@ -162,6 +162,8 @@ static int make_client(struct ss_load *w, char *err, size_t err_n)
 	if (!w->o->client)
 		return 0;
 	c->cluster = &w->snap->clusters[0];
+	if (w->o->resume)
+		c->cluster = ss_load_tickets_create(&c->tickets, c->cluster);
 	return ss_load_client_create(c, w->now, err, err_n);
 }
 
@@ -181,6 +183,9 @@ static int make_origin(struct ss_load *w, const struct sizes *z, char *err, size
 	for (uint32_t i = 0; code == 0 && i < w->snap->n_listeners; i++) {
 		const struct ss_listener *l = &w->snap->listeners[i];
 
+		snprintf(err, err_n, "--origin-tickets: no memory");
+		if (w->o->origin_tickets && l->tls->mode != SS_TLS_DISABLE && !ss_load_tickets_give(l->tls))
+			return SS_ERR_NO_MEM;
 		snprintf(err, err_n, "--listen: the address and port are there twice");
 		code = ss_tcp_listen(w->tcp, &l->addr, l->name, l->max_connections);
 	}
