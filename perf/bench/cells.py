@@ -68,6 +68,8 @@ FULL = (
     Cell("hop-mtls-s1-m", "One hop, mTLS HTTP/2 in and out, 128 B, 64x1, memif", "load", OURS, "m", streams=1),
     Cell("hop-mtls-s32-k", "One hop, mTLS HTTP/2 in and out, 128 B, 64x32, veth", "load", H2_PEERS, streams=32),
     Cell("hop-mtls-s32-m", "One hop, mTLS HTTP/2 in and out, 128 B, 64x32, memif", "load", OURS, "m", streams=32),
+    Cell("two-hops-k", "Two hops on one core, mTLS HTTP/2 in, between and out, 128 B, 64x8, veth", "load",
+         ("two-sidestep", "two-haproxy", "two-nghttpx")),
     Cell("handshakes-resumed-k", "mTLS handshakes of a client that offers to resume, one request on each, plaintext HTTP/1.1 "
          "out, veth",
          "handshakes", MTLS_PEERS, up="h1", resume=True),
@@ -79,8 +81,7 @@ FULL = (
     Cell("latency-storm-k", "Latency at 2,000 requests/s while 300 new clients a second shake hands, mTLS HTTP/2 in, "
          "plaintext HTTP/1.1 out, veth", "latency_in_storm", MTLS_PEERS, up="h1", storm=300),
     Cell("latency-reload-k", "Latency at 2,000 requests/s while the configuration is read again five times a second, "
-         "mTLS HTTP/2 in, plaintext HTTP/1.1 out, veth", "latency_in_reloads", ("sidestep", "sidestep-many", "nginx"),
-         up="h1"),
+         "mTLS HTTP/2 in, plaintext HTTP/1.1 out, veth", "latency_in_reloads", ("sidestep", "sidestep-many"), up="h1"),
     Cell("idle-10000-mtls-k", "10,000 idle mTLS HTTP/2 connections, veth", "memory", MTLS_PEERS, up="h1",
          connections=10000),
     Cell("idle-10000-h2c-k", "10,000 idle plaintext HTTP/2 connections, veth", "memory", MTLS_PEERS, down="h2c",

@@ -21,10 +21,13 @@ FIELDS = ("accept: application/json", "accept-encoding: gzip, deflate, br", "acc
           "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 
 
+LIMIT = 90  # seconds that a client may take in all: h2load has been seen not to end
+
+
 class Client:
     """A program in host client; `pid` while it runs."""
 
-    def __init__(self, place, argv, env=None, yielding=False):
+    def __init__(self, place, argv, env=None, yielding=False, limit=LIMIT):
         """yielding: runs only when nobody else wants the core."""
         self.place = place
         self.popen = subprocess.Popen(
@@ -36,6 +39,9 @@ class Client:
         place.lab.note_pid(self.pid)
         favour(self)
         self.text = ""
+        self.limit = threading.Timer(limit, self.popen.kill)
+        self.limit.daemon = True
+        self.limit.start()
 
     def until(self, mark):
         """Reads lines until one has mark in it."""
@@ -53,6 +59,7 @@ class Client:
         return self.text
 
     def kill(self):
+        self.limit.cancel()
         if self.popen.poll() is None:
             self.popen.kill()
         self.popen.wait(10)
@@ -70,7 +77,8 @@ def h2load(place, subject, body, connections, streams, seconds, warmup, snap):
     for field in FIELDS:
         argv += ["-H", field]
     argv.append(f"{scheme}://{subject.path.vip}:{subject.hop.port}/{body}")
-    client = Client(place, argv, place.preload("client") if scheme == "https" else None)
+    client = Client(place, argv, place.preload("client") if scheme == "https" else None,
+                    limit=seconds + warmup + 8)
     try:
         client.until("Main benchmark duration is started")
         before = snap(client.pid)

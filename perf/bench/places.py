@@ -30,6 +30,9 @@ KERNEL = Path("10.1.0.2", "10.2.0.2", "10.2.0.1")
 XDP = Path("10.3.0.2", "10.4.0.2", "10.4.0.1")
 MEMIF = Path("10.5.0.2", "10.6.0.2", "10.6.0.1")
 DIRECT = Path("10.9.0.2", None, None)
+# Two hops: the first one's other side leads to the second one.
+KERNEL_HOPS = (Path(KERNEL.vip, "10.11.0.1", "10.11.0.2"), Path("10.11.0.2", "10.12.0.2", "10.12.0.1"))
+XDP_HOPS = (Path(XDP.vip, "10.13.0.1", "10.13.0.2"), Path("10.13.0.2", "10.14.0.2", "10.14.0.1"))
 MEMIF_CLIENT = "10.5.0.1"
 
 
@@ -116,6 +119,18 @@ server {{ listen {H1_PORT} backlog=4096; access_log off; root {root}; sendfile o
         self.origins = [web, mtls, h2c]
         for p in self.origins:
             favour(p)
+
+    def second_hop(self):
+        """Host dut2 behind dut, with wires of both kinds; made when a cell asks for it."""
+        lab = self.lab
+        if lab.ns_name("dut2") in lab.namespaces:
+            return
+        lab.host("dut2")
+        for (a, b), iface, addressed in ((KERNEL_HOPS, "k", True), (XDP_HOPS, "x", False)):
+            ends = ([a.dut + "/24"], [b.vip + "/24"]) if addressed else ((), ())
+            lab.wire("dut", f"m{iface}0", "dut2", f"m{iface}1", *ends, a_port=True, b_port=True)
+            lab.wire("origin", f"n{iface}", "dut2", f"n{iface}1", [b.origin + "/24"],
+                     [b.dut + "/24"] if addressed else (), a_port=addressed, b_port=True)
 
     def memif(self, n, role, wire):
         """A device string; the wire's ends are two processes."""

@@ -75,9 +75,11 @@ class Runner:
             return self.paced(cell, subject, cell.rate, 8)
 
     def latency_at_share(self, cell, name):
-        """Latency at a share of the subject's own capacity, which is measured first."""
+        """Latency at a share of the subject's own capacity, which is measured first. The subject starts anew in
+        between: a memif link outlives no peer."""
         with measure.IdlePolls(), self.standing(cell, name) as subject:
             rate = cell.share * self.capacity(cell, subject)
+        with measure.IdlePolls(), self.standing(cell, name) as subject:
             figures, window = self.paced(cell, subject, round(rate), cell.connections)
         return {"offered_rps": rate, **figures}, window
 

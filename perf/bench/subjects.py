@@ -4,7 +4,6 @@ A subject is told the hop (what comes in, what goes out) and answers where the c
 for all: one thread on SUBJECT_CORE, no access log, long keep-alive, pooled upstream connections, TLS 1.3 with
 client certificates demanded and the origin verified. Everything else is the program's default.
 """
-import signal
 
 from local import load
 from local.appliance import Appliance, ports
@@ -13,7 +12,8 @@ from local.lab import LabError
 from local.programs import nginx, wait_listening
 
 from bench import measure
-from bench.places import (DIRECT, H1_PORT, H2C_PORT, IDENTITY, KERNEL, MEMIF, MTLS_PORT, SUBJECT_CORE, XDP, favour)
+from bench.places import (DIRECT, H1_PORT, H2C_PORT, IDENTITY, KERNEL, KERNEL_HOPS, MEMIF, MTLS_PORT, SUBJECT_CORE,
+                          XDP, XDP_HOPS, favour)
 
 PLAIN_PORT, TLS_PORT = 80, 8443
 ORIGIN_PORTS = {"h1": H1_PORT, "mtls": MTLS_PORT, "h2c": H2C_PORT}
@@ -32,6 +32,8 @@ class Hop:
 class Subject:
     path = KERNEL
     segmentation = True
+    # What is otherwise in a chain of two.
+    host, client_id, origin_id, tag = "dut", "client", "origin", ""
 
     def __init__(self, place, hop, connections=None):
         """connections: how many clients' connections to be sized for, where the program lets that be said."""
@@ -59,7 +61,7 @@ class Subject:
 
     def listen(self, process):
         self.process = process
-        wait_listening(self.place.lab, process, "dut", self.path.vip, self.hop.port)
+        wait_listening(self.place.lab, process, self.host, self.path.vip, self.hop.port)
 
     def counters(self):
         """What the program says of itself at this moment; None of those that say nothing."""
@@ -91,8 +93,9 @@ class HAProxy(Subject):
         tls = f"crt {place.cert('proxy', 'both')} ca-file {place.cert('mesh')}"
         bind = {"h1": "", "h2c": "proto h2", "mtls": f"ssl {tls} verify required alpn h2,http/1.1"}
         server = {"h1": "", "h2c": "proto h2",
-                  "mtls": f"ssl {tls} verify required verifyhost origin.example sni str(origin.example) alpn h2"}
-        conf = place.lab.write("haproxy.cfg", f"""
+                  "mtls": f"ssl {tls} verify required verifyhost {self.origin_id}.example "
+                          f"sni str({self.origin_id}.example) alpn h2"}
+        conf = place.lab.write(f"haproxy{self.tag}.cfg", f"""
 global
   nbthread 1
   maxconn 15000
@@ -110,7 +113,7 @@ frontend in
 backend origin
   server o {path.origin}:{hop.origin_port} {server[hop.up]} pool-max-conn -1
 """)
-        self.listen(place.lab.start("haproxy", "dut", "haproxy", "-db", "-f", conf, core=SUBJECT_CORE))
+        self.listen(place.lab.start(f"haproxy{self.tag}", self.host, "haproxy", "-db", "-f", conf, core=SUBJECT_CORE))
 
 
 class Nginx(Subject):
@@ -130,15 +133,12 @@ class Nginx(Subject):
 """, f"upstream origin {{ server {path.origin}:{hop.origin_port}; keepalive 1024; keepalive_requests 100000000; }}",
                           core=SUBJECT_CORE, connections=15000))
 
-    def reload(self):
-        self.process.signal(signal.SIGHUP)
-
 
 class Nghttpx(Subject):
     def launch(self):
         place, hop, path = self.place, self.hop, self.path
         front = {"h1": ";no-tls", "h2c": ";no-tls", "mtls": ""}[hop.down]
-        back = {"h1": "", "h2c": ";proto=h2", "mtls": ";proto=h2;tls;sni=origin.example"}[hop.up]
+        back = {"h1": "", "h2c": ";proto=h2", "mtls": f";proto=h2;tls;sni={self.origin_id}.example"}[hop.up]
         argv = ["nghttpx", "--single-process", "--workers=1", "--conf=/dev/null", "--backlog=4096",
                 "--accesslog-file=/dev/null", "--errorlog-file=/dev/stderr", "--log-level=ERROR",
                 f"--frontend={path.vip},{hop.port}{front}", f"--backend={path.origin},{hop.origin_port};;{back[1:]}",
@@ -149,7 +149,7 @@ class Nghttpx(Subject):
         if hop.down == "mtls":
             argv += ["--verify-client", f"--verify-client-cacert={place.cert('mesh')}",
                      place.cert("proxy", "key"), place.cert("proxy")]
-        self.listen(place.lab.start("nghttpx", "dut", *argv, core=SUBJECT_CORE))
+        self.listen(place.lab.start(f"nghttpx{self.tag}", self.host, *argv, core=SUBJECT_CORE))
 
 
 class H2o(Subject):
@@ -181,9 +181,11 @@ class Sidestep(Subject):
     poll = "always"
     others = 0
 
+    ifaces = ("cx0", "ox0")
+
     def ports(self):
-        return ports(("client", "net_af_xdp0,iface=cx0", XDP.vip + "/24"),
-                     ("origin", "net_af_xdp1,iface=ox0", XDP.dut + "/24"))
+        return ports(("client", f"net_af_xdp0,iface={self.ifaces[0]}", self.path.vip + "/24"),
+                     ("origin", f"net_af_xdp1,iface={self.ifaces[1]}", self.path.dut + "/24"))
 
     def sized(self):
         if self.connections is None:
@@ -194,8 +196,8 @@ class Sidestep(Subject):
     def settings(self):
         place, hop = self.place, self.hop
         tls = {"mode": "strict", "secret": "proxy", "trust": "mesh",
-               "allowed_ids": [{"exact": IDENTITY.format("client")}]}
-        to_origin = {"secret": "proxy", "trust": "mesh", "allowed_ids": [{"exact": IDENTITY.format("origin")}]}
+               "allowed_ids": [{"exact": IDENTITY.format(self.client_id)}]}
+        to_origin = {"secret": "proxy", "trust": "mesh", "allowed_ids": [{"exact": IDENTITY.format(self.origin_id)}]}
         up = {"protocol": "http1" if hop.up == "h1" else "http2", **({"tls": to_origin} if hop.up == "mtls" else {})}
         return {"secrets": [{"name": "proxy", "certificate": place.cert("proxy"),
                              "private_key": place.cert("proxy", "key")}],
@@ -221,7 +223,7 @@ class Sidestep(Subject):
             raise LabError("sidestep refused a reload")
 
     def launch(self):
-        self.dut = dut = Appliance(self.place.lab, self.place.build, "dut", "sidestep", self.settings(),
+        self.dut = dut = Appliance(self.place.lab, self.place.build, self.host, f"sidestep{self.tag}", self.settings(),
                                    core=SUBJECT_CORE)
         del dut.settings["access_log"]  # as the peers: none
         dut.write_config()
@@ -276,6 +278,45 @@ class NghttpxNoTso(Nghttpx):
     segmentation = False
 
 
+class TwoHops(Subject):
+    """Two of a kind, one behind the other with mutual TLS between, both on the one core."""
+    kind, paths = None, KERNEL_HOPS
+
+    def __init__(self, place, hop):
+        super().__init__(place, hop)
+        self.first = self.kind(place, Hop(hop.down, "mtls"))
+        self.second = self.kind(place, Hop("mtls", hop.up))
+        self.first.path, self.second.path = self.paths
+        self.first.hop.origin_port, self.first.origin_id = TLS_PORT, "proxy"
+        self.second.host, self.second.client_id, self.second.tag = "dut2", "proxy", "-2"
+
+    def start(self):
+        self.place.second_hop()
+        self.second.start()
+        self.first.start()
+
+    def stop(self):
+        self.first.stop()
+        self.second.stop()
+
+
+class TwoHAProxy(TwoHops):
+    kind = HAProxy
+
+
+class TwoNghttpx(TwoHops):
+    kind = Nghttpx
+
+
+class TwoSidestep(TwoHops):
+    """Both sleep when they have nothing to do: two that poll cannot share a core."""
+    kind, paths = SidestepAdaptive, XDP_HOPS
+
+    def __init__(self, place, hop):
+        super().__init__(place, hop)
+        self.first.ifaces, self.second.ifaces = ("cx0", "mx0"), ("mx1", "nx1")
+
+
 class DirectMemif(Subject):
     """sidestep-load as origin, in the place of the subject and on its core."""
     path = MEMIF
@@ -304,6 +345,7 @@ def load_listens(place, address):
 # Medium (k: kernel wires, m: memif) -> name -> who.
 SUBJECTS = {"k": {"direct": Direct, "sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx,
                   "h2o": H2o, "haproxy-no-tso": HAProxyNoTso, "nghttpx-no-tso": NghttpxNoTso,
-                  "sidestep-adaptive": SidestepAdaptive, "sidestep-many": SidestepMany},
+                  "sidestep-adaptive": SidestepAdaptive, "sidestep-many": SidestepMany, "two-sidestep": TwoSidestep,
+                  "two-haproxy": TwoHAProxy, "two-nghttpx": TwoNghttpx},
             "m": {"direct": DirectMemif, "sidestep": SidestepMemif, "sidestep-few": SidestepFewMemif,
                   "sidestep-many": SidestepManyMemif}}
