@@ -41,7 +41,7 @@ static void spin(struct ss_ledger *l)
 	const struct ss_counters *c = counters_of(l);
 	uint64_t cycles = l->mult ? ((uint64_t)SS_SPIN_NS << 32) / l->mult : 0;
 
-	if (l->stage != SS_SPIN_STAGE || ss_counter_read(c, SS_C_RX_PACKETS) == l->received)
+	if (l->stage != SS_SPIN_STAGE || ss_counter_read(c, SS_C_RX_PACKETS) == l->before)
 		return;
 	for (; l->spun < ss_counter_read(c, SS_C_REQUESTS); l->spun++)
 		for (uint64_t start = rte_rdtsc(); rte_rdtsc() - start < cycles;)
@@ -50,7 +50,7 @@ static void spin(struct ss_ledger *l)
 
 void ss_ledger_spin_turn(struct ss_ledger *l)
 {
-	l->received = ss_counter_read(counters_of(l), SS_C_RX_PACKETS);
+	l->before = ss_counter_read(counters_of(l), SS_C_RX_PACKETS);
 }
 #endif
 
@@ -77,6 +77,7 @@ static void open_turn(struct ss_ledger *l, uint64_t tsc)
 	memset(l->cycles, 0, sizeof(l->cycles));
 	l->own = 0;
 	l->requests = ss_counter_read(c, SS_C_REQUESTS);
+	l->received = ss_counter_read(c, SS_C_RX_PACKETS);
 	l->sent = ss_counter_read(c, SS_C_TX_PACKETS);
 	l->at = tsc;
 	l->stage = SS_STAGE_OTHER;
@@ -100,7 +101,7 @@ static void choose_next(struct ss_ledger *l)
 	l->skip = l->gap - 1;
 }
 
-static void keep_turn(struct ss_ledger *l, uint32_t packets, uint64_t took_ns)
+static void keep_turn(struct ss_ledger *l, uint64_t took_ns)
 {
 	struct ss_counters *c = counters_of(l);
 
@@ -112,13 +113,13 @@ static void keep_turn(struct ss_ledger *l, uint32_t packets, uint64_t took_ns)
 	ss_count(c, SS_C_SAMPLED_TURNS, 1);
 	ss_count(c, SS_C_SAMPLED_BUSY_NS, took_ns);
 	ss_count(c, SS_C_SAMPLED_MARKS_NS, to_ns(l, l->own));
-	ss_count(c, SS_C_SAMPLED_RX_PACKETS, packets);
+	ss_count(c, SS_C_SAMPLED_RX_PACKETS, ss_counter_read(c, SS_C_RX_PACKETS) - l->received);
 	ss_count(c, SS_C_SAMPLED_TX_PACKETS, ss_counter_read(c, SS_C_TX_PACKETS) - l->sent);
 	ss_count(c, SS_C_SAMPLED_REQUESTS, ss_counter_read(c, SS_C_REQUESTS) - l->requests);
 	choose_next(l);
 }
 
-void ss_ledger_between(struct ss_ledger *l, uint64_t tsc, uint32_t packets, uint64_t took_ns)
+void ss_ledger_between(struct ss_ledger *l, uint64_t tsc, bool busy, uint64_t took_ns)
 {
 	if (!l->every) {
 		l->skip = UINT32_MAX;
@@ -127,9 +128,9 @@ void ss_ledger_between(struct ss_ledger *l, uint64_t tsc, uint32_t packets, uint
 	if (l->on) {
 		ss_ledger_mark(l, SS_STAGE_OTHER, tsc);
 		l->on = false;
-		if (packets)
-			keep_turn(l, packets, took_ns);
-	} else if (packets && l->skip) {
+		if (busy)
+			keep_turn(l, took_ns);
+	} else if (busy && l->skip) {
 		l->skip--;
 	}
 	if (!l->skip)

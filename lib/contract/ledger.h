@@ -54,14 +54,14 @@ struct ss_ledger {
 	uint64_t mark_cost; /* cycles of one mark */
 	uint64_t own;       /* cycles of all marks of this turn */
 	uint64_t cycles[SS_STAGE_COUNT];
-	uint64_t requests, sent; /* the counters when it began */
+	uint64_t requests, received, sent; /* the counters when it began */
 	/* the choice of the next */
 	uint32_t skip; /* busy turns to let pass; with `every` 0, a number that takes hours to count down */
 	uint32_t gap;  /* busy turns that the next sample stands for, itself included */
 	uint64_t mult; /* the clock's */
 	struct ss_rng rng;
 #ifdef SS_SPIN_NS
-	uint64_t spun, received; /* requests paid for; packets before this turn */
+	uint64_t spun, before; /* requests paid for; packets received before this turn */
 #endif
 	/* totals; control reads them */
 	uint64_t ns[SS_STAGE_COUNT];     /* of sampled turns */
@@ -71,7 +71,7 @@ struct ss_ledger {
 /* every: one of so many busy turns is sampled; 0: none. Takes some microseconds to weigh a mark. */
 void ss_ledger_init(struct ss_ledger *l, const struct ss_clock *clock, uint32_t every, uint64_t seed);
 /* Between two turns of which one is sampled, or may be: ss_ledger_turn. */
-void ss_ledger_between(struct ss_ledger *l, uint64_t tsc, uint32_t packets, uint64_t took_ns);
+void ss_ledger_between(struct ss_ledger *l, uint64_t tsc, bool busy, uint64_t took_ns);
 /* From tsc on it is stage s. What the functions below come to in a sampled turn. */
 void ss_ledger_mark(struct ss_ledger *l, enum ss_stage s, uint64_t tsc);
 
@@ -99,16 +99,16 @@ static inline bool ss_ledger_on(const struct ss_ledger *l)
 #endif
 }
 
-/* At tsc a turn ended that had so many packets (before the first: 0) and took so long, and the next began. */
-static inline void ss_ledger_turn(struct ss_ledger *l, uint64_t tsc, uint32_t packets, uint64_t took_ns)
+/* At tsc a turn ended that had packets or not (before the first: not) and took so long, and the next began. */
+static inline void ss_ledger_turn(struct ss_ledger *l, uint64_t tsc, bool busy, uint64_t took_ns)
 {
 #ifdef SS_SPIN_NS
 	ss_ledger_spin_turn(l);
 #endif
 	if (ss_likely(l->skip > 1))
-		l->skip -= packets != 0;
+		l->skip -= busy;
 	else
-		ss_ledger_between(l, tsc, packets, took_ns);
+		ss_ledger_between(l, tsc, busy, took_ns);
 }
 
 /* From here on it is stage s. */

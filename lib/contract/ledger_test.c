@@ -39,7 +39,7 @@ static int close_counters(void **state)
 /* A sampled turn that began at tsc. */
 static void begin(uint64_t tsc)
 {
-	ss_ledger_turn(l, tsc, 0, 0);
+	ss_ledger_turn(l, tsc, false, 0);
 	assert_true(l->on);
 }
 
@@ -117,7 +117,7 @@ static void a_turn_that_is_not_sampled_books_nothing(void **state)
 {
 	init(0);
 	for (int i = 0; i < 1000; i++) {
-		ss_ledger_turn(l, 1000 * (uint64_t)i, 3, 500);
+		ss_ledger_turn(l, 1000 * (uint64_t)i, true, 500);
 		assert_false(l->on);
 		ss_stage(l, SS_STAGE_PROXY);
 		SS_STAGE_HERE(c, SS_STAGE_ROUTE);
@@ -169,14 +169,15 @@ static void only_busy_turns_are_kept(void **state)
 	ss_count(c, SS_C_TX_PACKETS, 100);
 	begin(1000);
 	ss_ledger_mark(l, SS_STAGE_PROXY, 1500);
-	ss_ledger_turn(l, 2000, 0, 1000);
+	ss_ledger_turn(l, 2000, false, 1000);
 	assert_true(l->on);
 	assert_int_equal(ns(SS_STAGE_OTHER), 0);
 	assert_int_equal(ss_counter_read(c, SS_C_SAMPLED_TURNS), 0);
 	ss_count(c, SS_C_REQUESTS, 3);
+	ss_count(c, SS_C_RX_PACKETS, 5);
 	ss_count(c, SS_C_TX_PACKETS, 4);
 	ss_ledger_mark(l, SS_STAGE_PROXY, 2070);
-	ss_ledger_turn(l, 2777, 5, 777);
+	ss_ledger_turn(l, 2777, true, 777);
 	assert_int_equal(ns(SS_STAGE_OTHER), 70);
 	assert_int_equal(ns(SS_STAGE_PROXY), 707);
 	assert_int_equal(ss_counter_read(c, SS_C_SAMPLED_TURNS), 1);
@@ -201,13 +202,13 @@ static void the_choice_is_fair(void **state)
 			uint32_t took = i % period == 0 ? 1000 : 100;
 			truth += took;
 			if (i % 3 == 0)
-				ss_ledger_turn(l, now += 50, 0, 50);
+				ss_ledger_turn(l, now += 50, false, 50);
 			if (l->on) {
 				ss_ledger_mark(l, SS_STAGE_PROXY, now);
 				seen[i % period]++;
 				kept++;
 			}
-			ss_ledger_turn(l, now += took, 1, took);
+			ss_ledger_turn(l, now += took, true, took);
 		}
 		assert_int_equal(ss_counter_read(c, SS_C_SAMPLED_TURNS), kept);
 		assert_in_range(kept, TURNS / EVERY * 97 / 100, TURNS / EVERY * 103 / 100);
