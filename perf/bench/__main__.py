@@ -19,9 +19,15 @@ SHOWN = ("throughput_rps", "handshakes_per_s", "busy_us", "both_cores_us", "othe
 
 
 def one_run(runner, cell, name, repeats, say):
-    """Repeats a run that was disturbed; the last try counts, and its figures say so."""
-    for _ in range(repeats + 1):
-        figures, window = runner.run(cell, name)
+    """Repeats a run that was disturbed, or whose client did not end; the last try counts, and says so."""
+    from bench.clients import DidNotEnd
+    for left in range(repeats, -1, -1):
+        try:
+            figures, window = runner.run(cell, name)
+        except DidNotEnd:
+            if not left:
+                raise
+            continue
         say(cell, name, figures, window)
         if not window.disturbed():
             break

@@ -245,7 +245,7 @@ static void ask_once(struct caller *a, struct caller_conn *c)
 
 static void run_hold(struct caller *a)
 {
-	uint64_t limit = now_ns() + 60000000000u;
+	uint64_t limit = now_ns() + 120000000000u;
 	for (int opened = 0; (int)a->completed < a->n_conns && !a->lost && now_ns() < limit;) {
 		while (opened < a->n_conns && opened - (int)a->completed < OPENING)
 			begin_conn(a, &a->conns[opened++]);

@@ -4,6 +4,7 @@ which is then the origin as well."""
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -21,7 +22,11 @@ FIELDS = ("accept: application/json", "accept-encoding: gzip, deflate, br", "acc
           "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 
 
-LIMIT = 90  # seconds that a client may take in all: h2load has been seen not to end
+LIMIT = 90  # seconds that a client may take in all
+
+
+class DidNotEnd(LabError):
+    """h2load waits for ever when one of its connections has not come about by the end of its time."""
 
 
 class Client:
@@ -54,7 +59,9 @@ class Client:
     def end(self):
         """What it said in all, once it has ended by itself."""
         self.text += self.popen.stdout.read()
-        if self.popen.wait(30):
+        if self.popen.wait(30) == -signal.SIGKILL:
+            raise DidNotEnd(f"{self.popen.args[5:]} was ended at its limit:\n{self.text[-800:]}")
+        if self.popen.returncode:
             raise LabError(f"{self.popen.args[5:]}: exit {self.popen.returncode}\n{self.text[-1500:]}")
         return self.text
 
@@ -171,7 +178,7 @@ class Held:
     """Idle connections, each of which has had one request; they stand until the block ends."""
 
     def __init__(self, place, target, connections):
-        self.client = Client(place, caller_argv(place, "hold", target, "128", connections=connections))
+        self.client = Client(place, caller_argv(place, "hold", target, "128", connections=connections), limit=200)
         self.pid = self.client.pid
 
     def __enter__(self):

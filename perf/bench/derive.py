@@ -45,10 +45,11 @@ def lead(figure, ours, theirs):
 
 def add_leads(runs):
     for cell, subjects in runs.items():
+        mine = [s for s in subjects if SIDESTEP in s]  # two-sidestep, sidestep-adaptive
         for subject in subjects:
-            if subject in (SIDESTEP, DIRECT):
+            if subject in mine or subject == DIRECT or not mine:
                 continue
-            for ours, theirs in rounds_of(runs, (cell, SIDESTEP), (cell, subject)):
+            for ours, theirs in rounds_of(runs, (cell, mine[0]), (cell, subject)):
                 for figure in KEY:
                     if figure in ours and figure in theirs:
                         times = lead(figure, ours[figure], theirs[figure])

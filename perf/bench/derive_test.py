@@ -17,6 +17,12 @@ class DeriveTest(unittest.TestCase):
         self.assertEqual(runs["c"]["peer"][0]["ahead.busy_us"], 3)
         self.assertNotIn("ahead.busy_us", runs["c"]["sidestep"][0])
 
+    def test_leads_are_those_of_the_first_sidestep_in_the_cell(self):
+        runs = {"c": {"two-sidestep": [hop(200, 2)], "sidestep-many": [hop(1, 1)], "two-peer": [hop(100, 6)]}}
+        derive(runs, ())
+        self.assertEqual(runs["c"]["two-peer"][0]["ahead.throughput_rps"], 2)
+        self.assertNotIn("ahead.throughput_rps", runs["c"]["sidestep-many"][0])
+
     def test_ratios_pair_the_runs_of_a_round(self):
         runs = {"c": {"sidestep": [hop(100, 1), None, hop(300, 1)], "peer": [hop(100, 1), hop(1, 1), hop(100, 1)]}}
         derive(runs, ())

@@ -64,7 +64,7 @@ def figure_table(subjects, wanted):
     for figure in names:
         f = describe(figure)
         values = "".join(f"<td class='n{' noisy' if figure in rows and noisy(rows[figure]) else ''}"
-                         f"{' ours' if s == 'sidestep' else ''}'>{cell_html(figure, rows.get(figure))}</td>"
+                         f"{' ours' if 'sidestep' in s else ''}'>{cell_html(figure, rows.get(figure))}</td>"
                          for s, rows in subjects.items())
         out.append(f"<tr><td title='{escape(f.meaning, quote=True)}'>{escape(f.label)}"
                    f" <span class=small>{escape(f.unit)}</span></td>{values}</tr>")
@@ -88,7 +88,7 @@ def meanings(result):
 def page(result):
     cells = []
     for cell, subjects in result["workloads"].items():
-        stages = figure_table({s: r for s, r in subjects.items() if s.startswith("sidestep")},
+        stages = figure_table({s: r for s, r in subjects.items() if "sidestep" in s},
                               lambda n: n.startswith(STAGE))
         cells.append(f"<h3>{escape(result['titles'].get(cell, cell))}</h3><p class=small><code>{escape(cell)}</code></p>"
                      + figure_table(subjects, lambda n: not n.startswith((AHEAD, STAGE))) + (f"<h4>Where sidestep's time goes</h4>{stages}" if stages else ""))

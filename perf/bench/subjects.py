@@ -4,7 +4,6 @@ A subject is told the hop (what comes in, what goes out) and answers where the c
 for all: one thread on SUBJECT_CORE, no access log, long keep-alive, pooled upstream connections, TLS 1.3 with
 client certificates demanded and the origin verified. Everything else is the program's default.
 """
-
 from local import load
 from local.appliance import Appliance, ports
 from local.bench_site import cluster, one_host, route
@@ -206,6 +205,7 @@ class Sidestep(Subject):
                             "busy_poll": self.poll},
                 "memory": self.sized(), "ports": self.ports(),
                 "listeners": [{"name": "in", "address": self.path.vip, "port": hop.port, "virtual_hosts": ["all"],
+                               "max_connections": self.sized()["connections"],
                                **({"tls": tls} if hop.down == "mtls" else {})}],
                 "virtual_hosts": one_host([*self.other_routes(), route("origin")]),
                 "clusters": [cluster("origin", [(self.path.origin, hop.origin_port)], **up), *self.other_clusters()]}
@@ -284,6 +284,7 @@ class TwoHops(Subject):
 
     def __init__(self, place, hop):
         super().__init__(place, hop)
+        self.path = self.paths[0]
         self.first = self.kind(place, Hop(hop.down, "mtls"))
         self.second = self.kind(place, Hop("mtls", hop.up))
         self.first.path, self.second.path = self.paths

@@ -5,8 +5,11 @@ from bench.figures import describe, shown
 from bench.stats import noisy
 
 WIDTH, LEFT, RIGHT, BAR, GAP = 860, 130, 150, 18, 6
-COLORS = {"sidestep": "#1667c7", "direct": "#8a8f98"}
-PEER = "#c98a2b"
+OURS, DIRECT, PEER = "#1667c7", "#8a8f98", "#c98a2b"
+
+
+def color(subject):
+    return OURS if "sidestep" in subject else DIRECT if subject == "direct" else PEER
 
 
 def nice_top(value):
@@ -26,7 +29,7 @@ def bar(y, subject, row, top):
     text = f"{shown(row['median'])}{' (noisy)' if noisy(row) else ''}"
     return [f'<text x="{LEFT - 8}" y="{middle + 4}" text-anchor="end">{escape(subject)}</text>',
             f'<rect x="{LEFT}" y="{y}" width="{x(row["median"]) - LEFT:.1f}" height="{BAR}" '
-            f'fill="{COLORS.get(subject, PEER)}"{faint}/>',
+            f'fill="{color(subject)}"{faint}/>',
             f'<path d="M{x(row["min"]):.1f} {middle}H{x(row["max"]):.1f}M{x(row["min"]):.1f} {middle - 4}v8'
             f'M{x(row["max"]):.1f} {middle - 4}v8" stroke="#222" fill="none"/>',
             f'<text x="{x(max(row["max"], row["median"])) + 8:.1f}" y="{middle + 4}">{text}</text>']
