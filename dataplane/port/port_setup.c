@@ -312,7 +312,9 @@ static void free_packets(struct ss_port_q *q)
 void ss_port_settle(struct ss_port *p)
 {
 	for (uint16_t w = 0; w < p->queues; w++) {
-		ss_port_tx(&p->q[w]);
+		do /* a device whose other end is gone takes nothing: after so many calls it is dropped */
+			ss_port_tx(&p->q[w]);
+		while (ss_port_pending(&p->q[w]));
 		/* AF_XDP takes back its sent frames at the next call only */
 		rte_eth_tx_burst(p->dev, w, NULL, 0);
 	}

@@ -239,6 +239,28 @@ static void what_the_device_does_not_take_waits_then_is_dropped(void **state)
 	ss_port_close(p);
 }
 
+/* A memif whose peer has ended takes nothing any more: at the end those packets must not be held. */
+static void settling_leaves_nothing_to_send(void **state)
+{
+	struct ss_port *p = open_port("net_ring0", 1, 1);
+	struct ss_port_q *q = &p->q[0];
+	struct rte_mbuf *m[SS_BURST];
+	uint32_t n, got = 0;
+
+	for (int i = 0; i < 1024 + PORT_OUT; i++)
+		ss_port_push(q, packet(64, 1, (uint8_t)i));
+	ss_port_tx(q);
+	assert_true(ss_port_pending(q));
+	ss_port_settle(p);
+	assert_false(ss_port_pending(q));
+	while ((n = ss_port_rx(q, m)))
+		for (uint32_t i = 0; i < n; i++, got++)
+			rte_pktmbuf_free(m[i]);
+	assert_int_equal(got, counters[0].v[SS_C_TX_PACKETS]);
+	assert_int_equal(counters[0].drops[SS_DROP_PORT_TX_FULL], 1024 + PORT_OUT - got);
+	ss_port_close(p);
+}
+
 static void a_device_of_several_queues(void **state)
 {
 	struct ss_port *p = open_port("net_null0", 4, 3);
@@ -449,6 +471,7 @@ int main(void)
 		T(workers_without_a_queue_send_through_the_owner),
 		T(a_full_ring_is_counted),
 		T(what_the_device_does_not_take_waits_then_is_dropped),
+		T(settling_leaves_nothing_to_send),
 		T(a_device_of_several_queues),
 		T(a_pool_has_no_gaps),
 		T(what_cannot_be_opened_says_why),

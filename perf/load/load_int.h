@@ -227,7 +227,7 @@ struct ss_load {
 	struct ss_load_client client;
 	struct ss_load_origin origin;
 	/* the line's own state */
-	uint64_t now, phase_until, started;
+	uint64_t now, phase_until, close_ns;
 	enum ss_load_phase phase;
 	bool worked; /* this turn had packets, or made some */
 	bool complete; /* measured to the end, not interrupted */

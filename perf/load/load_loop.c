@@ -96,7 +96,7 @@ int ss_load_run(void *arg)
 {
 	struct ss_load *w = arg;
 
-	w->now = w->started = ss_clock_ns(&w->clock);
+	w->now = ss_clock_ns(&w->clock);
 	while (w->phase != SS_LOAD_ENDED) {
 		turn(w);
 		if (!w->worked)

@@ -3,8 +3,12 @@
  */
 #include "perf/load/load_int.h"
 
-/* After connections were closed politely they get this long, and as long again after they were reset. */
-#define CLOSE_NS (500 * SS_NS_PER_MS)
+/* After connections were closed politely they get this long, and as long again after they were reset: half a
+ * second, and a millisecond for each, as a handshake's worth of work may wait at the other end. */
+static uint64_t close_ns(const struct ss_load *w)
+{
+	return (500 + ss_min_u32(ss_http_conns(w->http), 30000)) * SS_NS_PER_MS;
+}
 
 static bool has_client(const struct ss_load *w)
 {
@@ -60,7 +64,8 @@ static void close_all(struct ss_load *w, uint64_t now)
 	if (w->o->requests && w->complete)
 		seen(w, now); /* the last answer ends the measuring */
 	w->phase = SS_LOAD_CLOSING;
-	w->phase_until = now + CLOSE_NS;
+	w->close_ns = close_ns(w);
+	w->phase_until = now + w->close_ns;
 	if (has_client(w)) {
 		ss_load_client_give_up(&w->client, now);
 		ss_load_client_close(&w->client);
@@ -77,7 +82,7 @@ static void closing(struct ss_load *w, uint64_t now)
 
 	if (gone && ss_tcp_conns(w->tcp) == 0)
 		w->phase = SS_LOAD_ENDED;
-	else if (now >= w->phase_until + CLOSE_NS)
+	else if (now >= w->phase_until + w->close_ns)
 		w->phase = SS_LOAD_ENDED;
 	else if (now >= w->phase_until)
 		ss_tcp_fail_all(w->tcp, now, &w->tcp_news);
