@@ -6,7 +6,7 @@ from local import load
 from local.appliance import Appliance, ports
 from local.bench_site import cluster, one_host, route
 from local.lab import Lab, sh, wait_for
-from local.programs import nghttpd, nginx, wait_listening
+from local.programs import curl, nghttpd, nginx, script, wait_listening
 from local.suite import TestSuite
 
 GEN, FAR = "10.7.0.2", "10.7.0.1"
@@ -146,7 +146,8 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
     def test_wrong_answers(self):
         """A fast wrong answer is an error.
         Steps: requests whose answer has another status, size, or body; a missing client certificate; a server
-        from another authority; a port where nobody listens.
+        from another authority; connections that are closed instead of an answer; no answer at all; a port where
+        nobody listens.
         Checks: none counts as a request; each counts as an error of its kind; the exit status says so."""
         cases = [
             ("status", 8001, ["--path", "/missing"]),
@@ -162,6 +163,14 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
         quick = ["--requests", 5, "--timeout", "1s"]
         c = self.client(8003, *quick, "--tls", "--ca", self.pem("other"), "--sni", "server.example", statuses=(1,))
         self.verify(c["errors"]["tls"] > 0, f"another authority: {c['errors']}")
+        log = self.lab.path("odd.log")
+        odd = script(self.lab, "far", "odd", "origin.py", FAR, "8031", "odd", log)
+        wait_listening(self.lab, odd, "far", FAR, 8031)
+        for kind, status, argv in (("reset", 0, []), ("timeout", -1, ["--timeout", "300ms"])):
+            curl(self.lab, "far", "-X", "POST", f"http://{FAR}:8031/control?status={status}")
+            c = self.client(8031, "--path", "/size/1", "--expect-body", "any", "--requests", 4, "--warmup", "0s", *argv,
+                            statuses=(1,))
+            self.verify_equal(c["errors"][kind], 4, f"errors of kind {kind}, of {c['errors']}")
         c = self.client(8999, *quick, statuses=(1,))
         self.verify(c["errors"]["connect_refused"] > 0, f"nobody listens: {c['errors']}")
 
