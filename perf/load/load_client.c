@@ -1,4 +1,4 @@
-/* load_client.c - requests: sent when a connection is free (closed loop) or when due (open loop), checked byte by byte. */
+/* load_client.c - requests: sent when a connection is free or when due, their answers checked byte by byte. */
 #include "base/err.h"
 #include "perf/load/load_int.h"
 

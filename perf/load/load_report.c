@@ -1,4 +1,4 @@
-/* load_report.c - what was seen, for people and for programs. The JSON's shape is documented in docs/sidestep-load.md. */
+/* load_report.c - what was seen, for people and for programs. docs/sidestep-load.md has the JSON's shape. */
 #include <stdlib.h>
 
 #include "model/json.h"
