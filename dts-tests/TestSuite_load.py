@@ -6,7 +6,7 @@ from local import load
 from local.appliance import Appliance, ports
 from local.bench_site import cluster, one_host, route
 from local.lab import Lab, sh, wait_for
-from local.programs import curl, nghttpd, nginx, script, wait_listening
+from local.programs import curl, h2load, nghttpd, nginx, script, wait_listening
 from local.suite import TestSuite
 
 GEN, FAR = "10.7.0.2", "10.7.0.1"
@@ -192,6 +192,53 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
             o = load.figures(lab, origin)["origin"]
             self.verify(o["requests"] >= 20000, f"the origin counts {o['requests']}")
             self.verify_equal(o["wrong_bodies"], 0, "wrong request bodies")
+
+    def test_own_origin_mtls(self):
+        """h2 over mutual TLS between its two ends, and who is refused.
+        Steps: a client with a certificate; one without; one that expects another server.
+        Checks: the first is answered; the others count TLS errors and no request."""
+        lab = self.lab
+        origin = load.start_origin(lab, self.build, "far", "mtls", *load.memif(lab, "server", ORIGIN + "/24"),
+                                   "--listen-tls", f"{ORIGIN}:443", "--origin-cert", self.pem("server"), "--origin-key",
+                                   self.key("server"), "--origin-ca", self.pem("mesh"))
+
+        def run(*argv, **more):
+            return load.run(lab, self.build, "gen", "client", *load.memif(lab, "client", NEAR + "/24"), "--target",
+                            f"{ORIGIN}:443", "--warmup", "0s", "--quiet", "--proto", "h2", "--path", "/size/16384",
+                            "--requests", 500, *argv, **more)["client"]
+
+        self.all_right(run("--connections", 4, "--streams", 8, "--request-size", 5000, *self.tls()), 500, 16384)
+        quick = ["--timeout", "2s", "--requests", 5]
+        c = run(*quick, *self.tls(None), statuses=(1,))
+        self.verify(c["errors"]["tls"] > 0 and c["requests"] == 0, f"without a certificate: {c['errors']}")
+        c = run(*quick, "--tls", "--ca", self.pem("mesh"), "--server-id", "spiffe://mesh.local/ns/demo/sa/other",
+                statuses=(1,))
+        self.verify(c["errors"]["tls"] > 0 and c["requests"] == 0, f"another identity: {c['errors']}")
+        origin.stop()
+        o = load.figures(lab, origin)["origin"]
+        self.verify_equal((o["wrong_bodies"], o["request_body_bytes"] >= 500 * 5000), (0, True), f"origin: {o}")
+
+    def test_origin_for_others(self):
+        """Our origin over AF_XDP serves clients that nobody here wrote.
+        Steps: curl fetches 100,000 bytes over h1 and h2; h2load sends 2,000 requests over each; curl posts a body
+        that is not the pattern, and one that is.
+        Checks: the bytes; no failure; one wrong body is counted."""
+        lab = self.lab
+        origin = load.start_origin(lab, self.build, "gen", "others", *load.af_xdp("ge0", GEN + "/24"), "--listen",
+                                   f"{GEN}:80", "--response-size", 77)
+        url = f"http://{GEN}/size/100000"
+        for version in ("--http1.1", "--http2-prior-knowledge"):
+            self.verify(curl(lab, "far", version, url).stdout.encode("ascii") == self.pattern(100000),
+                        f"curl {version} got other bytes")
+        for more in (["--h1"], ["-m", 10]):
+            got = h2load(lab, "far", "-n", 2000, "-c", 4, *more, f"http://{GEN}/")
+            self.verify_equal((got["succeeded"], got["2xx"]), (2000, 2000), f"h2load {more}")
+        lab.write("post", self.pattern(20000).decode("ascii"))
+        for data in ("not the pattern", "@" + lab.path("post")):
+            self.verify_equal(len(curl(lab, "far", "--data-binary", data, f"http://{GEN}/").stdout), 77, "bytes")
+        origin.stop()
+        o = load.figures(lab, origin, statuses=(1,))["origin"]
+        self.verify_equal((o["requests"], o["wrong_bodies"]), (4004, 1), f"origin: {o}")
 
     def test_hop_between_its_two_ends(self):
         """Client and origin in one process, the appliance between them, on two memif links.

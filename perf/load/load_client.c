@@ -233,9 +233,10 @@ bool ss_load_client_run(struct ss_load_client *c, struct ss_list *conns, uint64_
 
 /* -- phases -- */
 
+/* Longer than one attempt may take, so that what it failed of has been counted. */
 bool ss_load_client_ready(const struct ss_load_client *c, uint64_t now)
 {
-	return c->n_ever == c->n_conns || now >= c->opened_at + c->o->timeout_ns;
+	return c->n_ever == c->n_conns || now >= c->opened_at + c->o->timeout_ns + SS_NS_PER_SEC / 4;
 }
 
 void ss_load_client_pace(struct ss_load_client *c, uint64_t now)
