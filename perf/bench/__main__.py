@@ -2,6 +2,7 @@
        tools/bench --compare OLD NEW | --redraw RESULT | --list
        tools/bench micro ...   (perf/bench/micro.py)"""
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -13,29 +14,41 @@ sys.dont_write_bytecode = True
 from bench import cells, compare, derive, machine, report, stats  # noqa: E402
 
 RESULTS = os.path.join(ROOT, "perf", "results")
-REPEATS = 2  # of a run that the machine disturbed
+REPEATS, REPEATS_IN_ALL = 2, 60  # of a run that the machine disturbed; of all runs, so that the ten end in time
 SHOWN = ("throughput_rps", "handshakes_per_s", "busy_us", "both_cores_us", "other_core_busy", "p50_us", "p99_us",
          "connection_bytes", "memory_per_sidecar_mb", "idle_busy")
 
 
-def one_run(runner, cell, name, repeats, say):
+class Patience:
+    """How often disturbed runs may still be repeated."""
+
+    def __init__(self, in_all):
+        self.left = in_all
+
+    def once_more(self, tries):
+        if tries > REPEATS or not self.left:
+            return False
+        self.left -= 1
+        return True
+
+
+def one_run(runner, cell, name, patience, say):
     """Repeats a run that was disturbed, or whose client did not end; the last try counts, and says so."""
     from bench.clients import DidNotEnd
-    for left in range(repeats, -1, -1):
+    for tries in itertools.count(1):
         try:
             figures, window = runner.run(cell, name)
         except DidNotEnd:
-            if not left:
+            if not patience.once_more(tries):
                 raise
             continue
         say(cell, name, figures, window)
-        if not window.disturbed():
-            break
-    return {**figures, "foreign_cpu": window.foreign(), "steal": window.steal(),
-            "disturbed": float(window.disturbed())}
+        if not window.disturbed() or not patience.once_more(tries):
+            return {**figures, "foreign_cpu": window.foreign(), "steal": window.steal(),
+                    "disturbed": float(window.disturbed())}
 
 
-def measure_all(runner, todo, rounds, repeats):
+def measure_all(runner, todo, rounds, patience):
     """Rounds outermost and subjects rotating: what drifts, drifts for everybody. (runs, what failed)"""
     from local.lab import LabError
     runs = {c.name: {s: [] for s in c.subjects} for c in todo}
@@ -53,7 +66,7 @@ def measure_all(runner, todo, rounds, repeats):
             for k in range(len(cell.subjects)):
                 name = cell.subjects[(k + i) % len(cell.subjects)]
                 try:
-                    runs[cell.name][name].append(one_run(runner, cell, name, repeats, say))
+                    runs[cell.name][name].append(one_run(runner, cell, name, patience, say))
                 except LabError as e:
                     runs[cell.name][name].append(None)
                     errors.append(f"{cell.name} {name} round {i + 1}: {e}")
@@ -76,7 +89,8 @@ def bench(args):
     place = Place(args.build)
     try:
         runner = Runner(place, args.seconds, args.warmup, header["machine"]["tsc_mhz"])
-        runs, errors = measure_all(runner, todo, args.rounds, 0 if args.quick else REPEATS)
+        patience = Patience(0 if args.quick else 10 ** 6 if args.full else REPEATS_IN_ALL)
+        runs, errors = measure_all(runner, todo, args.rounds, patience)
     finally:
         place.close()
     path = report.write(to_result(header, todo, runs, errors), args.out)

@@ -109,8 +109,11 @@ def resident(pid):
     """Bytes of memory that a program's processes keep; what several share counts once (the proportional set)."""
     total = 0
     for p in family(pid):
-        with open(f"/proc/{p}/smaps_rollup", encoding="ascii") as f:
-            total += sum(int(line.split()[1]) * 1024 for line in f if line.startswith("Pss:"))
+        try:
+            with open(f"/proc/{p}/smaps_rollup", encoding="ascii") as f:
+                total += sum(int(line.split()[1]) * 1024 for line in f if line.startswith("Pss:"))
+        except ProcessLookupError:
+            pass  # a child that has ended meanwhile
     return total
 
 

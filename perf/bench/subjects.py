@@ -138,7 +138,7 @@ class Nghttpx(Subject):
         place, hop, path = self.place, self.hop, self.path
         front = {"h1": ";no-tls", "h2c": ";no-tls", "mtls": ""}[hop.down]
         back = {"h1": "", "h2c": ";proto=h2", "mtls": f";proto=h2;tls;sni={self.origin_id}.example"}[hop.up]
-        argv = ["nghttpx", "--single-process", "--workers=1", "--conf=/dev/null", "--backlog=4096",
+        argv = ["nghttpx", "--single-process", "--workers=1", "--no-ocsp", "--conf=/dev/null", "--backlog=4096",
                 "--accesslog-file=/dev/null", "--errorlog-file=/dev/stderr", "--log-level=ERROR",
                 f"--frontend={path.vip},{hop.port}{front}", f"--backend={path.origin},{hop.origin_port};;{back[1:]}",
                 "--frontend-http2-read-timeout=600", "--frontend-keep-alive-timeout=600",
@@ -227,7 +227,11 @@ class Sidestep(Subject):
                                    core=SUBJECT_CORE)
         del dut.settings["access_log"]  # as the peers: none
         dut.write_config()
-        dut.start()
+        try:
+            dut.start()
+        except LabError:
+            dut.kill()  # it must not keep the core from the others
+            raise
         self.process = dut.process
 
     def stop(self):
