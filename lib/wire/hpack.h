@@ -68,6 +68,29 @@ void ss_hpack_dec_limit(struct ss_hpack_dec *d, uint32_t limit);
 int ss_hpack_decode(struct ss_hpack_dec *d, const uint8_t *p, uint32_t n, uint32_t max_bytes,
 		    struct ss_out *out, struct ss_hdrs *h);
 
+/*
+ * The same in steps, for a caller that has little room and can find more. go: as ss_hpack_decode, but
+ * SS_ERR_FULL when a field does not fit out: go again with other room (fields decoded so far stay where they
+ * are), or drain, which decodes the rest for the table's sake alone and returns err, or SS_ERR_BAD_HPACK.
+ * r->out: what is left.
+ */
+struct ss_hpack_run {
+	struct ss_hpack_dec *d;
+	const uint8_t *p, *end;
+	struct ss_out out;
+	struct ss_hdrs *h;
+	uint32_t max_bytes;
+	int err;        /* the message's, sticky: SS_ERR_LIMIT or SS_ERR_BAD_STREAM */
+	bool begun;     /* past the place where size updates may stand */
+	bool regular;   /* a regular field was seen: no pseudo-header field may follow */
+	uint8_t pseudo; /* bit per pseudo-header field seen */
+};
+
+void ss_hpack_begin(struct ss_hpack_run *r, struct ss_hpack_dec *d, const uint8_t *p, uint32_t n,
+		    uint32_t max_bytes, struct ss_hdrs *h);
+int ss_hpack_go(struct ss_hpack_run *r, struct ss_out out);
+int ss_hpack_drain(struct ss_hpack_run *r, int err);
+
 /* The peer's SETTINGS_HEADER_TABLE_SIZE is 4096 until said otherwise. */
 void ss_hpack_enc_init(struct ss_hpack_enc *e);
 /* The peer's SETTINGS_HEADER_TABLE_SIZE; larger than SS_HPACK_TABLE is used as SS_HPACK_TABLE. */

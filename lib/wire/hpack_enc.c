@@ -122,7 +122,7 @@ static void identify(struct one *f)
 
 	f->stat = k ? k->hpack : 0;
 	if (!k)
-		f->number = (uint16_t)(FIRST_HASHED + hash(f->name, 0) % (SS_HPACK_NAMES - FIRST_HASHED)) | UNKNOWN;
+		f->number = UNKNOWN | (FIRST_HASHED + hash(f->name, 0) % (SS_HPACK_NAMES - FIRST_HASHED));
 	else
 		f->number = k->tok ? k->tok : (uint16_t)(FIRST_STATIC + k->hpack);
 }
@@ -132,7 +132,7 @@ static uint16_t *last_use(struct ss_hpack_enc *e, const struct one *f)
 	return &e->by_name[f->number & ~UNKNOWN];
 }
 
-/* Entry of an insertion remembered as number + 1, if it is there and has f's name; *back says how far back. */
+/* Entry of an insertion remembered as number + 1, if it is there and has f's name; *back: how far back. */
 static const struct ss_hpack_entry *entry(const struct ss_hpack_enc *e, uint16_t number1, const struct one *f,
 					  uint32_t *back)
 {
@@ -154,7 +154,7 @@ static bool has_value(const struct ss_hpack_enc *e, const struct ss_hpack_entry 
 	return d && d->vlen == f->value.n && ss_hpack_dyn_eq(&e->dyn, (uint16_t)(d->off + d->nlen), f->value);
 }
 
-/* The index of the whole field, 0 when it is in neither table. Sets f->field_hash when it has looked that far. */
+/* The index of the whole field, 0 when it is in neither table: then f->field_hash is set. */
 static uint32_t find_field(struct ss_hpack_enc *e, struct one *f)
 {
 	uint16_t number1;

@@ -6,6 +6,7 @@
 #include "wire/hpack_int.h"
 
 #define EOS 256
+#define LONGEST 30 /* bits of a code */
 
 /* Bits not yet decoded, left-aligned; zeros below them. */
 struct bits {
@@ -79,31 +80,81 @@ static int one_symbol(struct bits *b, uint8_t **dst, const uint8_t *dst_end)
 	return 1;
 }
 
-int ss_hpack_huff_decode(const uint8_t *p, uint32_t n, uint8_t *dst, uint32_t room)
+/* Where little room is left: no symbol is written that does not fit. */
+static int slow_decode(const uint8_t *p, uint32_t n, uint8_t *dst, uint32_t room)
 {
 	struct bits b = { 0, 0, p, p + n };
 	uint8_t *out = dst;
-	const uint8_t *out_end = dst + room;
 	int r = 1;
 
 	while (r > 0) {
 		refill(&b);
-		/* Two bytes are written whatever the entry holds. */
-		while (b.n >= SS_HPACK_STEP && out_end - out >= 2) {
-			uint32_t e = ss_hpack_huff_step[b.acc >> (64 - SS_HPACK_STEP)];
-			if (ss_unlikely(e == 0))
-				break;
+		r = one_symbol(&b, &out, dst + room);
+	}
+	return r < 0 ? r : (int)(out - dst);
+}
+
+#define WORD 8
+#define TAIL 32 /* the rest of the input, less than a word, and as many ones as may be looked at */
+
+/*
+ * A word at a time, without a look at either end. Behind the bits that we have, acc holds more of the input,
+ * which the next refill lays over itself. The rest of the input that fills no word is read from a copy that
+ * ones follow: padding is ones, the beginning of EOS (5.2), and as they are no symbol of twelve bits or less,
+ * the end shows by a look that finds none. Writes less than eight bytes more than there are symbols.
+ */
+static int quick_decode(const uint8_t *p, uint32_t n, uint8_t *dst)
+{
+	const uint8_t *end = p + n, *last = n < WORD ? NULL : end - WORD; /* where words may begin */
+	uint8_t tail[TAIL], *out = dst;
+	uint64_t acc = 0;
+	unsigned have = 0;
+
+	for (;;) {
+		uint32_t e;
+		if (ss_unlikely(p > last)) {
+			if (last == tail + TAIL - WORD)
+				return SS_ERR_BAD_HPACK;
+			memset(tail, 0xff, TAIL);
+			memcpy(tail, p, (size_t)(end - p));
+			end = tail + (end - p);
+			p = tail;
+			last = tail + TAIL - WORD;
+		}
+		acc |= load_be64(p) >> have;
+		p += (63 - have) >> 3;
+		have |= 56;
+		for (int i = 0; i < 4; i++) {
+			e = ss_hpack_huff_step[acc >> (64 - SS_HPACK_STEP)];
 			out[0] = (uint8_t)e;
 			out[1] = (uint8_t)(e >> 8);
 			out += e >> 24;
-			consume(&b, (e >> 16) & 0xff);
+			acc <<= (e >> 16) & 0xff;
+			have -= (e >> 16) & 0xff;
 		}
-		if (b.p < b.end && b.n < SS_HPACK_STEP)
+		if (ss_likely(e != 0))
 			continue;
-		refill(&b);
-		r = one_symbol(&b, &out, out_end);
+		/* Nothing was taken since the look that found 0: a long code, or the end. */
+		int64_t left = (end - p) * 8 + (int64_t)have;
+		unsigned sym, len;
+		if (left < 8) /* at most seven bits of padding, all ones */
+			return left >= 0 && acc >> 56 >> (8 - left) == (1u << left) - 1 ? (int)(out - dst) :
+											  SS_ERR_BAD_HPACK;
+		if (have < LONGEST)
+			continue; /* it comes up again after a refill */
+		sym = long_symbol(acc, &len);
+		if (len > left || sym == EOS)
+			return SS_ERR_BAD_HPACK;
+		*out++ = (uint8_t)sym;
+		acc <<= len;
+		have -= len;
 	}
-	return r < 0 ? r : (int)(out - dst);
+}
+
+int ss_hpack_huff_decode(const uint8_t *p, uint32_t n, uint8_t *dst, uint32_t room)
+{
+	/* No code has less than five bits. */
+	return (uint64_t)n * 8 / 5 + 8 <= room ? quick_decode(p, n, dst) : slow_decode(p, n, dst, room);
 }
 
 uint32_t ss_hpack_huff_len(const uint8_t *p, uint32_t n)
