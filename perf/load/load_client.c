@@ -170,7 +170,8 @@ static enum ss_load_error why(const struct ss_http_stream *s)
 
 	if (conn >= SS_DROP_TLS_PLAINTEXT && conn <= SS_DROP_TLS_CONNS_FULL)
 		return SS_LOAD_ERR_TLS;
-	if (reason == SS_DROP_UPSTREAM_PROTOCOL || (reason >= SS_DROP_H2_PREFACE && reason <= SS_DROP_HEADERS_TOO_LARGE))
+	if (reason == SS_DROP_UPSTREAM_PROTOCOL ||
+	    (reason >= SS_DROP_H2_PREFACE && reason <= SS_DROP_HEADERS_TOO_LARGE))
 		return SS_LOAD_ERR_PROTOCOL;
 	if (ss_http_unprocessed(s))
 		return SS_LOAD_ERR_UNPROCESSED;

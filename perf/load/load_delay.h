@@ -24,7 +24,7 @@ struct ss_load_delays {
 	uint32_t n;
 	struct ss_load_share v[SS_LOAD_MAX_DELAYS];
 	uint64_t base_ns; /* of all other requests */
-	uint64_t draw;    /* a golden-ratio sequence: every share is met to within a request or two, in any stretch */
+	uint64_t draw;    /* golden-ratio steps: any stretch meets every share to a request or two */
 };
 
 /* The next request's delay. */

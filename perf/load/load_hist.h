@@ -2,7 +2,7 @@
  * load_hist.h - a log-linear histogram of nanoseconds, fine enough for percentiles.
  *
  * Takes:   values from one worker.
- * Gives:   quantiles that are at most 1/128 (0.8 %) above the truth, from 1 ns to 137 s; min, max and mean exactly.
+ * Gives:   quantiles at most 1/128 (0.8 %) above the truth, from 1 ns to 137 s; min, max and mean exactly.
  * Owns:    its buckets.
  * Thread:  one writer; reading is for when it has ended.
  */

@@ -68,8 +68,8 @@ static const struct def defs[] = {
 	{ "path", "TEXT", TEXT, AT(path), .help = "(/)" },
 	{ "authority", "TEXT", TEXT, AT(authority), .help = "host (--sni, else the target)" },
 	{ "header", "NAME:VALUE", OWN, .own = ss_load_read_header, .help = "one more field; repeatable" },
-	{ "header-set", "NAME", OWN, .own = ss_load_read_header_set,
-	  .help = "many at once: browser (10 fields), service (5), grpc (5)" },
+	{ "header-set", "NAME|FILE", OWN, .own = ss_load_read_header_set,
+	  .help = "many at once: browser (10 fields), service (5), grpc (5), or a file of NAME:VALUE lines" },
 	{ "request-size", "BYTES", SIZE, AT(request_size), .max = 1ull << 40,
 	  .help = "body of each request (0)" },
 	{ "connections", "N", U32, AT(connections), .max = SS_LOAD_MAX_CONNS,
@@ -129,7 +129,8 @@ static const struct def defs[] = {
 
 void ss_load_opts_usage(FILE *to)
 {
-	fputs("usage: sidestep-load --port DEVICE --address IP [--target ADDRESS:PORT ...] [--listen ADDRESS:PORT ...]\n"
+	fputs("usage: sidestep-load --port DEVICE --address IP "
+	      "[--target ADDRESS:PORT ...] [--listen ADDRESS:PORT ...]\n"
 	      "A load generator (--target), an origin (--listen), or both at once.\n", to);
 	for (size_t i = 0; i < SS_ARRAY_LEN(defs); i++) {
 		const struct def *d = &defs[i];
@@ -143,10 +144,12 @@ void ss_load_opts_usage(FILE *to)
 		fprintf(to, "  %-28s %s\n", left, d->help);
 	}
 	fputs("\nSizes: 128, 16KiB, 1MiB. Times: 100us, 1.5ms, 10s, 2m.\n"
-	      "Status: 0 every answer was right, 1 errors, 2 it could not start, 3 something was held at the end.\n", to);
+	      "Status: 0 every answer was right, 1 errors, 2 it could not start, "
+	      "3 something was held at the end.\n", to);
 }
 
-static int ranged(const struct ss_load_parse *p, const struct def *d, const char *v, int code, uint64_t got, uint64_t *out)
+static int ranged(const struct ss_load_parse *p, const struct def *d, const char *v, int code, uint64_t got,
+		  uint64_t *out)
 {
 	if (code < 0)
 		return ss_load_bad(p, "\"%s\" is no %s", v, d->arg);

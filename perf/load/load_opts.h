@@ -3,7 +3,7 @@
  *
  * Takes:   argc, argv.
  * Gives:   checked options with every default filled in; the manual.
- * Owns:    nothing: texts point into argv.
+ * Owns:    nothing: texts point into argv (lines of a header file: kept until the process ends).
  * Thread:  control.
  * Errors:  SS_ERR_CONFIG with a sentence that names the option.
  */

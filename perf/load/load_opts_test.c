@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -162,6 +163,28 @@ static void refusals_name_the_option(void **state)
 	}
 }
 
+static void a_file_of_headers(void **state)
+{
+	char path[] = "/tmp/ss-load-headers-XXXXXX", line[256];
+	int fd = mkstemp(path);
+	FILE *f = fdopen(fd, "w");
+
+	assert_non_null(f);
+	fputs("# what a client of ours sends\nAccept: */*\n\nx-id: 7 8\r\n", f);
+	fclose(f);
+	snprintf(line, sizeof(line), CLIENT "--header a:b --header-set %s", path);
+	assert_int_equal(parse(line), 0);
+	assert_int_equal(o.n_headers, 3);
+	assert_true(ss_span_eq(o.headers[1].name, SS_SPAN("Accept")) && ss_span_eq(o.headers[1].value, SS_SPAN("*/*")));
+	assert_true(ss_span_eq(o.headers[2].value, SS_SPAN("7 8")));
+	f = fopen(path, "w");
+	fputs("no field\n", f);
+	fclose(f);
+	assert_int_equal(parse(line), SS_ERR_CONFIG);
+	assert_non_null(strstr(err, "--header-set"));
+	unlink(path);
+}
+
 /* What asks for no run needs nothing else. */
 static void help_needs_nothing(void **state)
 {
@@ -187,6 +210,7 @@ int main(void)
 		cmocka_unit_test(delays),
 		cmocka_unit_test(tls_options_fit_together),
 		cmocka_unit_test(refusals_name_the_option),
+		cmocka_unit_test(a_file_of_headers),
 		cmocka_unit_test(help_needs_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

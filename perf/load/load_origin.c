@@ -1,4 +1,4 @@
-/* load_origin.c - the origin: reads a request to its end, waits as long as it is told, answers with the pattern. */
+/* load_origin.c - reads a request to its end, waits as long as it is told, answers with the pattern. */
 #include "base/err.h"
 #include "perf/load/load_int.h"
 

@@ -6,7 +6,7 @@
  * Owns:    two periods of the pattern, so that a period from any place lies in one piece.
  * Thread:  immutable after init.
  *
- * The period is prime: a piece that is lost, doubled or moved by a power of two, a packet or a record does not fit.
+ * The period is prime: a piece that is lost, doubled, or moved by a packet or a record does not fit.
  */
 #ifndef SS_LOAD_PATTERN_H
 #define SS_LOAD_PATTERN_H

@@ -1,4 +1,6 @@
 /* load_readers.c - options that are more than a number or a text. */
+#include <stdlib.h>
+
 #include "perf/load/load_opts_int.h"
 
 int ss_load_read_port(struct ss_load_parse *p, const char *v)
@@ -106,16 +108,42 @@ int ss_load_read_header(struct ss_load_parse *p, const char *v)
 		return ss_load_bad(p, "a value has no line breaks");
 	if (o->n_headers == SS_LOAD_MAX_HEADERS)
 		return ss_load_bad(p, "more than %d fields", SS_LOAD_MAX_HEADERS);
-	o->headers[o->n_headers++] = (struct ss_load_header){ ss_span(v, (uint32_t)(colon - v)), ss_span_str(value) };
+	o->headers[o->n_headers].name = ss_span(v, (uint32_t)(colon - v));
+	o->headers[o->n_headers++].value = ss_span_str(value);
 	return 0;
+}
+
+/* A field a line, as --header takes it; empty lines and those that start with # are skipped. */
+static int header_lines(struct ss_load_parse *p, FILE *f)
+{
+	char *line = NULL, *kept;
+	size_t room = 0;
+	int code = 0;
+
+	while (code == 0 && getline(&line, &room, f) > 0) {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		kept = strdup(line); /* as long as the process, like argv */
+		code = kept ? ss_load_read_header(p, kept) : ss_load_bad(p, "no memory");
+	}
+	free(line);
+	return code;
 }
 
 int ss_load_read_header_set(struct ss_load_parse *p, const char *v)
 {
 	int code = ss_load_header_set(p->o, v);
 
-	if (code == SS_ERR_NOT_FOUND)
-		return ss_load_bad(p, "there is no set \"%s\", only: %s", v, ss_load_header_sets());
+	if (code == SS_ERR_NOT_FOUND) {
+		FILE *f = fopen(v, "r");
+
+		if (!f)
+			return ss_load_bad(p, "\"%s\" is neither a file nor one of: %s", v, ss_load_header_sets());
+		code = header_lines(p, f);
+		fclose(f);
+		return code;
+	}
 	return code < 0 ? ss_load_bad(p, "more than %d fields", SS_LOAD_MAX_HEADERS) : 0;
 }
 

@@ -1,4 +1,5 @@
 /* load_report.c - what was seen, for people and for programs. docs/sidestep-load.md has the JSON's shape. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "model/json.h"
@@ -76,31 +77,29 @@ static void text_client(const struct ss_load *w, FILE *to)
 	const struct ss_load_client_tally *t = &c->tally;
 	uint64_t bad = ss_load_errors(w) - w->origin.tally.wrong;
 
-	fprintf(to, "requests     %llu in %.3f s: %.0f/s, %llu errors\n", (unsigned long long)t->requests, seconds(w),
-		per_second(w, t->requests), (unsigned long long)bad);
+	fprintf(to, "requests     %" PRIu64 " in %.3f s: %.0f/s, %" PRIu64 " errors\n", t->requests, seconds(w),
+		per_second(w, t->requests), bad);
 	text_hist("latency", &t->latency, to);
 	if (c->paced)
 		fprintf(to, "             from the time at which each request was due, at %.0f/s\n", c->o->rate);
 	if (c->paced && t->unsent)
-		fprintf(to, "             %llu were due and never sent: the rate was not reached\n",
-			(unsigned long long)t->unsent);
-	fprintf(to, "connections  %llu of %u open, %llu opened while measuring (%.0f/s), %llu closed by the server\n",
-		(unsigned long long)t->open, c->n_conns, (unsigned long long)t->opened, per_second(w, t->opened),
-		(unsigned long long)t->closed);
+		fprintf(to, "             %" PRIu64 " were due and never sent: the rate was not reached\n",
+			t->unsent);
+	fprintf(to, "connections  %" PRIu64 " of %u open, %" PRIu64 " opened while measuring (%.0f/s), %" PRIu64
+		" closed by the server\n", t->open, c->n_conns, t->opened, per_second(w, t->opened), t->closed);
 	text_hist("opening", &t->connect, to);
 	for (uint32_t i = 0; i < SS_LOAD_ERR_COUNT; i++)
 		if (t->errors[i])
-			fprintf(to, "error        %s: %llu (%s)\n", errors[i].name, (unsigned long long)t->errors[i],
-				errors[i].text);
+			fprintf(to, "error        %s: %" PRIu64 " (%s)\n", errors[i].name, t->errors[i], errors[i].text);
 }
 
 static void text_origin(const struct ss_load *w, FILE *to)
 {
 	const struct ss_load_origin_tally *t = &w->origin.tally;
 
-	fprintf(to, "origin       %llu answered in %.3f s: %.0f/s, %llu delayed, %llu with a wrong body, %llu went away\n",
-		(unsigned long long)t->requests, seconds(w), per_second(w, t->requests),
-		(unsigned long long)t->delayed, (unsigned long long)t->wrong, (unsigned long long)t->reset);
+	fprintf(to, "origin       %" PRIu64 " answered in %.3f s: %.0f/s, %" PRIu64 " delayed, %" PRIu64
+		" with a wrong body, %" PRIu64 " went away\n", t->requests, seconds(w), per_second(w, t->requests),
+		t->delayed, t->wrong, t->reset);
 }
 
 void ss_load_report_text(const struct ss_load *w, FILE *to)
@@ -111,8 +110,8 @@ void ss_load_report_text(const struct ss_load *w, FILE *to)
 		text_client(w, to);
 	if (w->o->n_listen)
 		text_origin(w, to);
-	fprintf(to, "worker       busy %.1f %% of the time, %.3f us for each of %llu requests\n", busy_share(w) * 100,
-		busy_us_per(w, n), (unsigned long long)n);
+	fprintf(to, "worker       busy %.1f %% of the time, %.3f us for each of %" PRIu64 " requests\n",
+		busy_share(w) * 100, busy_us_per(w, n), n);
 }
 
 /* -- JSON -- */
