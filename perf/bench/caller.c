@@ -1,17 +1,16 @@
 /*
  * caller.c - bench-caller: HTTP/2 over kernel sockets where h2load does not do.
  *
- * paced   open loop: requests are due at a set rate with even jitter, whether or not earlier ones were answered, and
- *         latency counts from the moment a request was due. Nothing is omitted when the other side stalls.
- * churn   connections: connect, full or resumed handshake, one request, close; as fast as it goes, or with --rate as
- *         many a second as long as there is a free place.
- * hold    opens connections, one request on each, and keeps them until standard input ends.
+ * paced   open loop: requests are due at a set rate with even jitter, whether or not earlier ones were
+ * answered, and latency counts from the moment a request was due. Nothing is omitted when the other side
+ * stalls. churn   connections: connect, full or resumed handshake, one request, close; as fast as it goes, or
+ * with --rate as many a second as long as there is a free place. hold    opens connections, one request on
+ * each, and keeps them until standard input ends.
  *
  * Prints "start" and "end" around the measured time ("held" when all connections stand), and one JSON line.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +32,9 @@ struct caller {
 	struct caller_conn *conns;
 	int epoll;
 	uint64_t random;
-	uint64_t begin, end;	   /* of the measured time, ns; 0: not yet */
-	uint64_t due;		   /* churn: the next connection */
-	uint64_t *took;		   /* ns */
+	uint64_t begin, end; /* of the measured time, ns; 0: not yet */
+	uint64_t due;        /* churn: the next connection */
+	uint64_t *took;      /* ns */
 	size_t n_took, max_took;
 	uint64_t completed, resumed, lost;
 	const char *first_loss;
@@ -66,8 +65,10 @@ static void say(const char *word)
 
 static void watch(struct caller *a, struct caller_conn *c)
 {
-	struct epoll_event e = { .events = EPOLLIN | (c->state == CALLER_CONNECTING ? EPOLLOUT : 0), .data.ptr = c };
-	if (epoll_ctl(a->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0 && epoll_ctl(a->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)
+	struct epoll_event e = {.events = EPOLLIN | (c->state == CALLER_CONNECTING ? EPOLLOUT : 0),
+				.data.ptr = c};
+	if (epoll_ctl(a->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0 &&
+	    epoll_ctl(a->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)
 		die("epoll", strerror(errno));
 }
 
@@ -99,10 +100,11 @@ static bool turn(struct caller *a, struct caller_conn *c)
 }
 
 /* Waits until something comes or until the moment; calls on_ready for each connection that moved. */
-static void wait_until(struct caller *a, uint64_t moment, void (*on_ready)(struct caller *a, struct caller_conn *c))
+static void wait_until(struct caller *a, uint64_t moment,
+		       void (*on_ready)(struct caller *a, struct caller_conn *c))
 {
 	uint64_t now = now_ns(), left = moment > now ? moment - now : 0;
-	struct timespec t = { .tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u) };
+	struct timespec t = {.tv_sec = (time_t)(left / 1000000000u), .tv_nsec = (long)(left % 1000000000u)};
 	struct epoll_event e[EVENTS];
 	int n = epoll_pwait2(a->epoll, e, EVENTS, &t, NULL);
 	for (int i = 0; i < n; i++) {
@@ -254,7 +256,7 @@ static void run_hold(struct caller *a)
 	if ((int)a->completed < a->n_conns)
 		die("hold", a->first_loss ? a->first_loss : "too slow");
 	say("held");
-	struct epoll_event e = { .events = EPOLLIN | EPOLLHUP, .data.ptr = NULL };
+	struct epoll_event e = {.events = EPOLLIN | EPOLLHUP, .data.ptr = NULL};
 	epoll_ctl(a->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &e);
 	while (!a->end)
 		wait_until(a, now_ns() + 1000000000u, ask_once);
@@ -274,8 +276,9 @@ static SSL_CTX *client_tls(const char *ca, const char *cert, const char *key, bo
 {
 	SSL_CTX *t = SSL_CTX_new(TLS_client_method());
 	SSL_CTX_set_min_proto_version(t, TLS1_3_VERSION);
-	if (!SSL_CTX_set_ciphersuites(t, "TLS_AES_128_GCM_SHA256") || !SSL_CTX_set1_groups_list(t, "X25519:P-256") ||
-	    SSL_CTX_load_verify_locations(t, ca, NULL) != 1 || SSL_CTX_use_certificate_chain_file(t, cert) != 1 ||
+	if (!SSL_CTX_set_ciphersuites(t, "TLS_AES_128_GCM_SHA256") ||
+	    !SSL_CTX_set1_groups_list(t, "X25519:P-256") || SSL_CTX_load_verify_locations(t, ca, NULL) != 1 ||
+	    SSL_CTX_use_certificate_chain_file(t, cert) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(t, key, SSL_FILETYPE_PEM) != 1)
 		die("certificates", "cannot be used");
 	SSL_CTX_set_verify(t, SSL_VERIFY_PEER, NULL);
@@ -302,16 +305,18 @@ static double quantile_us(const struct caller *a, double q)
 static void print_figures(struct caller *a)
 {
 	qsort(a->took, a->n_took, sizeof(*a->took), by_size);
-	printf("{\"completed\": %lu, \"measured\": %zu, \"resumed\": %lu, \"lost\": %lu, \"why\": \"%s\", \"p50_us\": %.3f, "
-	       "\"p90_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f}\n",
-	       a->completed, a->n_took, a->resumed, a->lost, a->first_loss ? a->first_loss : "", quantile_us(a, 0.5),
-	       quantile_us(a, 0.9), quantile_us(a, 0.99), quantile_us(a, 0.999), quantile_us(a, 1));
+	printf("{\"completed\": %lu, \"measured\": %zu, \"resumed\": %lu, \"lost\": %lu, \"why\": \"%s\", "
+	       "\"p50_us\": %.3f, \"p90_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f}\n",
+	       a->completed, a->n_took, a->resumed, a->lost, a->first_loss ? a->first_loss : "",
+	       quantile_us(a, 0.5), quantile_us(a, 0.9), quantile_us(a, 0.99), quantile_us(a, 0.999),
+	       quantile_us(a, 1));
 }
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: bench-caller paced|churn|hold --to ADDRESS:PORT --path PATH --body BYTES [--connections N]\n"
-			"  [--rate R] [--seconds S] [--warmup S] [--field 'NAME: VALUE'] [--resume]\n"
+	fprintf(stderr, "usage: bench-caller paced|churn|hold --to ADDRESS:PORT --path PATH --body BYTES\n"
+			"  [--connections N] [--rate R] [--seconds S] [--warmup S] [--field 'NAME: VALUE'] "
+			"[--resume]\n"
 			"  [--ca FILE --cert FILE --key FILE]   (TLS)\n");
 	exit(2);
 }
@@ -321,38 +326,59 @@ struct words {
 	int n_fields;
 };
 
+/* Where an option's value goes; which of the two says what it is. */
+struct place {
+	const char *name, **text;
+	double *number;
+};
+
+static bool take(const struct place *places, const char *name, const char *value)
+{
+	for (; places->name; places++) {
+		if (strcmp(places->name, name))
+			continue;
+		if (places->text)
+			*places->text = value;
+		else
+			*places->number = atof(value);
+		return true;
+	}
+	return false;
+}
+
 static void read_options(struct caller *a, struct words *w, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "to", 1, 0, 't' },	  { "path", 1, 0, 'p' },    { "body", 1, 0, 'b' },   { "connections", 1, 0, 'c' },
-		{ "rate", 1, 0, 'r' },	  { "seconds", 1, 0, 's' }, { "warmup", 1, 0, 'w' }, { "field", 1, 0, 'f' },
-		{ "resume", 0, 0, 'R' },  { "ca", 1, 0, 'C' },	    { "cert", 1, 0, 'X' },   { "key", 1, 0, 'K' },
-		{ 0 },
+	double body = 0, connections = 8;
+	const struct place places[] = {
+		{"--to", &w->to, NULL},
+		{"--path", &w->path, NULL},
+		{"--ca", &w->ca, NULL},
+		{"--cert", &w->cert, NULL},
+		{"--key", &w->key, NULL},
+		{"--body", NULL, &body},
+		{"--connections", NULL, &connections},
+		{"--rate", NULL, &a->rate},
+		{"--seconds", NULL, &a->seconds},
+		{"--warmup", NULL, &a->warmup},
+		{NULL, NULL, NULL},
 	};
-	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		switch (o) {
-		case 't': w->to = optarg; break;
-		case 'p': w->path = optarg; break;
-		case 'b': a->request.body = (uint32_t)atoi(optarg); break;
-		case 'c': a->n_conns = atoi(optarg); break;
-		case 'r': a->rate = atof(optarg); break;
-		case 's': a->seconds = atof(optarg); break;
-		case 'w': a->warmup = atof(optarg); break;
-		case 'f':
-			if (w->n_fields == MAX_FIELDS)
-				usage();
-			w->fields[w->n_fields++] = optarg;
-			break;
-		case 'R': a->resume = true; break;
-		case 'C': w->ca = optarg; break;
-		case 'X': w->cert = optarg; break;
-		case 'K': w->key = optarg; break;
-		default: usage();
-		}
+	for (int i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+		if (argv[i][0] != '-')
+			a->mode = argv[i];
+		else if (!strcmp(argv[i], "--resume"))
+			a->resume = true;
+		else if (value && !strcmp(argv[i], "--field") && w->n_fields < MAX_FIELDS)
+			w->fields[w->n_fields++] = argv[++i];
+		else if (value && take(places, argv[i], value))
+			i++;
+		else
+			usage();
 	}
-	if (optind != argc - 1 || !w->to || !w->path || a->n_conns < 1 || a->n_conns > MAX_CONNS)
+	a->request.body = (uint32_t)body;
+	a->n_conns = (int)connections;
+	if (!a->mode || !w->to || !w->path || a->n_conns < 1 || a->n_conns > MAX_CONNS)
 		usage();
-	a->mode = argv[optind];
 }
 
 static void set_target(struct caller *a, const struct words *w)
@@ -363,7 +389,8 @@ static void set_target(struct caller *a, const struct words *w)
 		usage();
 	memcpy(address, w->to, (size_t)(colon - w->to));
 	address[colon - w->to] = '\0';
-	a->request.to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(colon + 1)) };
+	a->request.to =
+		(struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(colon + 1))};
 	if (inet_pton(AF_INET, address, &a->request.to.sin_addr) != 1 ||
 	    !caller_request_build(&a->request, w->ca ? "https" : "http", w->to, w->path, w->fields))
 		usage();
@@ -376,9 +403,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *word;
 		void (*run)(struct caller *a);
-	} modes[] = { { "paced", run_paced }, { "churn", run_churn }, { "hold", run_hold } };
-	struct caller a = { .seconds = 1, .warmup = 0.3, .n_conns = 8, .random = 88172645463325252u };
-	struct words w = { 0 };
+	} modes[] = {{"paced", run_paced}, {"churn", run_churn}, {"hold", run_hold}};
+	struct caller a = {.seconds = 1, .warmup = 0.3, .n_conns = 8, .random = 88172645463325252u};
+	struct words w = {0};
 	read_options(&a, &w, argc, argv);
 	set_target(&a, &w);
 	prctl(PR_SET_TIMERSLACK, 1);

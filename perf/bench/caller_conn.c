@@ -34,7 +34,8 @@ static bool put_text(struct caller_request *r, const char *s, size_t n)
 }
 
 /* RFC 7541 6.2.2: a literal without indexing; its name by index, or by itself where index is 0. */
-static bool put_field(struct caller_request *r, uint8_t index, const char *name, size_t name_n, const char *value)
+static bool put_field(struct caller_request *r, uint8_t index, const char *name, size_t name_n,
+		      const char *value)
 {
 	return put(r, &index, 1) && (index || put_text(r, name, name_n)) && put_text(r, value, strlen(value));
 }
@@ -42,7 +43,7 @@ static bool put_field(struct caller_request *r, uint8_t index, const char *name,
 bool caller_request_build(struct caller_request *r, const char *scheme, const char *host, const char *path,
 			  const char *const *fields)
 {
-	const uint8_t method_scheme[] = { 0x82, strcmp(scheme, "https") ? 0x86 : 0x87 };
+	const uint8_t method_scheme[] = {0x82, strcmp(scheme, "https") ? 0x86 : 0x87};
 	r->frame_n = HEAD;
 	if (!put(r, method_scheme, 2) || !put_field(r, 4, NULL, 0, path) || !put_field(r, 1, NULL, 0, host))
 		return false;
@@ -52,7 +53,7 @@ bool caller_request_build(struct caller_request *r, const char *scheme, const ch
 			return false;
 	}
 	size_t n = r->frame_n - HEAD;
-	const uint8_t head[HEAD] = { 0, (uint8_t)(n >> 8), (uint8_t)n, F_HEADERS, END_STREAM | END_HEADERS };
+	const uint8_t head[HEAD] = {0, (uint8_t)(n >> 8), (uint8_t)n, F_HEADERS, END_STREAM | END_HEADERS};
 	memcpy(r->frame, head, HEAD);
 	return true;
 }
@@ -107,14 +108,16 @@ static bool all_x(const uint8_t *p, uint32_t n)
 	return true;
 }
 
-static bool on_stream(struct caller_conn *c, uint8_t type, uint8_t flags, uint32_t id, const uint8_t *p, uint32_t n)
+static bool on_stream(struct caller_conn *c, uint8_t type, uint8_t flags, uint32_t id, const uint8_t *p,
+		      uint32_t n)
 {
 	uint32_t i = (id >> 1) % CALLER_IN_FLIGHT;
 	if (!(id & 1) || id >= c->next_stream || !c->stream[i].open)
 		return fail(c, "frame for no stream of ours");
 	if (type == F_RST || (flags & PADDED))
 		return fail(c, type == F_RST ? "stream reset" : "padded frame");
-	if (type == F_HEADERS && !c->stream[i].ok && !(c->stream[i].ok = (flags & END_HEADERS) && is_200(p, n)))
+	if (type == F_HEADERS && !c->stream[i].ok &&
+	    !(c->stream[i].ok = (flags & END_HEADERS) && is_200(p, n)))
 		return fail(c, "status is not 200");
 	if (type == F_DATA && !all_x(p, n))
 		return fail(c, "wrong body");
@@ -127,10 +130,11 @@ static bool on_stream(struct caller_conn *c, uint8_t type, uint8_t flags, uint32
 	return true;
 }
 
-static bool on_frame(struct caller_conn *c, uint8_t type, uint8_t flags, uint32_t id, const uint8_t *p, uint32_t n)
+static bool on_frame(struct caller_conn *c, uint8_t type, uint8_t flags, uint32_t id, const uint8_t *p,
+		     uint32_t n)
 {
-	static const uint8_t settings_ack[HEAD] = { 0, 0, 0, F_SETTINGS, ACK };
-	uint8_t pong[HEAD + 8] = { 0, 0, 8, F_PING, ACK };
+	static const uint8_t settings_ack[HEAD] = {0, 0, 0, F_SETTINGS, ACK};
+	uint8_t pong[HEAD + 8] = {0, 0, 8, F_PING, ACK};
 	switch (type) {
 	case F_DATA:
 	case F_HEADERS:
@@ -160,7 +164,8 @@ static bool read_frames(struct caller_conn *c)
 			return fail(c, "frame too long");
 		if (c->in_n - at < HEAD + n)
 			break;
-		uint32_t id = (uint32_t)(h[5] & 0x7f) << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | h[8];
+		uint32_t id =
+			(uint32_t)(h[5] & 0x7f) << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | h[8];
 		if (!on_frame(c, h[3], h[4], id, h + HEAD, n))
 			return false;
 		at += HEAD + n;
@@ -217,9 +222,10 @@ static bool connected(struct caller_conn *c)
 bool caller_open(struct caller_conn *c, const struct caller_request *r, SSL_SESSION *resume)
 {
 	static const unsigned char h2[] = "\x02h2";
-	*c = (struct caller_conn){ .state = CALLER_CONNECTING, .request = r };
+	*c = (struct caller_conn){.state = CALLER_CONNECTING, .request = r};
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || (connect(c->fd, (const struct sockaddr *)&r->to, sizeof(r->to)) < 0 && errno != EINPROGRESS))
+	if (c->fd < 0 ||
+	    (connect(c->fd, (const struct sockaddr *)&r->to, sizeof(r->to)) < 0 && errno != EINPROGRESS))
 		return fail(c, strerror(errno));
 	if (!r->tls)
 		return true;

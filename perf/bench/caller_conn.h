@@ -18,14 +18,14 @@
 
 enum {
 	CALLER_IN_FLIGHT = 256, /* of a connection; a power of two */
-	CALLER_IN = 32768,	/* more than a frame of the default size */
+	CALLER_IN = 32768,      /* more than a frame of the default size */
 	CALLER_BLOCK = 1024,
 };
 
 /* What every request says, and what every answer must be. */
 struct caller_request {
 	struct sockaddr_in to;
-	SSL_CTX *tls; /* NULL: plaintext */
+	SSL_CTX *tls;                /* NULL: plaintext */
 	uint8_t frame[CALLER_BLOCK]; /* HEADERS with END_STREAM; the stream's number is put in at 5 */
 	size_t frame_n;
 	uint32_t body;

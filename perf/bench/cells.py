@@ -70,8 +70,8 @@ FULL = (
     Cell("hop-mtls-s32-m", "One hop, mTLS HTTP/2 in and out, 128 B, 64x32, memif", "load", OURS, "m", streams=32),
     Cell("two-hops-k", "Two hops on one core, mTLS HTTP/2 in, between and out, 128 B, 64x8, veth", "load",
          ("two-sidestep", "two-haproxy", "two-nghttpx")),
-    Cell("handshakes-resumed-k", "mTLS handshakes of a client that offers to resume, one request on each, plaintext HTTP/1.1 "
-         "out, veth",
+    Cell("handshakes-resumed-k", "mTLS handshakes of a client that offers to resume, one request on each, plaintext "
+         "HTTP/1.1 out, veth",
          "handshakes", MTLS_PEERS, up="h1", resume=True),
     Cell("connections-k", "New plaintext HTTP/2 connections, one request on each, plaintext HTTP/1.1 out, veth",
          "handshakes", MTLS_PEERS, down="h2c", up="h1"),

@@ -25,7 +25,8 @@ FIGURES = {
     "subject_core_busy": Figure("Load of the subject's core", "share", None, "1: full."),
     "other_core_busy": Figure("Load of the other core", "share", None, "1: full; then the client is the limit."),
     "packets": Figure("Packets of the subject", "per request", LESS, "Received and sent, on both sides."),
-    "offered_rps": Figure("Offered rate", "1/s", None, "The share of the subject's own capacity, as measured just before."),
+    "offered_rps": Figure("Offered rate", "1/s", None, "The share of the subject's own capacity, which was "
+                          "measured just before."),
     "reloads": Figure("Reloads while measuring", "", None, ""),
     "p50_us": Figure("Latency, p50", "µs", LESS, "From the moment a request was due, open loop."),
     "p90_us": Figure("Latency, p90", "µs", LESS, "From the moment a request was due, open loop."),

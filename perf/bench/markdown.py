@@ -38,8 +38,8 @@ def cell_table(subjects):
 
 def page(result):
     out = ["# What a hop costs", "", *machine_lines(result["header"]), "",
-           "Median [min, max] of the rounds. A figure whose (max - min) / median exceeds 15 % is marked noisy and claims",
-           "nothing. What each figure means: docs/measuring.md.", ""]
+           "Median [min, max] of the rounds. A figure whose (max - min) / median exceeds 15 % is marked noisy and",
+           "claims nothing. What each figure means: docs/measuring.md.", ""]
     for cell, subjects in result["workloads"].items():
         out += [f"## {cell}: {result['titles'].get(cell, '')}", "", *cell_table(subjects), ""]
     for error in result.get("errors", []):

@@ -90,8 +90,10 @@ def page(result):
     for cell, subjects in result["workloads"].items():
         stages = figure_table({s: r for s, r in subjects.items() if "sidestep" in s},
                               lambda n: n.startswith(STAGE))
-        cells.append(f"<h3>{escape(result['titles'].get(cell, cell))}</h3><p class=small><code>{escape(cell)}</code></p>"
-                     + figure_table(subjects, lambda n: not n.startswith((AHEAD, STAGE))) + (f"<h4>Where sidestep's time goes</h4>{stages}" if stages else ""))
+        cells.append(f"<h3>{escape(result['titles'].get(cell, cell))}</h3>"
+                     f"<p class=small><code>{escape(cell)}</code></p>"
+                     + figure_table(subjects, lambda n: not n.startswith((AHEAD, STAGE)))
+                     + (f"<h4>Where sidestep's time goes</h4>{stages}" if stages else ""))
     errors = "".join(f"<li>{escape(e)}</li>" for e in result.get("errors", []))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>What a hop costs</title><style>{STYLE}</style></head><body>

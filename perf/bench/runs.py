@@ -19,7 +19,8 @@ class Runner:
     def snap(self, subject):
         """What to take at both ends of a window."""
         def take(client_pid):
-            return measure.sample({SUBJECT_CORE, OTHER_CORE}, [*self.place.pids(), client_pid, *self.others]), subject.counters()
+            pids = [*self.place.pids(), client_pid, *self.others]
+            return measure.sample({SUBJECT_CORE, OTHER_CORE}, pids), subject.counters()
         return take
 
     @contextlib.contextmanager
