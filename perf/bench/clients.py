@@ -250,4 +250,6 @@ def memif(place, subject, cell, seconds, warmup, snap, **options):
         got = load.figures(place.lab, process)
     if got["client"]["errors_total"] or not got["client"]["requests"]:
         raise LabError(f"sidestep-load: {got['client']['errors']}")
+    if got["client"]["unsent"] > 0.01 * got["client"]["requests"]:
+        raise LabError(f"sidestep-load: {got['client']['unsent']} requests were due and never sent")
     return got, before, after

@@ -62,7 +62,7 @@ class Runner:
         """Latency quantiles at a rate, open loop, and the window."""
         seconds = max(self.seconds, 2 * self.seconds - 0.4)
         if cell.medium == "m":
-            got, before, after = self.memif(cell, subject, seconds, rate=rate, connections=connections)
+            got, before, after = self.memif(cell, subject, seconds, rate=rate, connections=connections, streams=64)
             got = {f"{k}_us": v for k, v in got["client"]["latency_us"].items()}
         else:
             got, before, after = clients.caller(self.place, "paced", subject.target(), cell.body, self.snap(subject),
