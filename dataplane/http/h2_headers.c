@@ -14,6 +14,31 @@ static uint32_t block_max(const struct ss_http_conn *c)
 	return ss_min_u32(2 * c->limits.max_header_bytes, SS_H2_BLOCK_MAX);
 }
 
+/* A decoded block. Its fields stand in the scratch array, its bytes in the stream's arena if there was room. */
+struct block {
+	struct ss_hdrs h;
+	bool end;
+	bool spilled;       /* some bytes are in the scratch */
+	uint8_t *arena_end; /* of the bytes in the arena, which is open until the block is kept */
+};
+
+static int keep(struct ss_http_stream *s, struct ss_hdrs *to, const struct block *b)
+{
+	struct ss_hdr *v;
+
+	if (b->spilled)
+		return ss_http_hdrs_copy(&s->arena, to, &b->h);
+	ss_arena_close(&s->arena, b->arena_end);
+	v = ss_arena_alloc(&s->arena, (b->h.n + 1u) * sizeof(*v)); /* one more: none is no size */
+	if (!v)
+		return SS_ERR_NO_MEM;
+	memcpy(v, b->h.v, b->h.n * sizeof(*v));
+	*to = b->h;
+	to->v = v;
+	to->cap = b->h.n;
+	return 0;
+}
+
 /* -- what a decoded block means -- */
 
 /* rc of decoding or checking, for a stream that is open: over with it, or answered (RFC 9113 8.1.1). */
@@ -36,17 +61,18 @@ static void refuse_block(struct ss_http_stream *s, int rc)
 }
 
 /* A request begins (8.3.1). */
-static int take_request(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
+static int take_request(struct ss_http_stream *s, struct block *b)
 {
+	struct ss_hdrs *h = &b->h;
 	int rc = ss_h2msg_check_request(h, &s->h2.length_left);
 
 	if (rc < 0)
 		return rc;
 	if (h->protocol.n)
 		return SS_ERR_BAD_STREAM; /* RFC 8441 3: not without our SETTINGS_ENABLE_CONNECT_PROTOCOL */
-	if (end && s->h2.length_left != SS_H2MSG_NO_LENGTH && s->h2.length_left)
+	if (b->end && s->h2.length_left != SS_H2MSG_NO_LENGTH && s->h2.length_left)
 		return SS_ERR_BAD_STREAM;
-	if (ss_http_hdrs_copy(&s->arena, &s->head, h) < 0)
+	if (keep(s, &s->head, b) < 0)
 		return SS_ERR_NO_MEM;
 	s->connect = ss_span_eq(s->head.method, SS_SPAN("CONNECT"));
 	s->no_body = ss_span_eq(s->head.method, SS_SPAN("HEAD"));
@@ -54,7 +80,7 @@ static int take_request(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
 	rc = ss_http_request_clean(s);
 	if (rc == SS_ERR_BAD_STREAM) {
 		ss_count_drop(s->conn->http->conf.counters, SS_DROP_H2_STREAM);
-		s->rx_end = end;
+		s->rx_end = b->end;
 		ss_h2_answer(s, 400);
 		return 0;
 	}
@@ -64,8 +90,9 @@ static int take_request(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
 }
 
 /* An informational or final response (8.1, 8.3.2). */
-static int take_response(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
+static int take_response(struct ss_http_stream *s, struct block *b)
 {
+	struct ss_hdrs *h = &b->h;
 	uint64_t length;
 	int rc = ss_h2msg_check_response(h, &length);
 
@@ -73,14 +100,14 @@ static int take_response(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
 		return rc;
 	if (h->status < 200) {
 		/* "END_STREAM ... informational (1xx) status code is malformed"; there is no 101 (8.6) */
-		if (end || h->status == 101 || ++s->infos > SS_HTTP_INFO_MAX)
+		if (b->end || h->status == 101 || ++s->infos > SS_HTTP_INFO_MAX)
 			return SS_ERR_BAD_STREAM;
 	} else if (!s->no_body && h->status != 304 && h->status != 204) {
 		s->h2.length_left = length;
 	} else {
 		s->h2.length_left = 0; /* no DATA may follow (RFC 9110 6.4.1) */
 	}
-	if (ss_http_hdrs_copy(&s->arena, &s->head, h) < 0)
+	if (keep(s, &s->head, b) < 0)
 		return SS_ERR_NO_MEM;
 	if (h->status >= 200)
 		s->h2.got_head = true;
@@ -89,23 +116,23 @@ static int take_response(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
 }
 
 /* "Trailers MUST NOT include pseudo-header fields" (8.1); without END_STREAM they are malformed. */
-static int take_trailers(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
+static int take_trailers(struct ss_http_stream *s, struct block *b)
 {
-	if (!end || ss_h2msg_check_trailers(h) < 0)
+	if (!b->end || ss_h2msg_check_trailers(&b->h) < 0)
 		return SS_ERR_BAD_STREAM;
-	if (s->released || !h->n)
+	if (s->released || !b->h.n)
 		return 0;
-	if (ss_http_hdrs_copy(&s->arena, &s->trailers, h) < 0)
+	if (keep(s, &s->trailers, b) < 0)
 		return SS_ERR_NO_MEM;
 	s->has_trailers = true;
 	return 0;
 }
 
-static int take_block(struct ss_http_stream *s, struct ss_hdrs *h, bool end)
+static int take_block(struct ss_http_stream *s, struct block *b)
 {
 	if (s->h2.got_head)
-		return take_trailers(s, h, end);
-	return s->conn->upstream ? take_response(s, h, end) : take_request(s, h, end);
+		return take_trailers(s, b);
+	return s->conn->upstream ? take_response(s, b) : take_request(s, b);
 }
 
 /* -- which stream it is for -- */
@@ -162,20 +189,37 @@ static struct ss_http_stream *block_stream(struct ss_http_conn *c, uint32_t id)
 	return NULL;
 }
 
+/* p's n bytes as fields: of s, or (NULL) of nobody. */
+static int decode(struct ss_http_conn *c, struct ss_http_stream *s, const uint8_t *p, uint32_t n,
+		  struct block *b)
+{
+	struct ss_http *http = c->http;
+	struct ss_out spare = ss_out(http->scratch + SS_H2_BLOCK_MAX, SS_HTTP_SCRATCH - SS_H2_BLOCK_MAX);
+	struct ss_hpack_run r;
+	int rc;
+
+	ss_hdrs_init(&b->h, http->fields, (uint16_t)ss_min_u32(c->limits.max_headers, SS_HTTP_HDRS_MAX));
+	ss_hpack_begin(&r, &c->h2->dec, p, n, c->limits.max_header_bytes, &b->h);
+	rc = ss_hpack_go(&r, s ? ss_arena_open(&s->arena) : spare);
+	b->arena_end = r.out.p;
+	if (rc == SS_ERR_FULL && s) {
+		ss_arena_close(&s->arena, r.out.p);
+		b->spilled = true;
+		rc = ss_hpack_go(&r, spare);
+	}
+	return rc == SS_ERR_FULL ? ss_hpack_drain(&r, SS_ERR_LIMIT) : rc;
+}
+
 /* A whole field block of stream id: p has n bytes, in the scratch's first part or in an mbuf. */
 static void whole_block(struct ss_http_conn *c, uint32_t id, uint8_t flags, const uint8_t *p, uint32_t n)
 {
-	struct ss_http *http = c->http;
-	struct ss_out out = ss_out(http->scratch + SS_H2_BLOCK_MAX, SS_HTTP_SCRATCH - SS_H2_BLOCK_MAX);
-	bool end = flags & SS_H2_F_END_STREAM;
+	struct block b = {.end = flags & SS_H2_F_END_STREAM};
 	struct ss_http_stream *s = block_stream(c, id);
-	struct ss_hdrs h;
 	int rc;
 
 	if (c->state != SS_HTTP_OPEN)
 		return;
-	ss_hdrs_init(&h, http->fields, (uint16_t)ss_min_u32(c->limits.max_headers, SS_HTTP_HDRS_MAX));
-	rc = ss_hpack_decode(&c->h2->dec, p, n, c->limits.max_header_bytes, &out, &h);
+	rc = decode(c, s, p, n, &b);
 	if (rc == SS_ERR_BAD_HPACK) {
 		ss_h2_conn_error(c, SS_H2_COMPRESSION_ERROR, SS_DROP_H2_HPACK);
 		return;
@@ -183,11 +227,11 @@ static void whole_block(struct ss_http_conn *c, uint32_t id, uint8_t flags, cons
 	if (!s)
 		return;
 	if (rc == 0)
-		rc = take_block(s, &h, end);
+		rc = take_block(s, &b);
 	if (rc < 0) {
-		s->rx_end = end;
+		s->rx_end = b.end;
 		refuse_block(s, rc);
-	} else if (end && !s->over && !s->rx_end) {
+	} else if (b.end && !s->over && !s->rx_end) {
 		ss_h2_rx_end(s);
 	}
 }

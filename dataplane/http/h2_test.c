@@ -228,10 +228,78 @@ static void clauses_of_a_server(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* -- heads of any size arrive whole -- */
+
+struct sized {
+	struct ss_hdr v[12];
+	struct ss_hdrs want;
+	uint32_t right;
+};
+
+static void compare(struct http_sim *r, struct ss_http_stream *s, uint32_t ev)
+{
+	struct sized *t = r->arg;
+	const struct ss_hdrs *h = ss_http_head(s);
+
+	if (ev & SS_HTTP_EV_HEAD) {
+		assert_int_equal(h->n, t->want.n);
+		assert_true(ss_span_eq(h->path, t->want.path));
+		for (uint16_t i = 0; i < h->n; i++) {
+			assert_true(ss_span_eq(h->v[i].name, t->want.v[i].name));
+			assert_true(ss_span_eq(h->v[i].value, t->want.v[i].value));
+		}
+		t->right++;
+	}
+	http_sim_echo(r, s, ev);
+}
+
+/* Ten fields of n bytes each, as literals, then from the table: some fit the arena's first chunk. */
+static void heads_of_any_size(void **state)
+{
+	static uint8_t text[1600], frame[20000];
+	struct ss_hpack_enc enc;
+
+	for (uint32_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)('a' + i * 7 % 26);
+	for (uint32_t n = 0; n < 1500; n += 37) {
+		struct sized t = {.right = 0};
+		struct http_sim r;
+		struct ss_tls_conn *c;
+		char words[4096];
+		http_sim_init(&r, "h2_sized", 512);
+		r.on_stream = compare;
+		r.arg = &t;
+		c = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H2);
+		play(&r, c, "P S A", words, sizeof(words));
+		ss_hpack_enc_init(&enc);
+		ss_hdrs_init(&t.want, t.v, SS_ARRAY_LEN(t.v));
+		t.want.method = SS_SPAN("GET");
+		t.want.scheme = SS_SPAN("https");
+		t.want.authority = SS_SPAN("a");
+		t.want.path = SS_SPAN("/");
+		for (uint32_t i = 0; i < 10; i++)
+			ss_hdrs_add(&t.want, ss_span(text + i, 3 + i), ss_span(text + i * 5, n), 0);
+		for (uint32_t id = 1; id < 9; id += 2) {
+			struct ss_out o = ss_out(frame + SS_H2_HEAD, sizeof(frame) - SS_H2_HEAD);
+			int len = ss_hpack_encode(&enc, &t.want, &o);
+			assert_in_range(len, 1, SS_H2_MAX_FRAME_MIN);
+			ss_h2frame_put(frame, (uint32_t)len, SS_H2_HEADERS,
+				       SS_H2_F_END_HEADERS | SS_H2_F_END_STREAM, id);
+			tls_sim_deliver(c, frame, SS_H2_HEAD + (uint32_t)len);
+			http_sim_turn(&r);
+			http_sim_turn(&r);
+		}
+		assert_int_equal(t.right, 4);
+		leave(&r, c);
+		http_sim_free(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clauses_of_a_server),
+		cmocka_unit_test(heads_of_any_size),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,19 +54,25 @@ static struct ss_arena_chunk *take_chunk(struct ss_arena *a, size_t n)
 	return c;
 }
 
+/* Goes on in a chunk with room for n bytes. False: there is none. */
+static bool grow(struct ss_arena *a, size_t n)
+{
+	struct ss_arena_chunk *c = take_chunk(a, n);
+	if (!c)
+		return false;
+	a->chunks = c;
+	a->p = (uint8_t *)(c + 1);
+	a->end = (uint8_t *)c + c->size;
+	return true;
+}
+
 void *ss_arena_alloc(struct ss_arena *a, size_t n)
 {
 	if (n > SS_ARENA_LARGE - sizeof(struct ss_arena_chunk))
 		return NULL;
 	n = (n + 7) & ~(size_t)7;
-	if (!a->chunks || n > (size_t)(a->end - a->p)) {
-		struct ss_arena_chunk *c = take_chunk(a, n);
-		if (!c)
-			return NULL;
-		a->chunks = c;
-		a->p = (uint8_t *)(c + 1);
-		a->end = (uint8_t *)c + c->size;
-	}
+	if ((!a->chunks || n > (size_t)(a->end - a->p)) && !grow(a, n))
+		return NULL;
 	void *p = a->p;
 	a->p += n;
 	return p;
@@ -83,6 +89,20 @@ struct ss_span ss_arena_copy(struct ss_arena *a, struct ss_span s, bool *ok)
 	}
 	memcpy(p, s.p, s.n);
 	return ss_span(p, s.n);
+}
+
+struct ss_out ss_arena_open(struct ss_arena *a)
+{
+	if (!a->chunks)
+		grow(a, 1);
+	return (struct ss_out){ a->p, a->end, false };
+}
+
+void ss_arena_close(struct ss_arena *a, uint8_t *end)
+{
+	size_t left = (size_t)(a->end - end);
+
+	a->p = a->end - (left & ~(size_t)7); /* a chunk ends on a multiple of eight */
 }
 
 void ss_arena_reset(struct ss_arena *a)

@@ -39,6 +39,13 @@ void ss_arena_init(struct ss_arena *a, struct ss_arena_pools *pools);
 void *ss_arena_alloc(struct ss_arena *a, size_t n);
 /* A copy of s inside the arena; *ok turns false when there was no room (and stays false). */
 struct ss_span ss_arena_copy(struct ss_arena *a, struct ss_span s, bool *ok);
+/*
+ * The free bytes of the newest chunk, for a writer that does not know yet how many it needs; a first chunk is
+ * taken when there is none, and there is no room without one. What is written from out.p on stays only when
+ * ss_arena_close says where it ends; no other call may come in between.
+ */
+struct ss_out ss_arena_open(struct ss_arena *a);
+void ss_arena_close(struct ss_arena *a, uint8_t *end);
 /* Gives every chunk back. */
 void ss_arena_reset(struct ss_arena *a);
 

@@ -79,10 +79,41 @@ static void out_of_memory_is_an_answer(void **state)
 	ss_arena_pools_free(&ap);
 }
 
+static void written_without_knowing_how_much(void **state)
+{
+	struct ss_arena_pools ap;
+	struct ss_arena a;
+	assert_int_equal(ss_arena_pools_create(&ap, 1, 0), 0);
+	ss_arena_init(&a, &ap);
+	struct ss_out o = ss_arena_open(&a);
+	size_t room = ss_out_room(&o);
+	assert_true(room > 1900);
+	memset(o.p, 'x', room); /* not kept */
+	assert_ptr_equal(ss_arena_open(&a).p, o.p);
+	memset(o.p, 'a', 13);
+	ss_arena_close(&a, o.p + 13);
+	uint8_t *p = ss_arena_alloc(&a, 8);
+	assert_ptr_equal(p, o.p + 16);
+	o = ss_arena_open(&a);
+	assert_int_equal(ss_out_room(&o), room - 24);
+	ss_arena_close(&a, o.end);
+	o = ss_arena_open(&a);
+	assert_int_equal(ss_out_room(&o), 0);
+	assert_null(ss_arena_alloc(&a, 1));
+	ss_arena_reset(&a);
+	void *other = ss_pool_take(ap.small);
+	o = ss_arena_open(&a); /* no chunk to be had */
+	assert_int_equal(ss_out_room(&o), 0);
+	ss_arena_close(&a, o.p);
+	ss_pool_give(ap.small, other);
+	ss_arena_pools_free(&ap);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = { cmocka_unit_test(keeps_every_copy),
 					cmocka_unit_test(small_first_then_large),
+					cmocka_unit_test(written_without_knowing_how_much),
 					cmocka_unit_test(out_of_memory_is_an_answer) };
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
