@@ -193,6 +193,23 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
             self.verify(o["requests"] >= 20000, f"the origin counts {o['requests']}")
             self.verify_equal(o["wrong_bodies"], 0, "wrong request bodies")
 
+    def test_bodies_beyond_the_buffers(self):
+        """More bytes under way than there are packet buffers.
+        Steps: 32 x 8 streams with 1 MiB each, down and then up, with 8,192 buffers (about 16 MB).
+        Checks: all answered, every byte right: who gets no buffer waits, and what is queued still leaves."""
+        lab, mib = self.lab, 1 << 20
+        origin = load.start_origin(lab, self.build, "far", "large", *load.memif(lab, "server", ORIGIN + "/24"),
+                                   "--listen", f"{ORIGIN}:80")
+        n = 64 if self.small else 256
+        for up, down in ((0, mib), (mib, 1)):
+            c = load.run(lab, self.build, "gen", "client", *load.memif(lab, "client", NEAR + "/24"), "--target",
+                         f"{ORIGIN}:80", "--proto", "h2", "--connections", 32, "--streams", 8, "--requests", n, "--warmup",
+                         "0s", "--quiet", "--timeout", "60s", "--request-size", up, "--path", f"/size/{down}")["client"]
+            self.all_right(c, n, down)
+            self.verify_equal(c["request_body_bytes"], n * up, "bytes of request bodies")
+        origin.stop()
+        self.verify_equal(load.figures(lab, origin)["origin"]["wrong_bodies"], 0, "wrong request bodies")
+
     def test_own_origin_mtls(self):
         """h2 over mutual TLS between its two ends, and who is refused.
         Steps: a client with a certificate; one without; one that expects another server.

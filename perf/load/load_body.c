@@ -16,6 +16,25 @@ int ss_load_body_fill(const struct ss_load_pattern *p, struct ss_bufq *q, struct
 	return 0;
 }
 
+/* What one packet buffer holds; a body that fits needs no grant: it is refused only when there is none. */
+#define ONE (RTE_MBUF_DEFAULT_DATAROOM - RTE_PKTMBUF_HEADROOM)
+#define RESERVE_PART 4
+
+uint64_t ss_load_feed_grant(struct ss_load_feed *f, uint64_t n, uint64_t now)
+{
+	if (n <= ONE)
+		return n;
+	if (f->turn != now) { /* counting visits every lcore's cache: once a turn */
+		uint32_t avail = rte_mempool_avail_count(f->bufs->mp), reserve = f->bufs->mp->size / RESERVE_PART;
+
+		f->spare = avail > reserve ? avail - reserve : 0;
+		f->turn = now;
+	}
+	n = ss_min_u64(n, (uint64_t)f->spare * ONE);
+	f->spare -= (uint32_t)((n + ONE - 1) / ONE);
+	return n;
+}
+
 static bool right(const struct ss_load_reference *r, uint64_t at, struct ss_span s)
 {
 	switch (r->check) {

@@ -31,6 +31,7 @@ static void finish(struct ss_load_client *c, struct ss_load_request *r, uint64_t
 		ss_load_live_add(&c->live->requests, 1);
 	ss_load_live_add(&c->live->bytes, r->body_in + r->body_out);
 	ss_list_remove(&r->node);
+	ss_list_remove(&r->hungry);
 	c->n_in_flight--;
 	ss_http_release(r->stream);
 	ss_pool_give(c->requests, r);
@@ -47,26 +48,30 @@ static void wrong(struct ss_load_request *r, enum ss_load_error e)
 		r->error = e;
 }
 
-/* As much of the body as http takes; the rest follows with news of room. */
-static int pump(struct ss_load_client *c, struct ss_load_request *r)
+/* As much of the body as http takes, and as there are buffers for; the rest follows. True: some went. */
+static bool pump(struct ss_load_client *c, struct ss_load_request *r, uint64_t now)
 {
+	uint64_t before = r->body_out;
+
 	while (!r->body_ended) {
 		uint64_t n = ss_min_u64(ss_http_room(r->stream), c->o->request_size - r->body_out);
 		struct ss_bufq q;
 
 		if (!n)
-			return 0;
+			break; /* news tells of room */
 		ss_bufq_init(&q);
-		if (ss_load_body_fill(c->pattern, &q, c->bufs, r->body_out, n) < 0) {
+		n = ss_load_feed_grant(&c->feed, n, now);
+		if (!n || ss_load_body_fill(c->pattern, &q, c->feed.bufs, r->body_out, n) < 0) {
 			ss_bufq_free(&q);
-			return SS_ERR_NO_MEM;
+			ss_list_push_once(&c->feed.hungry, &r->hungry);
+			break;
 		}
 		r->body_out += n;
 		r->body_ended = r->body_out == c->o->request_size;
 		if (ss_http_send_body(r->stream, &q, r->body_ended) < 0)
-			return 0; /* it is over: news says why */
+			break; /* it is over: news says why */
 	}
-	return 0;
+	return r->body_out != before;
 }
 
 static int start(struct ss_load_client *c, struct ss_load_conn *k, uint64_t now)
@@ -89,15 +94,13 @@ static int start(struct ss_load_client *c, struct ss_load_conn *k, uint64_t now)
 		ss_pool_give(c->requests, r);
 		return code;
 	}
+	ss_list_init(&r->hungry);
 	ss_http_set_owner(r->stream, r);
 	ss_list_push_back(&c->in_flight, &r->node);
 	c->n_in_flight++;
 	k->in_flight++;
 	ss_list_push_once(&c->free, &k->free);
-	if (pump(c, r) < 0) {
-		wrong(r, SS_LOAD_ERR_LOCAL);
-		finish(c, r, now);
-	}
+	pump(c, r, now);
 	return 0;
 }
 
@@ -194,10 +197,21 @@ void ss_load_client_news(struct ss_load_client *c, struct ss_http_stream *s, uin
 		if (r->want != UINT64_MAX && r->body_in != r->want)
 			wrong(r, SS_LOAD_ERR_LENGTH);
 		finish(c, r, now);
-	} else if ((ev & SS_HTTP_EV_ROOM) && pump(c, r) < 0) {
-		wrong(r, SS_LOAD_ERR_LOCAL);
-		finish(c, r, now);
+	} else if (ev & SS_HTTP_EV_ROOM) {
+		pump(c, r, now);
 	}
+}
+
+static bool feed(struct ss_load_client *c, uint64_t now)
+{
+	struct ss_list hungry, *n;
+	bool any = false;
+
+	ss_list_init(&hungry);
+	ss_list_splice(&hungry, &c->feed.hungry);
+	while ((n = ss_list_pop(&hungry)))
+		any |= pump(c, ss_list_entry(n, struct ss_load_request, hungry), now);
+	return any;
 }
 
 static void expire(struct ss_load_client *c, uint64_t now)
@@ -219,6 +233,7 @@ bool ss_load_client_run(struct ss_load_client *c, struct ss_list *conns, uint64_
 
 	while ((n = ss_list_pop(conns)))
 		ss_load_conn_news(c, ss_http_conn_from_news(n), now);
+	worked |= feed(c, now);
 	if (c->sending) {
 		ss_load_conn_open(c, now);
 		worked |= send(c, now);

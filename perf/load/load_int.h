@@ -62,6 +62,19 @@ enum ss_load_role { SS_LOAD_CLIENT = 1, SS_LOAD_ORIGIN = 2 };
 /* load_body.c: bodies as byte queues. fill appends n bytes of a body from offset `at` on; 0 or SS_ERR_NO_MEM. */
 int ss_load_body_fill(const struct ss_load_pattern *p, struct ss_bufq *q, struct ss_bufpool *bp, uint64_t at,
 		      uint64_t n);
+/*
+ * How much of the packet buffers bodies may take: a quarter stays for frames, records and segments, without which
+ * nothing of what is queued could leave. Who gets less than it wants is on `hungry` and asks again next turn.
+ */
+struct ss_load_feed {
+	struct ss_bufpool *bufs;
+	struct ss_list hungry;
+	uint64_t turn; /* the time of the turn for which spare holds */
+	uint32_t spare;
+};
+/* How many of n bytes may be queued now. */
+uint64_t ss_load_feed_grant(struct ss_load_feed *f, uint64_t n, uint64_t now);
+
 /* What a body is checked against. */
 struct ss_load_reference {
 	enum ss_load_check check;
@@ -107,6 +120,7 @@ struct ss_load_request {
 	struct ss_load_conn *conn;
 	struct ss_http_stream *stream;
 	struct ss_list node;        /* client->in_flight, the oldest first */
+	struct ss_list hungry;      /* client->feed */
 	uint64_t from, sent;        /* what latency is measured from; when it was sent */
 	uint64_t body_in, body_out; /* bytes checked; bytes given to http */
 	uint64_t want;              /* bytes that the body must have; UINT64_MAX: not known */
@@ -120,7 +134,7 @@ struct ss_load_client {
 	const struct ss_cluster *cluster;
 	const struct ss_load_pattern *pattern;
 	struct ss_http *http;
-	struct ss_bufpool *bufs;
+	struct ss_load_feed feed;
 	struct ss_load_live *live;
 	struct ss_hdrs head; /* the same for every request */
 	struct ss_hdr fields[SS_LOAD_MAX_HEADERS + 4];
@@ -172,9 +186,9 @@ void ss_load_client_error(struct ss_load_client *c, enum ss_load_error e);
 
 struct ss_load_answer {
 	uint32_t role;
-	uint32_t place;
 	struct ss_http_stream *stream;
 	struct ss_load_due due;
+	struct ss_list hungry; /* origin->feed */
 	uint64_t size, sent, body_in;
 	bool begun, wrong;
 };
@@ -183,7 +197,7 @@ struct ss_load_origin {
 	const struct ss_load_opts *o;
 	const struct ss_load_pattern *pattern;
 	struct ss_http *http;
-	struct ss_bufpool *bufs;
+	struct ss_load_feed feed;
 	struct ss_load_live *live;
 	struct ss_load_delays delays;
 	struct ss_load_heap heap;

@@ -20,6 +20,7 @@ void ss_load_origin_free(struct ss_load_origin *g)
 static void forget(struct ss_load_origin *g, struct ss_load_answer *a)
 {
 	ss_load_heap_remove(&g->heap, &a->due);
+	ss_list_remove(&a->hungry);
 	ss_http_release(a->stream);
 	ss_pool_give(g->answers, a);
 }
@@ -52,6 +53,7 @@ static struct ss_load_answer *begin(struct ss_load_origin *g, struct ss_http_str
 	}
 	*a = (struct ss_load_answer){ .role = SS_LOAD_ORIGIN, .stream = s, .size = size_of(g, h->path) };
 	a->due.place = SS_LOAD_NOT_DUE;
+	ss_list_init(&a->hungry);
 	ss_http_set_owner(s, a);
 	return a;
 }
@@ -66,28 +68,30 @@ static void finished(struct ss_load_origin *g, struct ss_load_answer *a)
 	forget(g, a);
 }
 
-/* As much of the body as http takes; the rest follows with news of room. */
-static void pump(struct ss_load_origin *g, struct ss_load_answer *a)
+/* As much of the body as http takes, and as there are buffers for; the rest follows. True: some went. */
+static bool pump(struct ss_load_origin *g, struct ss_load_answer *a, uint64_t now)
 {
+	uint64_t before = a->sent;
+
 	while (a->sent < a->size) {
 		uint64_t n = ss_min_u64(ss_http_room(a->stream), a->size - a->sent);
 		struct ss_bufq q;
 
 		if (!n)
-			return;
+			return a->sent != before; /* news tells of room */
 		ss_bufq_init(&q);
-		if (ss_load_body_fill(g->pattern, &q, g->bufs, a->sent, n) < 0) {
+		n = ss_load_feed_grant(&g->feed, n, now);
+		if (!n || ss_load_body_fill(g->pattern, &q, g->feed.bufs, a->sent, n) < 0) {
 			ss_bufq_free(&q);
-			ss_http_reset(a->stream, SS_HTTP_INTERNAL_ERROR);
-			g->tally.reset++;
-			forget(g, a);
-			return;
+			ss_list_push_once(&g->feed.hungry, &a->hungry);
+			return a->sent != before;
 		}
 		a->sent += n;
 		if (ss_http_send_body(a->stream, &q, a->sent == a->size) < 0)
-			return; /* it is over: news says why */
+			return true; /* it is over: news says why */
 	}
 	finished(g, a);
+	return true;
 }
 
 static struct ss_span decimal(char *buf, size_t n, uint64_t v)
@@ -101,7 +105,7 @@ static struct ss_span decimal(char *buf, size_t n, uint64_t v)
 	return ss_span(p, (uint32_t)(buf + n - p));
 }
 
-static void answer(struct ss_load_origin *g, struct ss_load_answer *a)
+static void answer(struct ss_load_origin *g, struct ss_load_answer *a, uint64_t now)
 {
 	bool none = g->o->response_status == 204 || g->o->response_status == 304;
 	bool empty = none || a->size == 0 || ss_span_eq(ss_http_head(a->stream)->method, SS_SPAN("HEAD"));
@@ -123,7 +127,7 @@ static void answer(struct ss_load_origin *g, struct ss_load_answer *a)
 		forget(g, a);
 		return;
 	}
-	pump(g, a);
+	pump(g, a, now);
 }
 
 /* The whole request is here: answer now, or when its delay is over. */
@@ -134,7 +138,7 @@ static void asked(struct ss_load_origin *g, struct ss_load_answer *a, uint64_t n
 	g->tally.delayed += delay != 0;
 	/* The heap is as large as the pool of answers. */
 	if (!delay || ss_load_heap_add(&g->heap, &a->due, now + delay) < 0)
-		answer(g, a);
+		answer(g, a, now);
 }
 
 void ss_load_origin_news(struct ss_load_origin *g, struct ss_http_stream *s, uint64_t now)
@@ -157,17 +161,22 @@ void ss_load_origin_news(struct ss_load_origin *g, struct ss_http_stream *s, uin
 	} else if ((ev & SS_HTTP_EV_END) && !a->begun) {
 		asked(g, a, now);
 	} else if ((ev & SS_HTTP_EV_ROOM) && a->begun) {
-		pump(g, a);
+		pump(g, a, now);
 	}
 }
 
 bool ss_load_origin_run(struct ss_load_origin *g, uint64_t now)
 {
+	struct ss_list hungry, *n;
 	struct ss_load_due *d;
 	bool any = false;
 
+	ss_list_init(&hungry);
+	ss_list_splice(&hungry, &g->feed.hungry);
+	while ((n = ss_list_pop(&hungry)))
+		any |= pump(g, ss_list_entry(n, struct ss_load_answer, hungry), now);
 	while ((d = ss_load_heap_pop(&g->heap, now))) {
-		answer(g, ss_container_of(d, struct ss_load_answer, due));
+		answer(g, ss_container_of(d, struct ss_load_answer, due), now);
 		any = true;
 	}
 	return any;

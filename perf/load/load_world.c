@@ -154,7 +154,8 @@ static int make_client(struct ss_load *w, char *err, size_t err_n)
 	c->o = w->o;
 	c->pattern = &w->pattern;
 	c->http = w->http;
-	c->bufs = &w->bufs;
+	c->feed.bufs = &w->bufs;
+	ss_list_init(&c->feed.hungry);
 	c->live = &w->live;
 	ss_list_init(&c->free);
 	ss_list_init(&c->closed);
@@ -175,7 +176,8 @@ static int make_origin(struct ss_load *w, const struct sizes *z, char *err, size
 	g->o = w->o;
 	g->pattern = &w->pattern;
 	g->http = w->http;
-	g->bufs = &w->bufs;
+	g->feed.bufs = &w->bufs;
+	ss_list_init(&g->feed.hungry);
 	g->live = &w->live;
 	/* http may keep a stream a little longer than we keep its answer, never the other way round. */
 	if (w->o->n_listen)
