@@ -88,10 +88,9 @@ struct ss_span ss_bufq_front(const struct ss_bufq *q)
 	return ss_span(rte_pktmbuf_mtod(q->head, const uint8_t *), q->head->data_len);
 }
 
-/* The mbuf that holds offset *off (below len); *off becomes the offset inside it. */
-static inline const struct rte_mbuf *seek(const struct ss_bufq *q, uint32_t *off)
+struct rte_mbuf *ss_bufq_at(const struct ss_bufq *q, uint32_t *off)
 {
-	const struct rte_mbuf *m = q->head;
+	struct rte_mbuf *m = q->head;
 	while (*off >= m->data_len) {
 		*off -= m->data_len;
 		m = m->next;
@@ -105,7 +104,7 @@ uint32_t ss_bufq_read(const struct ss_bufq *q, uint32_t off, void *dst, uint32_t
 		return 0;
 	n = ss_min_u32(n, q->len - off);
 	uint8_t *p = dst;
-	const struct rte_mbuf *m = n ? seek(q, &off) : NULL;
+	const struct rte_mbuf *m = n ? ss_bufq_at(q, &off) : NULL;
 	for (uint32_t left = n; left; m = m->next, off = 0) {
 		uint32_t k = ss_min_u32(left, m->data_len - off);
 		memcpy(p, rte_pktmbuf_mtod_offset(m, const uint8_t *, off), k);
@@ -121,7 +120,7 @@ const uint8_t *ss_bufq_peek(const struct ss_bufq *q, uint32_t off, uint32_t n, v
 	if (n == 0)
 		return scratch;
 	uint32_t inside = off;
-	const struct rte_mbuf *m = seek(q, &inside);
+	const struct rte_mbuf *m = ss_bufq_at(q, &inside);
 	if (n <= m->data_len - inside)
 		return rte_pktmbuf_mtod_offset(m, const uint8_t *, inside);
 	ss_bufq_read(q, off, scratch, n);

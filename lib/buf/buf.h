@@ -75,6 +75,23 @@ static inline uint32_t ss_bufq_mbufs(const struct ss_bufq *q)
 /* A fresh empty mbuf with default headroom, or NULL (counted in bp->fails). */
 struct rte_mbuf *ss_buf_alloc(struct ss_bufpool *bp);
 
+/* -- working on the bytes where they lie -- */
+
+/* Makes every byte of the queue ours to change: what others can see too (reference count above one, or
+ * memory of another mbuf) is replaced by copies. 0 or SS_ERR_NO_MEM (the queue is as it was). */
+int ss_bufq_own(struct ss_bufq *q, struct ss_bufpool *bp);
+/* n more bytes (at most SS_BUF_GROW) in one piece before the first or behind the last one; their contents are
+ * the caller's to write. In the free room of an mbuf that is ours alone, else in a fresh one. NULL without. */
+#define SS_BUF_GROW 128
+uint8_t *ss_bufq_prepend(struct ss_bufq *q, uint32_t n, struct ss_bufpool *bp);
+uint8_t *ss_bufq_extend(struct ss_bufq *q, uint32_t n, struct ss_bufpool *bp);
+
+/* Takes n bytes at offset off (off + n <= len) out of the queue. Inside an mbuf (ours alone) the shorter of the
+ * sides moves; nothing is allocated. */
+void ss_bufq_remove(struct ss_bufq *q, uint32_t off, uint32_t n);
+/* The mbuf that holds offset *off (below len); *off becomes the offset inside it. */
+struct rte_mbuf *ss_bufq_at(const struct ss_bufq *q, uint32_t *off);
+
 /* A remembered place in a queue, for reading on from it without walking from the head. Zero it first; the
  * bytes before it may leave the queue only by ss_bufq_drop_at. Appending to the queue is always fine. */
 struct ss_bufpos {
