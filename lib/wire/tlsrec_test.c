@@ -62,6 +62,45 @@ static void test_alert_reads_back(void **state)
 	assert_int_equal(alert[6], 10);
 }
 
+/* After a TLS 1.3 handshake: the order of the checks decides which alert leaves. */
+static void test_protected_header(void **state)
+{
+	const struct {
+		uint8_t p[5];
+		int alert;
+	} runs[] = {
+		{ { 23, 3, 3, 0, 17 }, 0 },
+		{ { 23, 3, 3, 0x41, 0x00 }, 0 },
+		{ { 23, 3, 3, 0x41, 0x01 }, SS_TLS_ALERT_RECORD_OVERFLOW },
+		{ { 23, 3, 3, 0xff, 0xff }, SS_TLS_ALERT_RECORD_OVERFLOW },
+		{ { 23, 3, 1, 0, 17 }, SS_TLS_ALERT_DECODE_ERROR },
+		{ { 23, 2, 3, 0, 17 }, SS_TLS_ALERT_PROTOCOL_VERSION },
+		{ { 20, 3, 3, 0, 1 }, SS_TLS_ALERT_UNEXPECTED_MESSAGE },
+		{ { 21, 3, 1, 0, 2 }, SS_TLS_ALERT_UNEXPECTED_MESSAGE },
+		{ { 22, 3, 3, 0, 9 }, SS_TLS_ALERT_UNEXPECTED_MESSAGE },
+		{ { 'G', 'E', 'T', ' ', '/' }, SS_TLS_ALERT_PROTOCOL_VERSION },
+	};
+	uint8_t made[5];
+	uint16_t len;
+
+	for (size_t i = 0; i < SS_ARRAY_LEN(runs); i++)
+		assert_int_equal(ss_tlsrec_protected(runs[i].p, &len), runs[i].alert);
+	ss_tlsrec_protect(made, 1234);
+	assert_int_equal(ss_tlsrec_protected(made, &len), 0);
+	assert_int_equal(len, 1234);
+}
+
+/* RFC 8448 3: "info ... for server handshake key". */
+static void test_label(void **state)
+{
+	const uint8_t want[] = { 0x00, 0x10, 0x09, 0x74, 0x6c, 0x73, 0x31, 0x33, 0x20, 0x6b, 0x65, 0x79, 0x00 };
+	uint8_t got[SS_TLSREC_LABEL];
+
+	assert_int_equal(ss_tlsrec_label(got, "key", 16), sizeof(want));
+	assert_memory_equal(got, want, sizeof(want));
+	assert_int_equal(ss_tlsrec_label(got, "traffic upd", 48), 21);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -70,6 +109,8 @@ int main(void)
 		cmocka_unit_test(test_refuses_what_is_not_tls),
 		cmocka_unit_test(test_takes_the_largest),
 		cmocka_unit_test(test_alert_reads_back),
+		cmocka_unit_test(test_protected_header),
+		cmocka_unit_test(test_label),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
