@@ -29,6 +29,8 @@ static void show_workers(struct ss_admin *a, struct ss_json *j, const struct ss_
 		ss_json_u64(j, "core", p->worker_core[i]);
 		ss_json_double(j, "busy_percent", ss_admin_busy(a, i), 1);
 		ss_json_u64(j, "generation", ss_counter_read(c, SS_C_SNAPSHOT_GENERATION));
+		ss_json_text(j, "tls_records",
+			     ss_tls_records_name((enum ss_tls_records)ss_counter_read(c, SS_C_TLS_RECORD_LAYER)));
 		ss_json_u64(j, "connections", ss_counter_read(c, SS_C_TCP_CONNS));
 		ss_json_u64(j, "streams", ss_counter_read(c, SS_C_HTTP_STREAMS));
 		ss_json_u64(j, "exchanges", ss_counter_read(c, SS_C_EXCHANGES));

@@ -6,7 +6,7 @@
 /* Levels of which workers' values do not add up: the largest is what an operator wants. */
 static bool largest_counts(enum ss_counter k)
 {
-	return k == SS_C_TURN_MAX_NS || k == SS_C_SNAPSHOT_GENERATION;
+	return k == SS_C_TURN_MAX_NS || k == SS_C_SNAPSHOT_GENERATION || k == SS_C_TLS_RECORD_LAYER;
 }
 
 static void show_counter(struct ss_admin *a, struct ss_json *j, enum ss_counter k)

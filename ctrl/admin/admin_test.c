@@ -143,6 +143,7 @@ static void status_says_what_runs(void **state)
 	has(t, "\"live_snapshots\":1");
 	has(t, "\"worker\":1,\"core\":");
 	has(t, "\"connections\":12,");
+	has(t, "\"tls_records\":\"evp\"");
 	has(t, "\"name\":\"p\",\"device\":\"dev0\",\"driver\":\"net_none\"");
 	has(t, "\"link\":\"up\"");
 	has(t, "\"offloads\":[\"rss\"]");
@@ -337,6 +338,7 @@ static int open_desk(void **state)
 		memset(d.counters[i], 0, sizeof(struct ss_counters));
 	ss_gauge(d.counters[0], SS_C_TCP_CONNS, 12);
 	ss_gauge(d.counters[1], SS_C_TCP_CONNS, 3);
+	ss_gauge(d.counters[0], SS_C_TLS_RECORD_LAYER, SS_TLS_RECORDS_EVP);
 	ss_gauge(d.counters[0], SS_C_TURN_MAX_NS, 5);
 	ss_gauge(d.counters[1], SS_C_TURN_MAX_NS, 9);
 	ss_count_drop(d.counters[1], SS_DROP_DENIED);

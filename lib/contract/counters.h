@@ -37,6 +37,9 @@
 	X(TLS_HANDSHAKES, c, "TLS handshakes completed")                        \
 	X(TLS_RESUMED, c, "TLS handshakes resumed")                             \
 	X(TLS_CONNS, g, "TLS connections held")                                 \
+	X(TLS_RECORD_LAYER, g, "who opens and seals TLS records: 1 ipsec-mb, 2 evp, 3 openssl") \
+	X(TLS_KEY_UPDATES, c, "new sending keys within a TLS connection (KeyUpdate)") \
+	X(TLS_TICKETS_DROPPED, c, "session tickets that came and were not kept") \
 	X(HTTP_CONNS, g, "HTTP connections held")                               \
 	X(HTTP_STREAMS, g, "HTTP streams held")                                 \
 	X(HTTP_ARENAS, g, "arena chunks held")                                  \

@@ -81,3 +81,13 @@ bool ss_id_matches(const struct ss_id_match *m, struct ss_span id)
 	}
 	return false;
 }
+
+const char *ss_tls_records_name(enum ss_tls_records r)
+{
+	static const char *const names[] = { [SS_TLS_RECORDS_AUTO] = "auto",
+					     [SS_TLS_RECORDS_IPSEC_MB] = "ipsec-mb",
+					     [SS_TLS_RECORDS_EVP] = "evp",
+					     [SS_TLS_RECORDS_OPENSSL] = "openssl" };
+
+	return names[r];
+}

@@ -13,6 +13,18 @@
 #include "base/base.h"
 #include "base/span.h"
 
+/* Who opens and seals records after a TLS 1.3 handshake. AUTO: libipsec-mb where the machine has what it takes,
+ * else OpenSSL's EVP. OPENSSL: its own record layer, as for TLS 1.2. */
+enum ss_tls_records {
+	SS_TLS_RECORDS_AUTO = 0,
+	SS_TLS_RECORDS_IPSEC_MB = 1,
+	SS_TLS_RECORDS_EVP = 2,
+	SS_TLS_RECORDS_OPENSSL = 3,
+};
+
+/* "auto", "ipsec-mb", "evp", "openssl". */
+const char *ss_tls_records_name(enum ss_tls_records r);
+
 enum ss_tls_mode {
 	SS_TLS_DISABLE = 0,    /* plaintext only */
 	SS_TLS_PERMISSIVE = 1, /* the first byte decides: TLS or plaintext */

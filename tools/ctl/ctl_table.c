@@ -69,6 +69,7 @@ void ctl_show_status(const struct ctl_json *v)
 		{ "BUSY%", "busy_percent", true },    { "GENERATION", "generation", true },
 		{ "CONNECTIONS", "connections", true }, { "STREAMS", "streams", true },
 		{ "EXCHANGES", "exchanges", true },   { "REQUESTS", "requests", true },
+		{ "TLS RECORDS", "tls_records", false },
 	};
 	static const struct column ports[] = {
 		{ "PORT", "name", false },   { "LINK", "link", false },	    { "MAC", "mac", false },
