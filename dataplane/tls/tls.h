@@ -9,7 +9,8 @@
  * Errors:  a refused connection is counted by reason, reported as an event record, and ends.
  *
  * The handshake is OpenSSL's, over memory. A handshake may be parked (it makes news later), so an
- * asynchronous engine or a handshake thread fits behind this door; so do records opened in place.
+ * asynchronous engine or a handshake thread fits behind this door. After a TLS 1.3 handshake records are
+ * opened and sealed in the mbufs where they lie; what is sent must be nobody else's (else it is copied).
  * Contract of events and release as in tcp.h.
  */
 #ifndef SS_TLS_H
@@ -35,6 +36,7 @@ struct ss_tls_conf {
 	uint32_t max_conns;
 	uint32_t max_plain; /* bytes of plaintext held per connection before reading stops */
 	uint16_t worker;
+	enum ss_tls_records records; /* who opens and seals records after the handshake */
 	struct ss_tcp *tcp;
 	struct ss_bufpool *bufs;
 	struct ss_counters *counters;
@@ -90,6 +92,8 @@ const struct ss_peer *ss_tls_peer(const struct ss_tls_conn *c);
 /* The listener's name id; 0 for a connect. */
 uint32_t ss_tls_cookie(const struct ss_tls_conn *c);
 enum ss_drop ss_tls_reason(const struct ss_tls_conn *c);
+/* Who opens and seals records: never SS_TLS_RECORDS_AUTO. */
+enum ss_tls_records ss_tls_records(const struct ss_tls *t);
 uint32_t ss_tls_conns(const struct ss_tls *t);
 /* mbufs held in this room's queues. */
 uint32_t ss_tls_mbufs(const struct ss_tls *t);

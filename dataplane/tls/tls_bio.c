@@ -11,14 +11,17 @@ static int bio_read(BIO *b, char *dst, int n)
 	BIO_clear_retry_flags(b);
 	if (n <= 0)
 		return 0;
-	uint32_t got = ss_bufq_read(ss_tcp_rx(c->tcp), 0, dst, (uint32_t)n);
+	/* After the handshake it may be shown tickets, and nothing else. */
+	struct ss_bufq *in = c->tickets ? &c->tickets->in : ss_tcp_rx(c->tcp);
+	uint32_t got = ss_bufq_read(in, 0, dst, (uint32_t)n);
 	if (got == 0) {
 		/* Also at the peer's FIN: whether that is an orderly end is decided in tls_record.c. */
 		BIO_set_retry_read(b);
 		return -1;
 	}
-	ss_bufq_drop(ss_tcp_rx(c->tcp), got);
-	ss_tcp_consumed(c->tcp, got);
+	ss_bufq_drop(in, got);
+	if (!c->tickets)
+		ss_tcp_consumed(c->tcp, got);
 	return (int)got;
 }
 
@@ -29,6 +32,8 @@ static int bio_write(BIO *b, const char *src, int n)
 	BIO_clear_retry_flags(b);
 	if (n <= 0)
 		return 0;
+	if (c->tickets) /* an alert about one: the connection is no longer its business */
+		return n;
 	if (ss_bufq_append(&c->out, c->t->conf.bufs, src, (uint32_t)n) < 0) {
 		BIO_set_retry_write(b);
 		return -1;

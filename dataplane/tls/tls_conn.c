@@ -18,6 +18,8 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->pool = ss_pool_create("tls conns", sizeof(struct ss_tls_conn), conf->max_conns);
 	t->bio = ss_tls_bio_create();
 	ss_wheel_init(&t->wheel, TLS_TICK_NS, now);
+	int err = ss_tls_records_create(t);
+	ss_gauge(conf->counters, SS_C_TLS_RECORD_LAYER, ss_tls_records(t));
 	ss_list_init(&t->pending);
 	ss_list_init(&t->parked);
 	ss_list_init(&t->ready);
@@ -25,16 +27,16 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	ss_list_init(&t->all);
 	ss_list_init(&t->dead);
 	*out = t;
-	if (t->pool && t->bio)
+	if (t->pool && t->bio && err == 0)
 		return 0;
 	ss_tls_free(t);
 	*out = NULL;
-	return SS_ERR_NO_MEM;
+	return err < 0 ? err : SS_ERR_NO_MEM;
 }
 
 static void conn_free(struct ss_tls_conn *c)
 {
-	SSL_free(c->ssl);
+	ss_tls_own_end(c);
 	OPENSSL_free(c->policy);
 	OPENSSL_free(c->identity);
 	OPENSSL_free(c->sni);
@@ -60,6 +62,7 @@ void ss_tls_free(struct ss_tls *t)
 		}
 		conn_free(c);
 	}
+	ss_tls_records_free(t);
 	ss_pool_free(t->pool);
 	BIO_meth_free(t->bio);
 	/* The scratch has seen plaintext. */
@@ -86,6 +89,7 @@ struct ss_tls_conn *ss_tls_conn_new(struct ss_tls *t, struct ss_tcp_conn *tcp)
 	ss_bufq_init(&c->rx);
 	ss_bufq_init(&c->tx);
 	ss_bufq_init(&c->out);
+	ss_bufq_init(&c->own.in);
 	ss_timer_init(&c->timer, 0);
 	ss_list_init(&c->all);
 	ss_list_push_back(&t->all, &c->all);
@@ -197,12 +201,12 @@ uint32_t ss_tls_events(struct ss_tls_conn *c)
 
 struct ss_bufq *ss_tls_rx(struct ss_tls_conn *c)
 {
-	return c->ssl ? &c->rx : ss_tcp_rx(c->tcp);
+	return ss_tls_is_tls(c) ? &c->rx : ss_tcp_rx(c->tcp);
 }
 
 void ss_tls_consumed(struct ss_tls_conn *c, uint32_t n)
 {
-	if (!c->ssl)
+	if (!ss_tls_is_tls(c))
 		ss_tcp_consumed(c->tcp, n);
 	else if (c->stalled && c->state == TLS_ST_OPEN && c->rx.len < c->t->conf.max_plain)
 		ss_list_push_once(&c->t->ready, &c->work);
@@ -226,7 +230,7 @@ int ss_tls_send(struct ss_tls_conn *c, struct ss_bufq *q)
 {
 	if (c->state == TLS_ST_PLAIN)
 		return ss_tcp_send(c->tcp, q);
-	if (c->state == TLS_ST_CLOSED || c->shut || !c->ssl) {
+	if (c->state == TLS_ST_CLOSED || c->shut || !ss_tls_is_tls(c)) {
 		ss_bufq_free(q);
 		return SS_ERR_CLOSED;
 	}
@@ -306,15 +310,6 @@ uint32_t ss_tls_conns(const struct ss_tls *t)
 	return ss_pool_used(t->pool);
 }
 
-static uint32_t count(const struct ss_bufq *q)
-{
-	uint32_t n = 0;
-
-	for (const struct rte_mbuf *m = q->head; m; m = m->next)
-		n++;
-	return n;
-}
-
 uint32_t ss_tls_mbufs(const struct ss_tls *t)
 {
 	const struct ss_list *n;
@@ -323,7 +318,10 @@ uint32_t ss_tls_mbufs(const struct ss_tls *t)
 	ss_list_for(n, &t->all) {
 		const struct ss_tls_conn *c = ss_list_entry(n, struct ss_tls_conn, all);
 
-		held += count(&c->rx) + count(&c->tx) + count(&c->out);
+		held += ss_bufq_mbufs(&c->rx) + ss_bufq_mbufs(&c->tx) + ss_bufq_mbufs(&c->out) +
+			ss_bufq_mbufs(&c->own.in);
+		if (c->tickets)
+			held += ss_bufq_mbufs(&c->tickets->in) + ss_bufq_mbufs(&c->tickets->message);
 	}
 	return held;
 }

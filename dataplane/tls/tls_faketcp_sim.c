@@ -74,6 +74,7 @@ void fake_deliver(struct ss_tcp_conn *c, const void *p, uint32_t n)
 	if (ss_bufq_append(&q, c->t->bufs, p, n) < 0)
 		abort();
 	ss_bufq_move(&c->rx, &q);
+	c->unconsumed += n;
 	raise(c, SS_TCP_EV_READ);
 }
 
@@ -109,7 +110,7 @@ static void move_one(struct ss_tcp_conn *c)
 			fake_rst(c);
 		return;
 	}
-	uint32_t window = p->rx.len < FAKE_WINDOW ? FAKE_WINDOW - p->rx.len : 0;
+	uint32_t window = p->unconsumed < FAKE_WINDOW ? FAKE_WINDOW - p->unconsumed : 0;
 	uint32_t n = ss_min_u32(c->tx.len, window);
 	if (n && !c->t->no_split)
 		n = ss_rng_chance(c->t->rng, 1, 4) ? ss_rng_below(c->t->rng, n + 1) :
@@ -117,6 +118,7 @@ static void move_one(struct ss_tcp_conn *c)
 	if (n) {
 		if (ss_bufq_take(&p->rx, &c->tx, n, c->t->bufs) < 0)
 			return;
+		p->unconsumed += n;
 		raise(p, SS_TCP_EV_READ);
 	}
 	if (c->room_short && c->tx.len < c->snd_buf) {
@@ -192,6 +194,10 @@ struct ss_bufq *ss_tcp_rx(struct ss_tcp_conn *c)
 
 void ss_tcp_consumed(struct ss_tcp_conn *c, uint32_t n)
 {
+	/* Told once for each byte, and never before it has left the queue. */
+	if (n > c->unconsumed || c->unconsumed - n < c->rx.len)
+		abort();
+	c->unconsumed -= n;
 }
 
 uint32_t ss_tcp_room(struct ss_tcp_conn *c)

@@ -24,6 +24,7 @@ struct ss_tcp_conn {
 	void *owner;
 	struct ss_tuple tuple;
 	uint32_t cookie, events, snd_buf;
+	uint32_t unconsumed; /* bytes that came and that ss_tcp_consumed has not been told of */
 	enum ss_drop reason;
 	bool used, established, fin, fin_moved, aborted, released, room_short, got_fin;
 };

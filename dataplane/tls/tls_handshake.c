@@ -23,6 +23,7 @@ static int begin(struct ss_tls_conn *c, SSL_CTX *ctx)
 	 * an idle connection saves (34 KB).
 	 */
 	SSL_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	ss_tls_watch(c);
 	return 0;
 }
 
@@ -124,6 +125,7 @@ static void done(struct ss_tls_conn *c)
 	if (SSL_session_reused(c->ssl))
 		ss_count(c->t->conf.counters, SS_C_TLS_RESUMED, 1);
 	ss_tls_peer_learn(c);
+	ss_tls_take_over(c);
 	c->state = TLS_ST_OPEN;
 	c->handed = true;
 	ss_tls_raise(c, c->server ? SS_TLS_EV_ACCEPTED : SS_TLS_EV_CONNECTED);

@@ -113,7 +113,7 @@ static void in_connecting(struct ss_tls_conn *c, const struct ss_snapshot *snap,
 	}
 	if (!(ev & SS_TCP_EV_CONNECTED))
 		return;
-	if (!c->ssl) {
+	if (!ss_tls_is_tls(c)) {
 		go_plain(c, SS_TLS_EV_CONNECTED);
 		plain(c, snap, ev);
 		return;

@@ -10,7 +10,15 @@
  * tls_input.c      news from tcp and timers; which state does what with it
  * tls_bio.c        OpenSSL's input and output are tcp's receive queue and our queue of ciphertext
  * tls_handshake.c  SSL_do_handshake, a bounded number of steps a turn
- * tls_record.c     records to plaintext and back
+ * tls_handover.c   the handshake's secrets become keys of our own; the SSL object goes
+ * tls_record.c     what a turn does with records, whoever opens and seals them
+ * tls_open.c       our records: opened where they lie
+ * tls_post.c       alerts and messages that come as records after the handshake
+ * tls_tickets.c    session tickets for a client that keeps them
+ * tls_seal.c       our records: sealed where they lie, KeyUpdate, alerts
+ * tls_libssl.c     OpenSSL's records
+ * tls_keys.c       traffic secrets to keys
+ * tls_aead*.c      the ciphers, and who runs them
  * tls_peer.c       who is the other side, and may it come in
  * tls_refuse.c     how a connection is ended by us, counted and reported
  */
@@ -23,6 +31,7 @@
 #include "mem/pool.h"
 #include "timer/wheel.h"
 #include "tls/tls.h"
+#include "tls/tls_aead.h"
 #include "wire/tlsrec.h"
 
 /* Handshake steps per turn: one is 0.3 to 1 ms of asymmetric cryptography, a turn is microseconds. */
@@ -31,6 +40,8 @@
 #define TLS_LINGER_NS SS_NS_PER_SEC
 #define TLS_TICK_NS (10 * SS_NS_PER_MS)
 #define TLS_DETAIL 200
+/* Expanded keys held by a worker: two for each of the connections that work at the same time. */
+#define TLS_SLOTS 2048
 
 enum tls_state {
 	TLS_ST_FIRST,      /* downstream: waits for the byte that tells TLS from plaintext */
@@ -43,6 +54,36 @@ enum tls_state {
 };
 
 enum tls_timer_kind { TLS_TIMER_HANDSHAKE = 1, TLS_TIMER_LINGER = 2 };
+
+/* How an attempt to read ended. */
+enum tls_got { TLS_GOT_ALL, TLS_GOT_MORE, TLS_GOT_NO_MEM, TLS_GOT_NOTIFY, TLS_GOT_ERROR };
+
+/* An alert that is not sent: the peer's own came, or nothing fits. */
+#define TLS_NO_ALERT 255
+
+/* What our own records need, once the handshake's secrets are ours. */
+struct tls_own {
+	struct tls_half rd, wr;
+	struct ss_bufq in;   /* ciphertext; before it, in the same mbuf, what is open already (tls_open.c) */
+	uint32_t owed;       /* bytes at the back of it that tcp still counts as ours to take */
+	uint32_t open;       /* bytes of plaintext at its front */
+	uint32_t gap;        /* bytes behind those that mean nothing any more */
+	uint32_t message_left; /* of a handshake message under way */
+	uint8_t message[SS_TLS_MESSAGE_HEADER], message_n;
+	uint8_t empties, warnings; /* in a row */
+	uint8_t alert;       /* enum ss_tls_alert, with TLS_GOT_ERROR */
+	bool taken;          /* records are ours */
+	bool rekey;          /* the peer asked for new keys of ours */
+	bool rekey_asked;    /* we asked for new keys of the peer's */
+};
+
+/* Where a client keeps sessions: what gives its tickets to OpenSSL (tls_tickets.c). */
+struct tls_tickets {
+	struct tls_half as_server; /* the server's first keys */
+	struct ss_bufq message;    /* of the ticket under way */
+	struct ss_bufq in;         /* what OpenSSL will read next */
+	bool failed;               /* this one cannot be kept */
+};
 
 /* What the peer must be; a copy, because the snapshot may go before the handshake ends. */
 struct tls_policy {
@@ -63,6 +104,8 @@ struct ss_tls_conn {
 	struct ss_bufq rx;  /* plaintext not yet taken */
 	struct ss_bufq tx;  /* plaintext not yet sealed */
 	struct ss_bufq out; /* ciphertext not yet given to tcp */
+	struct tls_own own;
+	struct tls_tickets *tickets; /* NULL: late tickets are dropped */
 	struct ss_peer peer;
 	uint64_t handshake_ns; /* time allowed */
 	struct tls_policy *policy;
@@ -93,6 +136,7 @@ struct ss_tls {
 	struct ss_tls_conf conf;
 	struct ss_pool *pool;
 	BIO_METHOD *bio;
+	struct tls_aead *gcm, *chacha; /* who does our records; NULL: OpenSSL does. chacha may be gcm */
 	struct ss_wheel wheel;
 	uint64_t now; /* the time this room was told last */
 	uint32_t steps; /* handshake steps left in this turn */
@@ -115,6 +159,16 @@ void ss_tls_raise(struct ss_tls_conn *c, uint32_t events);
 /* Asks for ss_tls_flush to look at c. */
 void ss_tls_dirty(struct ss_tls_conn *c);
 
+/* Encrypted, or to become so: not plaintext that passes through. */
+static inline bool ss_tls_is_tls(const struct ss_tls_conn *c)
+{
+	return c->peer.tls != 0;
+}
+static inline struct tls_aead *ss_tls_aead_of(const struct ss_tls *t, const struct tls_half *h)
+{
+	return h->alg == TLS_CHACHA20_POLY1305 ? t->chacha : t->gcm;
+}
+
 /* -- tls_bio.c -- */
 BIO_METHOD *ss_tls_bio_create(void);
 /* Joins an SSL to c. 0 or SS_ERR_NO_MEM. */
@@ -131,11 +185,58 @@ void ss_tls_park(struct ss_tls_conn *c);
 /* Runs parked handshakes as far as this turn's budget goes. */
 void ss_tls_steps(struct ss_tls *t);
 
+/* -- tls_handover.c -- */
+/* Chooses who does the records. 0, SS_ERR_NOT_FOUND (what was asked for by name cannot work here), SS_ERR_NO_MEM. */
+int ss_tls_records_create(struct ss_tls *t);
+void ss_tls_records_free(struct ss_tls *t);
+/* Before the handshake: watches it for the secrets, when records can become ours. */
+void ss_tls_watch(struct ss_tls_conn *c);
+/* After it: takes the records over and frees the SSL object, or leaves them to OpenSSL. */
+void ss_tls_take_over(struct ss_tls_conn *c);
+/* Frees the SSL object, clears keys, frees what is queued. */
+void ss_tls_own_end(struct ss_tls_conn *c);
+
 /* -- tls_record.c -- */
 /* Opens records until the peer has sent no more or max_plain is reached. */
 void ss_tls_pump(struct ss_tls_conn *c);
 /* Seals what is queued; then close_notify and FIN when that was asked for. */
 void ss_tls_seal(struct ss_tls_conn *c);
+
+/* -- tls_open.c -- */
+/* Opens what has come, up to max_plain. With TLS_GOT_ERROR own.alert and why are set. */
+enum tls_got ss_tls_own_open(struct ss_tls_conn *c);
+/* Forgets everything received. */
+void ss_tls_own_ignore(struct ss_tls_conn *c);
+
+/* -- tls_post.c -- */
+/* n bytes of inner type `type` (alert, handshake), opened, at off in own.in. They stay there. */
+enum tls_got ss_tls_post(struct ss_tls_conn *c, uint8_t type, uint32_t off, uint32_t n);
+/* Notes what refuses the connection. why lives for ever. */
+enum tls_got ss_tls_own_fail(struct ss_tls_conn *c, enum ss_tls_alert alert, const char *why);
+
+/* -- tls_tickets.c -- */
+bool ss_tls_tickets_wanted(const SSL *ssl);
+/* Before anything of own.rd was used. Without memory tickets are dropped. */
+void ss_tls_tickets_begin(struct ss_tls_conn *c);
+void ss_tls_tickets_end(struct ss_tls_conn *c);
+/* n bytes of a ticket's body at off in own.in; then, all of it has come: false when it is not kept. */
+void ss_tls_ticket_part(struct ss_tls_conn *c, uint32_t off, uint32_t n);
+bool ss_tls_ticket_whole(struct ss_tls_conn *c);
+
+/* -- tls_seal.c -- */
+/* The first n bytes of q become one record of inner type `type` at the back of out. 0; SS_ERR_FULL (q is as it
+ * was); SS_ERR_CLOSED (refused). */
+int ss_tls_seal_record(struct ss_tls_conn *c, struct tls_half *h, struct ss_bufq *q, uint32_t n, uint8_t type,
+		       struct ss_bufq *out);
+/* Seals what is queued, the KeyUpdate that is due before it. 0; SS_ERR_FULL when there are no mbufs just now. */
+int ss_tls_own_seal(struct ss_tls_conn *c);
+/* Seals an alert. 0, SS_ERR_FULL. */
+int ss_tls_own_alert(struct ss_tls_conn *c, enum ss_tls_alert_level level, uint8_t alert);
+
+/* -- tls_libssl.c: as above; SS_ERR_CLOSED when the connection was refused -- */
+enum tls_got ss_tls_libssl_open(struct ss_tls_conn *c);
+int ss_tls_libssl_seal(struct ss_tls_conn *c);
+int ss_tls_libssl_notify(struct ss_tls_conn *c);
 
 /* -- tls_peer.c -- */
 int ss_tls_policy_copy(struct tls_policy **out, const struct ss_id_match *ids, uint16_t n);
@@ -146,6 +247,8 @@ void ss_tls_peer_learn(struct ss_tls_conn *c);
 /* -- tls_refuse.c -- */
 /* Counts, reports and ends: alerts OpenSSL has made leave first. detail may be empty. */
 void ss_tls_refuse(struct ss_tls_conn *c, enum ss_drop drop, struct ss_span detail);
+/* As above for what refused a record of ours (own.alert, why): the alert is sent. */
+void ss_tls_refuse_record(struct ss_tls_conn *c, enum ss_drop drop);
 /* As above for a failed OpenSSL call: reason and detail come from its error queue and the certificate check. */
 void ss_tls_refuse_openssl(struct ss_tls_conn *c, enum ss_drop drop);
 /* A connection that never became one of ours. */

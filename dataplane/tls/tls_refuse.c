@@ -91,6 +91,14 @@ void ss_tls_refuse_openssl(struct ss_tls_conn *c, enum ss_drop drop)
 	ss_tls_refuse(c, drop, ss_span(text, (uint32_t)(o.p - (uint8_t *)text)));
 }
 
+void ss_tls_refuse_record(struct ss_tls_conn *c, enum ss_drop drop)
+{
+	/* Without mbufs it goes without its alert. */
+	if (c->own.alert != TLS_NO_ALERT && !c->notified)
+		(void)ss_tls_own_alert(c, SS_TLS_FATAL, c->own.alert);
+	ss_tls_refuse(c, drop, ss_span_str(c->why));
+}
+
 void ss_tls_close(struct ss_tls_conn *c)
 {
 	struct ss_tls *t = c->t;
@@ -108,7 +116,8 @@ void ss_tls_close(struct ss_tls_conn *c)
 		uint32_t n = in->len;
 
 		/* Plaintext that the upper room has not taken yet stays its own until the release. */
-		if (c->ssl || !c->handed || c->released) {
+		ss_tls_own_ignore(c);
+		if (ss_tls_is_tls(c) || !c->handed || c->released) {
 			ss_bufq_drop(in, n);
 			ss_tcp_consumed(c->tcp, n);
 		}

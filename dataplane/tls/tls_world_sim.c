@@ -8,6 +8,17 @@
 
 #define MBUFS 2048
 
+enum ss_tls_records world_records;
+
+const struct world_backend world_backends[] = {
+#ifdef SS_HAVE_IPSEC_MB
+	{ "ipsec-mb", SS_TLS_RECORDS_IPSEC_MB },
+#endif
+	{ "evp", SS_TLS_RECORDS_EVP },
+	{ "openssl", SS_TLS_RECORDS_OPENSSL },
+	{ NULL, SS_TLS_RECORDS_AUTO },
+};
+
 static void need(bool ok)
 {
 	if (!ok)
@@ -22,7 +33,7 @@ void world_init(struct world *w, const char *name, uint64_t seed)
 	fake_init(&w->tcp, &w->bufs, &w->rng);
 	w->events = ss_event_ring_create(64);
 	w->now = SS_NS_PER_SEC;
-	struct ss_tls_conf conf = { .max_conns = 32, .max_plain = 32768, .tcp = &w->tcp, .bufs = &w->bufs,
+	struct ss_tls_conf conf = { .max_conns = 32, .max_plain = 32768, .records = world_records, .tcp = &w->tcp, .bufs = &w->bufs,
 				    .counters = &w->counters, .events = w->events };
 	need(w->events && ss_tls_create(&w->tls, &conf, w->now) == 0);
 	w->ca = sim_ca("mesh");

@@ -19,6 +19,14 @@
 #define WORLD_DATA (1u << 20)
 #define SERVER_COOKIE 7
 
+/* Who does the records of the worlds made from now on: SS_TLS_RECORDS_AUTO at first. */
+extern enum ss_tls_records world_records;
+/* Whom a test runs with, one after the other; a NULL name ends the list. */
+extern const struct world_backend {
+	const char *name;
+	enum ss_tls_records records;
+} world_backends[];
+
 /* The upper room's view of one connection. */
 struct app {
 	struct ss_tls_conn *c;

@@ -1,0 +1,111 @@
+/*
+ * tls_aead.c - a backend and the expanded keys it holds.
+ */
+#include <stdalign.h>
+
+#include <openssl/crypto.h>
+
+#include "base/err.h"
+#include "tls/tls_aead.h"
+
+struct tls_slot {
+	alignas(SS_CACHE_LINE) uint8_t x[TLS_XKEY];
+	struct ss_list lru;
+	struct tls_half *half; /* whose key it is; NULL: nobody's */
+};
+
+int ss_tls_aead_create(struct tls_aead **out, const struct tls_aead_ops *ops, uint32_t slots)
+{
+	struct tls_aead *a = OPENSSL_zalloc(sizeof(*a));
+
+	*out = NULL;
+	if (!a)
+		return SS_ERR_NO_MEM;
+	a->ops = ops;
+	ss_list_init(&a->lru);
+	a->lib = ops->create();
+	if (!a->lib) {
+		OPENSSL_free(a);
+		return SS_ERR_NOT_FOUND;
+	}
+	a->slots = aligned_alloc(SS_CACHE_LINE, slots * sizeof(*a->slots));
+	if (!a->slots) {
+		ss_tls_aead_free(a);
+		return SS_ERR_NO_MEM;
+	}
+	a->n = slots;
+	for (uint32_t i = 0; i < slots; i++) {
+		memset(a->slots[i].x, 0, sizeof(a->slots[i].x));
+		a->slots[i].half = NULL;
+		ss_list_push_back(&a->lru, &a->slots[i].lru);
+	}
+	*out = a;
+	return 0;
+}
+
+void ss_tls_aead_free(struct tls_aead *a)
+{
+	if (!a)
+		return;
+	for (uint32_t i = 0; i < a->n; i++) {
+		a->ops->release(a->slots[i].x);
+		OPENSSL_cleanse(a->slots[i].x, TLS_XKEY);
+	}
+	free(a->slots);
+	a->ops->destroy(a->lib);
+	OPENSSL_free(a);
+}
+
+/* The expanded key of h, made again when another has taken its place. */
+static struct tls_slot *slot_of(struct tls_aead *a, struct tls_half *h)
+{
+	struct tls_slot *s = h->slot;
+
+	if (ss_unlikely(!s)) {
+		s = ss_list_entry(a->lru.next, struct tls_slot, lru);
+		if (s->half)
+			s->half->slot = NULL;
+		s->half = NULL;
+		if (a->ops->expand(a->lib, (enum tls_alg)h->alg, h->sealing, h->key, s->x) < 0)
+			return NULL;
+		s->half = h;
+		h->slot = s;
+	}
+	ss_list_remove(&s->lru);
+	ss_list_push_back(&a->lru, &s->lru);
+	return s;
+}
+
+int ss_tls_aead_seal(struct tls_aead *a, struct tls_half *h, const struct tls_job *job)
+{
+	struct tls_slot *s = slot_of(a, h);
+
+	return s ? a->ops->seal(a->lib, (enum tls_alg)h->alg, s->x, job) : SS_ERR_NO_MEM;
+}
+
+int ss_tls_aead_open(struct tls_aead *a, struct tls_half *h, const struct tls_job *job)
+{
+	struct tls_slot *s = slot_of(a, h);
+
+	return s ? a->ops->open(a->lib, (enum tls_alg)h->alg, s->x, job) : SS_ERR_NO_MEM;
+}
+
+void ss_tls_aead_rest(struct tls_aead *a, struct tls_half *h)
+{
+	struct tls_slot *s = h->slot;
+
+	if (!s)
+		return;
+	a->ops->forget(s->x);
+	s->half = NULL;
+	h->slot = NULL;
+	/* The first to be taken again. */
+	ss_list_remove(&s->lru);
+	ss_list_push_front(&a->lru, &s->lru);
+}
+
+void ss_tls_aead_forget(struct tls_aead *a, struct tls_half *h)
+{
+	ss_tls_aead_rest(a, h);
+	OPENSSL_cleanse(h, sizeof(*h));
+}
