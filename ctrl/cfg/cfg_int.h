@@ -106,7 +106,8 @@ char *ss_cfg_unit_text(enum ss_cfg_type type, uint64_t v, char *buf, size_t n);
 
 /* The tables, by the file they are in. */
 extern const struct ss_cfg_table ss_cfg_root;                                   /* cfg_load.c */
-extern const struct ss_cfg_table ss_cfg_workers, ss_cfg_memory, ss_cfg_tcp, ss_cfg_port; /* cfg_process.c */
+extern const struct ss_cfg_table ss_cfg_workers, ss_cfg_memory, ss_cfg_tcp; /* cfg_process.c */
+extern const struct ss_cfg_table ss_cfg_tls, ss_cfg_port;
 extern const struct ss_cfg_table ss_cfg_admin, ss_cfg_metrics, ss_cfg_access_log;
 extern const struct ss_cfg_table ss_cfg_secret, ss_cfg_trust, ss_cfg_id;        /* cfg_tls.c */
 extern const struct ss_cfg_table ss_cfg_listener_tls, ss_cfg_cluster_tls;

@@ -17,6 +17,7 @@ static const struct ss_cfg_key root_keys[] = {
 	{ "workers", SS_CFG_GROUP, M(process), .table = &ss_cfg_workers },
 	{ "memory", SS_CFG_GROUP, M(process), .table = &ss_cfg_memory },
 	{ "tcp", SS_CFG_GROUP, M(process), .table = &ss_cfg_tcp },
+	{ "tls", SS_CFG_GROUP, M(process), .table = &ss_cfg_tls },
 	{ "drain_timeout", SS_CFG_DURATION, M(process.drain_timeout_ns), .def = "30s", .min = SS_NS_PER_MS,
 	  .max = 3600 * SS_NS_PER_SEC },
 	{ "admin", SS_CFG_GROUP, M(process), .table = &ss_cfg_admin },

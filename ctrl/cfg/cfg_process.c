@@ -71,7 +71,7 @@ const struct ss_cfg_table ss_cfg_workers = { .what = "group",
 					     .check = check_workers,
 					     SS_CFG_KEYS(worker_keys) };
 
-/* ---- memory and TCP ---- */
+/* ---- memory, TCP, TLS ---- */
 
 static const struct ss_cfg_key memory_keys[] = {
 	{ "hugepages", SS_CFG_BOOL, P(hugepages), .def = "false" },
@@ -94,6 +94,17 @@ static const struct ss_cfg_key tcp_keys[] = {
 	  .max = 3600 * SS_NS_PER_SEC },
 };
 const struct ss_cfg_table ss_cfg_tcp = { .what = "group", SS_CFG_KEYS(tcp_keys) };
+
+static const struct ss_cfg_word records[] = { { "auto", SS_TLS_RECORDS_AUTO },
+					      { "ipsec-mb", SS_TLS_RECORDS_IPSEC_MB },
+					      { "evp", SS_TLS_RECORDS_EVP },
+					      { "openssl", SS_TLS_RECORDS_OPENSSL },
+					      { NULL, 0 } };
+
+static const struct ss_cfg_key tls_keys[] = {
+	{ "records", SS_CFG_WORD, P(tls_records), .def = "openssl", .words = records },
+};
+const struct ss_cfg_table ss_cfg_tls = { .what = "group", SS_CFG_KEYS(tls_keys) };
 
 /* ---- ports ---- */
 

@@ -17,7 +17,7 @@ static const char full[] =
 	"workers = { count = 2; control_core = 0; cores = [ 1, 1 ]; busy_poll = \"always\"; idle_sleep = \"100us\"; stage_sampling = 7; };\n"
 	"memory = { hugepages = false; size_mb = 256; mbufs = 4096; connections = 64; streams = 128; half_open = 32;\n"
 	"  receive_buffer = \"128KiB\"; send_buffer = 65536; endpoints = 64; clusters = 16; };\n"
-	"tcp = { time_wait = \"1s\"; user_timeout = \"30s\"; };\n"
+	"tcp = { time_wait = \"1s\"; user_timeout = \"30s\"; }; tls = { records = \"evp\"; };\n"
 	"drain_timeout = \"2m\";\n"
 	"ports = ( { name = \"p0\"; device = \"net_tap0\"; queues = 2; mtu = 1400; rx_descriptors = 256;\n"
 	"  tx_descriptors = 128; mbufs = 2048; addresses = [ \"10.1.0.2/24\", \"10.1.0.3/24\" ];\n"
@@ -112,6 +112,7 @@ static void process_is_read(const struct ss_model_process *p)
 	assert_int_equal(p->worker_core[1], 1);
 	assert_true(p->busy_poll_always);
 	assert_int_equal(p->idle_sleep_ns, 100000);
+	assert_int_equal(p->tls_records, SS_TLS_RECORDS_EVP);
 	assert_int_equal(p->stage_sampling, 7);
 	assert_int_equal(p->memory_mb, 256);
 	assert_int_equal(p->rcv_buf, 131072);
@@ -482,6 +483,7 @@ static void model_is_shown_as_the_file_says_it(void **state)
 		"{\"node\":\"node-a\",\"workers\":{\"count\":2,\"control_core\":0,\"cores\":[1,1],"
 		"\"busy_poll\":\"always\",\"idle_sleep\":\"100us\",\"stage_sampling\":7}",
 		"\"receive_buffer\":\"128KiB\"",
+		"\"tls\":{\"records\":\"evp\"}",
 		"\"drain_timeout\":\"2m\"",
 		"\"addresses\":[\"10.1.0.2/24\",\"10.1.0.3/24\"],\"gateway\":\"10.1.0.1\"",
 		"\"allowed_ids\":[{\"exact\":\"spiffe://mesh.local/b\"}]",

@@ -174,6 +174,7 @@ struct ss_model_process {
 	uint32_t mbufs, conns, streams, half_open; /* per worker */
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
+	enum ss_tls_records tls_records;
 	uint32_t max_endpoints, max_clusters;
 	uint64_t drain_timeout_ns;
 	char *admin_socket;

@@ -110,6 +110,7 @@ static void size_worker(struct ss_worker_conf *c, const struct ss_model_process 
 	c->snd_buf = p->snd_buf;
 	c->time_wait_ns = p->time_wait_ns;
 	c->user_timeout_ns = p->user_timeout_ns;
+	c->tls_records = p->tls_records;
 	c->busy_poll = p->busy_poll_always ? SS_POLL_ALWAYS : SS_POLL_ADAPTIVE;
 	c->idle_sleep_ns = p->idle_sleep_ns;
 	c->stage_sampling = p->stage_sampling;

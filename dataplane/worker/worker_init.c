@@ -101,6 +101,7 @@ static int make_tls(struct ss_worker *w, uint64_t now)
 	struct ss_tls_conf conf = { .max_conns = w->conf.conns,
 				    .max_plain = MAX_PLAIN,
 				    .worker = w->index,
+				    .records = w->conf.tls_records,
 				    .tcp = w->tcp,
 				    .bufs = &w->bufs,
 				    .counters = w->counters,
@@ -152,7 +153,7 @@ static int make_rooms(struct ss_worker *w, char *err, size_t err_n)
 	static const struct {
 		const char *what;
 		int (*make)(struct ss_worker *w, uint64_t now);
-	} steps[] = { { "net", make_net },   { "tcp", make_tcp }, { "tls", make_tls },
+	} steps[] = { { "net", make_net },   { "tcp", make_tcp }, { "TLS (does this machine have what tls.records asks for?)", make_tls },
 		      { "http", make_http }, { "upstream pools", make_up }, { "proxy", make_proxy } };
 	int code = make_memory(w);
 

@@ -34,6 +34,9 @@ class Appliance:
         self.settings = {"node": name, "memory": dict(MEMORY), "admin": {"socket": self.socket},
                          "metrics": {"address": "127.0.0.1", "port": 9901},
                          "access_log": {"path": self.access_log}, **settings}
+        records = os.environ.get("SIDESTEP_TLS_RECORDS")
+        if records:  # the same suites over another record layer
+            self.settings.setdefault("tls", {"records": records})
         self.config = lab.path(f"{name}.cfg")
         self.write_config()
         self.process = None

@@ -1,10 +1,13 @@
 """Which differences between two results exceed their noise, figure by figure and stage by stage."""
-from bench.figures import MORE, STAGE, describe, shown
+from bench.figures import AHEAD, CONDITIONS, LESS, MORE, STAGE, describe, shown
 from bench.stats import differ, noisy
 
 
 def word(figure, old, new):
-    return "better" if (new > old) == (describe(figure).better == MORE) else "worse"
+    better = describe(figure).better
+    if better not in (LESS, MORE):
+        return "changed"
+    return "better" if (new > old) == (better == MORE) else "worse"
 
 
 def differences(old, new):
@@ -13,9 +16,9 @@ def differences(old, new):
         for subject, rows in subjects.items():
             before = old["workloads"].get(cell, {}).get(subject, {})
             for figure, row in rows.items():
-                # Loads of cores and the like are no claims, and a lead follows from two figures.
-                if figure in before and describe(figure).better and differ(before[figure], row):
-                    yield cell, subject, figure, before[figure], row
+                if figure in before and figure not in CONDITIONS and not figure.startswith(AHEAD):
+                    if differ(before[figure], row):
+                        yield cell, subject, figure, before[figure], row
 
 
 def only_in(one, other):
@@ -44,6 +47,6 @@ def compare(old, new):
     out += [line(*d) for d in found]
     out += [f"only in the old result: {x}" for x in only_in(old, new)]
     out += [f"only in the new result: {x}" for x in only_in(new, old)]
-    out.append(f"{len(found)} differences exceed the noise: no value in common, and medians further apart than both "
-               "rows together are wide")
+    out.append(f"{len(found)} differences exceed the noise: no value in common, and medians further apart than either "
+               "row is wide")
     return "\n".join(out)

@@ -4,7 +4,7 @@ from html import escape
 from bench import svg
 from bench.figures import AHEAD, KEY, STAGE, describe
 from bench.markdown import cell_text, figures_of, machine_lines
-from bench.stats import FEW, noisy
+from bench.stats import noisy
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1d2126; background: #fff; max-width: 980px; margin: 2em auto;
@@ -21,15 +21,13 @@ td.ours { background: #eef4fc; } svg { max-width: 100%; height: auto; } .small {
 def verdict(row):
     """(class, words) for a row of paired ratios: a claim only where every round agrees and the row is not noisy."""
     text = f"{row['median']:.2f}×"
-    if row["n"] < FEW:
-        return "noisy", f"{text} (too few rounds)"
     if noisy(row):
-        return "noisy", f"{text} (noisy)"
+        return "noisy", f"{text} (noisy: {row['min']:.2f} to {row['max']:.2f}, claims nothing)"
     if row["min"] > 1:
         return "ahead", f"{text} ahead"
     if row["max"] < 1:
         return "behind", f"{text} behind"
-    return "even", f"{text} even"
+    return "even", f"{text}, no difference beyond the noise"
 
 
 def leads(result):
@@ -41,35 +39,19 @@ def leads(result):
                     yield cell, subject, figure[len(AHEAD):], row
 
 
-HEADS = {"throughput_rps": "requests/s", "busy_us": "busy time", "both_cores_us": "both cores",
-         "handshakes_per_s": "handshakes/s", "added_p50_us": "added p50", "added_p99_us": "added p99",
-         "connection_bytes": "bytes per connection", "memory_per_sidecar_mb": "memory"}
-
-
 def verdict_table(result):
-    """One row for each workload and peer, one column for each figure that decides."""
-    rows = {}
+    out = ["<table><tr><th>workload</th><th>against</th><th>by</th><th>sidestep is</th></tr>"]
     for cell, peer, figure, row in leads(result):
-        rows.setdefault((cell, peer), {})[figure] = verdict(row)
-    if not rows:
-        return "<p>No peer in this result.</p>"
-    used = [f for f in KEY if any(f in r for r in rows.values())]
-    out = ["<table><tr><th>workload</th><th>against</th>"
-           + "".join(f"<th class=n>{HEADS[f]}</th>" for f in used) + "</tr>"]
-    for (cell, peer), found in rows.items():
-        words = "".join("<td class='n {}'>{}</td>".format(*found.get(f, ("", ""))) for f in used)
-        out.append(f"<tr><td>{escape(cell)}</td><td>{escape(peer)}</td>{words}</tr>")
+        cls, words = verdict(row)
+        out.append(f"<tr><td>{escape(cell)}</td><td>{escape(peer)}</td><td>{escape(describe(figure).label)}</td>"
+                   f"<td class='{cls}'>{words}</td></tr>")
     return "".join(out) + "</table>"
 
 
 def behind_list(result):
-    """Every cell and figure in which a peer is ahead; those that claim nothing are listed as such."""
-    found = []
-    for cell, peer, figure, row in leads(result):
-        if row["median"] < 1 and verdict(row)[0] != "even":
-            doubt = "" if verdict(row)[0] == "behind" else " (too noisy for a claim)"
-            found.append(f"<li>{escape(result['titles'].get(cell, cell))}: {escape(peer)} is better by "
-                         f"{1 / row['median']:.2f}× in {escape(describe(figure).label.lower())}{doubt}</li>")
+    found = [f"<li>{escape(result['titles'].get(cell, cell))}: {escape(peer)} is better by "
+             f"{1 / row['median']:.2f}× in {escape(describe(figure).label.lower())}</li>"
+             for cell, peer, figure, row in leads(result) if verdict(row)[0] == "behind"]
     return f"<ul>{''.join(found)}</ul>" if found else "<p>None in this result.</p>"
 
 
@@ -122,15 +104,14 @@ another, with the least and the largest round beside it. A row whose rounds diff
 marked noisy and claims nothing.</p>
 <p class=small>{"<br>".join(escape(x) for x in machine_lines(result["header"]))}</p>
 <h2>sidestep against each peer</h2>
-<p>Ratios are taken within a round. Above 1 sidestep is better: more requests, less time, less memory. A ratio claims
-something only where every round agrees and the rounds lie within 15 %.</p>
+<p>Ratios are taken within a round. Above 1 sidestep is better: more requests, less time, less memory.</p>
 {verdict_table(result)}
 <h2>Where a peer is ahead</h2>
 {behind_list(result)}
 {f"<h2>What failed</h2><ul>{errors}</ul>" if errors else ""}
 <h2>Drawn</h2>
 <p class=small>Whiskers reach from the least to the largest round; a pale bar is noisy.</p>
-{"".join(svg.drawings(result).values())}
+{"".join(svg.by_figure(result, KEY).values())}
 <h2>Every figure</h2>
 {"".join(cells)}
 <h2>What the figures mean</h2>

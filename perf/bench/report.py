@@ -4,6 +4,7 @@ import os
 import re
 
 from bench import markdown, page, svg
+from bench.figures import KEY
 
 
 def next_result(folder):
@@ -34,7 +35,9 @@ def write(result, folder):
 def draw(result, path):
     """Everything that follows from the JSON; path has no ending."""
     write_text(path + ".md", markdown.page(result))
-    os.makedirs(path, exist_ok=True)
-    for figure, text in svg.drawings(result).items():
+    drawings = svg.by_figure(result, KEY)
+    if drawings:
+        os.makedirs(path, exist_ok=True)
+    for figure, text in drawings.items():
         write_text(os.path.join(path, figure + ".svg"), text)
     write_text(os.path.join(os.path.dirname(os.path.dirname(path)), "report.html"), page.page(result))

@@ -3,7 +3,6 @@ import statistics
 
 NOISY = 0.15    # (max - min) / median beyond which a row claims nothing
 FEW = 3         # rounds below which a comparison claims nothing
-DRIFT = 0.02    # of the median: a machine's mood from one run to the next, seen by no row's spread
 
 
 def digits(v):
@@ -35,10 +34,9 @@ def noisy(row):
 
 
 def differ(old, new):
-    """True when two rows differ by more than their noise: no value in common, and medians further apart than both
-    rows together are wide, and than a machine drifts."""
+    """True when two rows differ by more than their noise: no common value, and medians further apart than
+    either row is wide."""
     if min(old["n"], new["n"]) < FEW:
         return False
     apart = old["max"] < new["min"] or new["max"] < old["min"]
-    by = abs(new["median"] - old["median"])
-    return apart and by > spread(old) + spread(new) and by > DRIFT * abs(old["median"])
+    return apart and abs(new["median"] - old["median"]) > max(spread(old), spread(new))

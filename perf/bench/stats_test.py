@@ -25,18 +25,14 @@ class StatsTest(unittest.TestCase):
         self.assertTrue(noisy(row(-100, -92, -108)))
 
     def test_rows_differ_when_apart_by_more_than_both_spreads(self):
-        self.assertTrue(differ(row(10, 11, 12), row(16, 17, 18)))
-        self.assertTrue(differ(row(16, 17, 18), row(10, 11, 12)))
+        self.assertTrue(differ(row(10, 11, 12), row(15, 16, 17)))
+        self.assertTrue(differ(row(15, 16, 17), row(10, 11, 12)))
 
     def test_overlap_is_no_difference(self):
         self.assertFalse(differ(row(10, 11, 12), row(12, 13, 14)))
 
     def test_a_gap_within_a_spread_is_no_difference(self):
         self.assertFalse(differ(row(10, 19, 20), row(21, 22, 23)))
-
-    def test_two_percent_is_drift(self):
-        self.assertFalse(differ(row(1000, 1000, 1001), row(1018, 1019, 1019)))
-        self.assertTrue(differ(row(1000, 1000, 1001), row(1022, 1023, 1024)))
 
     def test_few_rounds_claim_nothing(self):
         self.assertFalse(differ(row(10, 10), row(20, 20, 20)))

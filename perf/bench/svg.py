@@ -1,7 +1,7 @@
 """Bars with whiskers, from the least to the largest round; one drawing for each figure."""
 from html import escape
 
-from bench.figures import KEY, STAGE, describe, shown
+from bench.figures import describe, shown
 from bench.stats import noisy
 
 WIDTH, LEFT, RIGHT, BAR, GAP = 860, 130, 150, 18, 6
@@ -35,49 +35,35 @@ def bar(y, subject, row, top):
             f'<text x="{x(max(row["max"], row["median"])) + 8:.1f}" y="{middle + 4}">{text}</text>']
 
 
-def chart(title, groups):
-    """groups: [(heading, {name: row})]. Each group has its own scale: cells differ by orders of magnitude."""
+def chart(figure, groups):
+    """groups: [(heading, {subject: row})]. Each group has its own scale: cells differ by orders of magnitude."""
+    f = describe(figure)
     parts, y = [], 46
     for heading, rows in groups:
         parts.append(f'<text x="8" y="{y + 4}" font-weight="bold">{escape(heading)}</text>')
         y += 14
         top = nice_top(max(r["max"] for r in rows.values()))
-        for name, row in rows.items():
-            parts += bar(y, name, row, top)
+        for subject, row in rows.items():
+            parts += bar(y, subject, row, top)
             y += BAR + GAP
         y += 18
+    better = f", {f.better} is better" if f.better else ""
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}" '
             'font-family="sans-serif" font-size="13" fill="#222" role="img">'
             f'<rect width="{WIDTH}" height="{y}" fill="#fff"/>'
-            f'<text x="8" y="20" font-size="16" font-weight="bold">{escape(title)}</text>'
+            f'<text x="8" y="20" font-size="16" font-weight="bold">{escape(f.label)} ({escape(f.unit)}{better})</text>'
             + "".join(parts) + "</svg>\n")
 
 
-def of_figure(result, figure):
-    """Every cell's subjects, where they have that figure."""
-    for cell, subjects in result["workloads"].items():
-        rows = {s: r[figure] for s, r in subjects.items() if figure in r}
-        if rows:
-            yield result["titles"].get(cell, cell), rows
-
-
-def of_stages(result):
-    """Every cell's stages of sidestep."""
-    for cell, subjects in result["workloads"].items():
-        for subject, rows in subjects.items():
-            stages = {n[len(STAGE):]: r for n, r in rows.items() if n.startswith(STAGE)}
-            if stages:
-                yield f"{result['titles'].get(cell, cell)}: {subject}", stages
-
-
-def drawings(result):
-    """Name of a figure, or "stages", to its drawing, of all that occur."""
+def by_figure(result, figures):
+    """figure -> drawing, of those that occur."""
     out = {}
-    for figure in KEY:
-        f, groups = describe(figure), list(of_figure(result, figure))
+    for figure in figures:
+        groups = []
+        for cell, subjects in result["workloads"].items():
+            rows = {s: r[figure] for s, r in subjects.items() if figure in r}
+            if rows:
+                groups.append((result["titles"].get(cell, cell), rows))
         if groups:
-            out[figure] = chart(f"{f.label} ({f.unit}, {f.better} is better)", groups)
-    groups = list(of_stages(result))
-    if groups:
-        out["stages"] = chart("Where sidestep's time goes (µs/request, exclusive)", groups)
+            out[figure] = chart(figure, groups)
     return out
