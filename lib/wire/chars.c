@@ -27,16 +27,21 @@ static bool value_bytes(const uint8_t *p, uint32_t n)
 	return true;
 }
 
+/* A borrow may mark a good byte above a bad one, never hide one: marks are checked byte by byte. */
+static inline bool word_ok(const uint8_t *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, 8);
+	return ss_likely(!control_bytes(w)) || value_bytes(p, 8);
+}
+
 bool ss_chars_value(struct ss_span s)
 {
-	uint32_t i = 0;
-
-	/* A borrow may mark a good byte above a bad one, never hide one: marks are checked byte by byte. */
-	for (; i + 8 <= s.n; i += 8) {
-		uint64_t w;
-		memcpy(&w, s.p + i, 8);
-		if (ss_unlikely(control_bytes(w)) && !value_bytes(s.p + i, 8))
+	if (s.n < 8)
+		return s.n == 0 || value_bytes(s.p, s.n);
+	for (uint32_t i = 0; i + 8 < s.n; i += 8)
+		if (!word_ok(s.p + i))
 			return false;
-	}
-	return s.n == i || value_bytes(s.p + i, s.n - i);
+	return word_ok(s.p + s.n - 8); /* the last word overlaps the one before */
 }

@@ -221,8 +221,12 @@ static int name_length(struct lines *l, uint8_t *p, uint32_t n)
 {
 	uint32_t i = 0;
 
-	for (; i < n && ss_ch(p[i], SS_CH_TOKEN); i++)
-		p[i] = ss_lower(p[i]);
+	for (; i < n; i++) {
+		uint8_t class = ss_chars[p[i]];
+		if (!(class & SS_CH_TOKEN))
+			break;
+		p[i] |= (uint8_t)((class & SS_CH_UPPER) * (0x20 / SS_CH_UPPER));
+	}
 	if (i < n && p[i] == ':' && i > 0)
 		return (int)i;
 	/* RFC 9112 5.1: white space before the colon must be refused; 5.2: in front of a line it is a fold. */
@@ -241,12 +245,18 @@ static int one_line(struct lines *l, struct ss_span line, bool trailers)
 	struct ss_span name = ss_span(p, (uint32_t)n), value = trim(p + n + 1, p + line.n);
 	if (!ss_chars_value(value))
 		return refuse(l->head, memchr(value.p, '\r', value.n) ? SS_H1_WHY_BARE_CR : SS_H1_WHY_VALUE);
+	enum ss_hdr_token tok = ss_hdr_token(name);
 	if (!trailers) {
-		int r = on_field(l, ss_hdr_token(name), value);
+		int r = on_field(l, tok, value);
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
-	return ss_hdrs_add(l->h, name, value, 0) < 0 ? refuse(l->head, SS_H1_WHY_FIELDS) : 0;
+	struct ss_hdrs *h = l->h;
+	if (h->n == h->cap)
+		return refuse(l->head, SS_H1_WHY_FIELDS);
+	h->v[h->n++] = (struct ss_hdr){ name, value, (uint16_t)tok, 0 };
+	h->bytes += name.n + value.n + 32;
+	return 0;
 }
 
 /* Field lines up to and with the empty one. */
@@ -288,19 +298,24 @@ static void choose_length(struct lines *l)
 	head->body = l->chunked ? SS_H1_BODY_CHUNKED : head->length ? SS_H1_BODY_LENGTH : SS_H1_BODY_NONE;
 }
 
-/* Finds the section's end and puts l on its first line. Bytes of it, 0 for more, or an error. */
-static int begin(struct lines *l, uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h,
-		 bool is_head)
+/* Finds the section's end. Bytes of it, 0 for more, or an error. */
+static int find_end(const uint8_t *p, uint32_t n, struct ss_h1_head *head, bool is_head)
 {
 	struct ss_h1_scan scan;
 
 	ss_h1_scan_init(&scan, is_head);
 	int len = ss_h1_scan(&scan, p, n);
-	*l = (struct lines){ .p = p, .end = p + (len > 0 ? len : 0), .head = head, .h = h };
 	head->why = (enum ss_h1_why)scan.why;
-	while (is_head && len > 0 && *l->p == '\r')
-		l->p += 2;
 	return len;
+}
+
+/* Puts l on the first line of a section of n bytes. */
+static void begin(struct lines *l, uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h,
+		  bool is_head)
+{
+	*l = (struct lines){ .p = p, .end = p + n, .head = head, .h = h };
+	while (is_head && *l->p == '\r')
+		l->p += 2;
 }
 
 /* "HTTP/1.x" */
@@ -356,13 +371,18 @@ static int settle_host(struct lines *l, const struct ss_uri *u)
 
 int ss_h1_parse_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
 {
+	int len = find_end(p, n, head, true);
+
+	return len > 0 ? ss_h1_read_request(p, (uint32_t)len, head, h) : len;
+}
+
+int ss_h1_read_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
+{
 	struct lines l;
 	struct ss_uri u;
 
 	memset(head, 0, sizeof(*head));
-	int len = begin(&l, p, n, head, h, true);
-	if (len <= 0)
-		return len;
+	begin(&l, p, n, head, h, true);
 	int err = request_line(next_line(&l), head, h, &u);
 	if (err == 0)
 		err = all_lines(&l, false);
@@ -375,7 +395,7 @@ int ss_h1_parse_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct 
 	persistence(&l);
 	choose_length(&l);
 	head->expect_continue &= head->minor == 1; /* RFC 9110 10.1.1 */
-	return len;
+	return (int)n;
 }
 
 /* -- responses -- */
@@ -425,13 +445,18 @@ static int response_body(struct lines *l)
 
 int ss_h1_parse_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
 {
+	int len = find_end(p, n, head, true);
+
+	return len > 0 ? ss_h1_read_response(p, (uint32_t)len, head, h) : len;
+}
+
+int ss_h1_read_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
+{
 	struct lines l;
 
 	*head = (struct ss_h1_head){.head_request = head->head_request,
 				    .connect_request = head->connect_request};
-	int len = begin(&l, p, n, head, h, true);
-	if (len <= 0)
-		return len;
+	begin(&l, p, n, head, h, true);
 	int err = status_line(next_line(&l), head, h);
 	if (err == 0)
 		err = all_lines(&l, false);
@@ -443,12 +468,19 @@ int ss_h1_parse_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct
 		return err;
 	persistence(&l);
 	head->keep_alive &= head->body != SS_H1_BODY_CLOSE;
-	return len;
+	return (int)n;
 }
 
 /* -- trailers -- */
 
 int ss_h1_parse_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
+{
+	int len = find_end(p, n, head, false);
+
+	return len > 0 ? ss_h1_read_trailers(p, (uint32_t)len, head, h) : len;
+}
+
+int ss_h1_read_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
 {
 	static const enum ss_hdr_token never[] = {
 		SS_H_TRANSFER_ENCODING, SS_H_CONTENT_LENGTH, SS_H_HOST,      SS_H_CONNECTION,
@@ -457,14 +489,12 @@ int ss_h1_parse_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct
 	struct lines l;
 
 	memset(head, 0, sizeof(*head));
-	int len = begin(&l, p, n, head, h, false);
-	if (len <= 0)
-		return len;
+	begin(&l, p, n, head, h, false);
 	int err = all_lines(&l, true);
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < SS_ARRAY_LEN(never); i++)
 		if (ss_hdrs_find(h, never[i]))
 			return refuse(head, SS_H1_WHY_TRAILER);
-	return len;
+	return (int)n;
 }
