@@ -162,20 +162,27 @@ static int print_body(uint64_t n)
 	return fflush(stdout) == 0 ? EXIT_RIGHT : EXIT_START;
 }
 
+static int serve(const struct ss_load_opts *o)
+{
+	if (o->help)
+		ss_load_opts_usage(stdout);
+	if (o->version)
+		puts("sidestep-load " SS_LOAD_VERSION);
+	if (o->help || o->version)
+		return EXIT_RIGHT;
+	return o->print_body ? print_body(o->print_bytes) : run(o);
+}
+
 int main(int argc, char **argv)
 {
 	struct ss_load_opts o;
 	char err[256];
+	int code = EXIT_START;
 
-	if (ss_load_opts_parse(&o, argc, argv, err, sizeof(err)) < 0) {
+	if (ss_load_opts_parse(&o, argc, argv, err, sizeof(err)) < 0)
 		fprintf(stderr, "sidestep-load: %s\n", err);
-		return EXIT_START;
-	}
-	if (o.help)
-		ss_load_opts_usage(stdout);
-	if (o.version)
-		puts("sidestep-load " SS_LOAD_VERSION);
-	if (o.help || o.version)
-		return EXIT_RIGHT;
-	return o.print_body ? print_body(o.print_bytes) : run(&o);
+	else
+		code = serve(&o);
+	ss_load_opts_free(&o);
+	return code;
 }

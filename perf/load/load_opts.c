@@ -238,6 +238,12 @@ static void fill_in(struct ss_load_opts *o)
 		o->duration_ns = 10 * SS_NS_PER_SEC;
 }
 
+void ss_load_opts_free(struct ss_load_opts *o)
+{
+	while (o->n_lines)
+		free(o->lines[--o->n_lines]);
+}
+
 int ss_load_opts_parse(struct ss_load_opts *o, int argc, char **argv, char *err, size_t err_n)
 {
 	struct option longs[SS_ARRAY_LEN(defs) + 1] = { 0 };

@@ -3,7 +3,7 @@
  *
  * Takes:   argc, argv.
  * Gives:   checked options with every default filled in; the manual.
- * Owns:    nothing: texts point into argv (lines of a header file: kept until the process ends).
+ * Owns:    the lines of header files, until ss_load_opts_free; all other texts point into argv.
  * Thread:  control.
  * Errors:  SS_ERR_CONFIG with a sentence that names the option.
  */
@@ -57,6 +57,8 @@ struct ss_load_opts {
 	const char *method, *path, *authority, *body_file;
 	uint32_t n_headers;
 	struct ss_load_header headers[SS_LOAD_MAX_HEADERS];
+	uint32_t n_lines;
+	char *lines[SS_LOAD_MAX_HEADERS];
 	uint64_t request_size, expect_size; /* expect_size: UINT64_MAX for any */
 	uint32_t expect_status;
 	enum ss_load_check check;
@@ -77,6 +79,8 @@ struct ss_load_opts {
 };
 
 int ss_load_opts_parse(struct ss_load_opts *o, int argc, char **argv, char *err, size_t err_n);
+/* Also after a parse that failed. */
+void ss_load_opts_free(struct ss_load_opts *o);
 void ss_load_opts_usage(FILE *to);
 
 /* load_values.c: values of options. 0, or SS_ERR_CONFIG. */

@@ -25,6 +25,7 @@ static int parse(const char *line)
 	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
 	err[0] = '\0';
+	ss_load_opts_free(&o); /* of the parse before */
 	return ss_load_opts_parse(&o, argc, argv, err, sizeof(err));
 }
 
@@ -213,5 +214,8 @@ int main(void)
 		cmocka_unit_test(a_file_of_headers),
 		cmocka_unit_test(help_needs_nothing),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	ss_load_opts_free(&o);
+	return failed;
 }

@@ -116,7 +116,8 @@ int ss_load_read_header(struct ss_load_parse *p, const char *v)
 /* A field a line, as --header takes it; empty lines and those that start with # are skipped. */
 static int header_lines(struct ss_load_parse *p, FILE *f)
 {
-	char *line = NULL, *kept;
+	struct ss_load_opts *o = p->o;
+	char *line = NULL;
 	size_t room = 0;
 	int code = 0;
 
@@ -124,8 +125,10 @@ static int header_lines(struct ss_load_parse *p, FILE *f)
 		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0] == '\0' || line[0] == '#')
 			continue;
-		kept = strdup(line); /* as long as the process, like argv */
-		code = kept ? ss_load_read_header(p, kept) : ss_load_bad(p, "no memory");
+		if (o->n_lines == SS_LOAD_MAX_HEADERS || !(o->lines[o->n_lines] = strdup(line)))
+			code = ss_load_bad(p, "more than %d fields, or no memory", SS_LOAD_MAX_HEADERS);
+		else
+			code = ss_load_read_header(p, o->lines[o->n_lines++]);
 	}
 	free(line);
 	return code;
