@@ -102,7 +102,7 @@ static const struct ss_cfg_word records[] = { { "auto", SS_TLS_RECORDS_AUTO },
 					      { NULL, 0 } };
 
 static const struct ss_cfg_key tls_keys[] = {
-	{ "records", SS_CFG_WORD, P(tls_records), .def = "openssl", .words = records },
+	{ "records", SS_CFG_WORD, P(tls_records), .def = "auto", .words = records },
 };
 const struct ss_cfg_table ss_cfg_tls = { .what = "group", SS_CFG_KEYS(tls_keys) };
 
