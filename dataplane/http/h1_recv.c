@@ -157,7 +157,7 @@ static bool request_head(struct ss_http_conn *c, uint32_t n)
 	}
 	text = take_section(s, n);
 	scratch_block(c, &h);
-	int rc = text ? ss_h1_read_request(text, n, &head, &h) : SS_ERR_NO_MEM;
+	int rc = text ? ss_h1_parse_request(text, n, &head, &h) : SS_ERR_NO_MEM;
 	if (rc > 0)
 		rc = keep_block(s, &s->head, &h);
 	if (rc == 0) {
@@ -203,7 +203,7 @@ static bool response_head(struct ss_http_conn *c, uint32_t n)
 	struct ss_hdrs h;
 
 	scratch_block(c, &h);
-	int rc = text ? ss_h1_read_response(text, n, &head, &h) : SS_ERR_NO_MEM;
+	int rc = text ? ss_h1_parse_response(text, n, &head, &h) : SS_ERR_NO_MEM;
 	if (rc > 0)
 		rc = keep_block(s, &s->head, &h);
 	if (rc == SS_ERR_NO_MEM) {
@@ -338,7 +338,7 @@ static bool step_trailers(struct ss_http_conn *c)
 	}
 	uint8_t *text = take_section(s, (uint32_t)n);
 	scratch_block(c, &h);
-	rc = text ? ss_h1_read_trailers(text, (uint32_t)n, &head, &h) : SS_ERR_NO_MEM;
+	rc = text ? ss_h1_parse_trailers(text, (uint32_t)n, &head, &h) : SS_ERR_NO_MEM;
 	if (rc > 0)
 		rc = keep_block(s, &s->trailers, &h);
 	if (rc < 0) {

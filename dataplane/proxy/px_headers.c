@@ -52,7 +52,8 @@ static uint64_t names_of(const struct ss_hdrs *h)
 #define ONE_HOP                                                                                          \
 	(BIT(SS_H_CONNECTION) | BIT(SS_H_KEEP_ALIVE) | BIT(SS_H_PROXY_CONNECTION) |                      \
 	 BIT(SS_H_TRANSFER_ENCODING) | BIT(SS_H_UPGRADE) | BIT(SS_H_TE))
-/* :authority has the host; X-Forwarded-For is joined into one field again; others speak for us about no one. */
+/* :authority has the host; X-Forwarded-For is joined into one field again; others speak for us about no
+ * one. */
 #define OURS_TO_SAY (BIT(SS_H_HOST) | BIT(SS_H_X_FORWARDED_FOR) | BIT(SS_H_X_FORWARDED_CLIENT_CERT))
 /* Who we are told to be behind is believed from inside only. */
 #define NOT_BELIEVED (BIT(SS_H_X_REQUEST_ID) | BIT(SS_H_X_FORWARDED_PROTO) | BIT(SS_H_X_FORWARDED_HOST))
@@ -170,7 +171,8 @@ static void uuid4(uint8_t *p, struct ss_rng *r)
 	p[19] = (uint8_t)"89ab"[ss_rng_u64(r) >> 62];
 }
 
-static void add_request_id(struct px_exchange *x, struct ss_hdrs *h, uint64_t names, struct ss_arena *a, bool *ok)
+static void add_request_id(struct px_exchange *x, struct ss_hdrs *h, uint64_t names, struct ss_arena *a,
+			   bool *ok)
 {
 	const struct ss_hdr *f = names & BIT(SS_H_X_REQUEST_ID) ? ss_hdrs_find(h, SS_H_X_REQUEST_ID) : NULL;
 	uint8_t *p;

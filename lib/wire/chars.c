@@ -1,5 +1,9 @@
 #include "wire/chars.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 bool ss_chars_all(struct ss_span s, uint8_t classes)
 {
 	bool ok = true;
@@ -9,39 +13,65 @@ bool ss_chars_all(struct ss_span s, uint8_t classes)
 	return ok;
 }
 
-/* High bit of each byte that is below 0x20 or 0x7f; HTAB counts too, and is looked at again. */
-static uint64_t control_bytes(uint64_t w)
+static inline bool value_byte(uint8_t c)
+{
+	return c >= 0x20 ? c != 0x7f : c == '\t';
+}
+
+#ifdef __SSE2__
+/* One bit for each of 16 bytes that no value can hold. */
+static inline uint32_t bad_bytes(const uint8_t *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)p);
+	/* Signed comparison orders bytes as unsigned once their high bit is turned over. */
+	__m128i turned = _mm_xor_si128(v, _mm_set1_epi8((char)0x80));
+	__m128i below = _mm_cmplt_epi8(turned, _mm_set1_epi8((char)(0x20 ^ 0x80)));
+	__m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\t')), below),
+				   _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+
+	return (uint32_t)_mm_movemask_epi8(bad);
+}
+
+static const uint8_t *skip_good(const uint8_t *p, const uint8_t *end)
+{
+	for (; end - p >= 16; p += 16) {
+		uint32_t bad = bad_bytes(p);
+		if (bad)
+			return p + __builtin_ctz(bad);
+	}
+	return p;
+}
+#else
+static const uint8_t *skip_good(const uint8_t *p, const uint8_t *end)
 {
 	const uint64_t ones = 0x0101010101010101ull, high = 0x8080808080808080ull;
-	uint64_t below = (w - ones * 0x20) & ~w;
-	uint64_t del = w ^ (ones * 0x7f);
 
-	return (below | ((del - ones) & ~del)) & high;
+	for (; end - p >= 8; p += 8) {
+		uint64_t w, below, del;
+		memcpy(&w, p, 8);
+		below = (w - ones * 0x20) & ~w;
+		del = w ^ (ones * 0x7f);
+		/* A borrow may mark a good byte above a bad one, never hide one; HTAB is marked too: the
+		 * caller looks byte by byte at what comes. */
+		if ((below | ((del - ones) & ~del)) & high)
+			return p;
+	}
+	return p;
 }
+#endif
 
-static bool value_bytes(const uint8_t *p, uint32_t n)
+const uint8_t *ss_chars_value_end(const uint8_t *p, const uint8_t *end)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if ((p[i] < 0x20 && p[i] != '\t') || p[i] == 0x7f)
-			return false;
-	return true;
-}
-
-/* A borrow may mark a good byte above a bad one, never hide one: marks are checked byte by byte. */
-static inline bool word_ok(const uint8_t *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, 8);
-	return ss_likely(!control_bytes(w)) || value_bytes(p, 8);
+	while (p < end) {
+		p = skip_good(p, end);
+		for (int i = 0; i < 16 && p < end; i++, p++)
+			if (!value_byte(*p))
+				return p;
+	}
+	return end;
 }
 
 bool ss_chars_value(struct ss_span s)
 {
-	if (s.n < 8)
-		return s.n == 0 || value_bytes(s.p, s.n);
-	for (uint32_t i = 0; i + 8 < s.n; i += 8)
-		if (!word_ok(s.p + i))
-			return false;
-	return word_ok(s.p + s.n - 8); /* the last word overlaps the one before */
+	return s.n == 0 || ss_chars_value_end(s.p, s.p + s.n) == s.p + s.n;
 }

@@ -21,6 +21,8 @@
 #define SS_CH_REGNAME 0x80    /* RFC 3986 3.2.2: unreserved and sub-delims */
 
 extern const uint8_t ss_chars[256];
+/* A tchar in lower case; 0 for what is none. */
+extern const uint8_t ss_chars_lower[256];
 
 static inline bool ss_ch(uint8_t c, uint8_t classes)
 {
@@ -36,5 +38,7 @@ static inline uint8_t ss_hex_value(uint8_t c)
 bool ss_chars_all(struct ss_span s, uint8_t classes);
 /* A field value's bytes (RFC 9110 5.5): no control byte but HTAB. */
 bool ss_chars_value(struct ss_span s);
+/* The first byte from p on that a field value cannot hold, or end. */
+const uint8_t *ss_chars_value_end(const uint8_t *p, const uint8_t *end);
 
 #endif

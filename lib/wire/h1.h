@@ -103,11 +103,6 @@ int ss_h1_parse_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct
 /* A trailer section with its empty line. Framing and routing fields are refused (RFC 9110 6.5.1). */
 int ss_h1_parse_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h);
 
-/* The same where ss_h1_scan has found the section's end, at n: it is not looked for again. */
-int ss_h1_read_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h);
-int ss_h1_read_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h);
-int ss_h1_read_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h);
-
 /* Chunk borders, byte by byte if need be. */
 struct ss_h1_chunk {
 	uint64_t left; /* the chunk's bytes that are to come; ss_h1_chunk_data says whether they come next */

@@ -129,13 +129,42 @@ static int refuse(struct ss_h1_head *head, enum ss_h1_why why)
 	return why == SS_H1_WHY_FIELDS ? SS_ERR_LIMIT : SS_ERR_BAD_CONN;
 }
 
-/* The line at l->p without its CRLF; l->p goes behind it. The scan has seen that every LF follows a CR. */
-static struct ss_span next_line(struct lines *l)
-{
-	uint8_t *start = l->p, *lf = memchr(start, '\n', (size_t)(l->end - start));
+/* Below: 1, it was there; 0, its end is still to come; or an error. */
 
+/* The CRLF at l->p, where `found` stands in its place otherwise. */
+static int line_end(struct lines *l, enum ss_h1_why found)
+{
+	if (*l->p == '\n')
+		return refuse(l->head, SS_H1_WHY_BARE_LF);
+	if (*l->p != '\r')
+		return refuse(l->head, found);
+	if (l->end - l->p < 2)
+		return 0;
+	if (l->p[1] != '\n')
+		return refuse(l->head, SS_H1_WHY_BARE_CR);
+	l->p += 2;
+	return 1;
+}
+
+/* The start line, without its CRLF, behind what empty lines there are (RFC 9112 2.2). */
+static int start_line(struct lines *l, struct ss_span *line)
+{
+	uint8_t *start, *lf;
+
+	while (l->p < l->end && *l->p == '\r') {
+		int r = line_end(l, SS_H1_WHY_BARE_CR);
+		if (r <= 0)
+			return r;
+	}
+	start = l->p;
+	lf = memchr(start, '\n', (size_t)(l->end - start));
+	if (!lf)
+		return 0;
+	if (lf == start || lf[-1] != '\r')
+		return refuse(l->head, SS_H1_WHY_BARE_LF);
 	l->p = lf + 1;
-	return ss_span(start, (uint32_t)(lf - 1 - start));
+	*line = ss_span(start, (uint32_t)(lf - 1 - start));
+	return 1;
 }
 
 static struct ss_span trim(const uint8_t *p, const uint8_t *end)
@@ -216,60 +245,71 @@ static int on_field(struct lines *l, enum ss_hdr_token tok, struct ss_span v)
 	}
 }
 
-/* Checks a name and puts it in lower case; its length, or an error. */
-static int name_length(struct lines *l, uint8_t *p, uint32_t n)
+/* A name, put in lower case, and its colon. */
+static int field_name(struct lines *l, struct ss_span *name)
 {
-	uint32_t i = 0;
+	uint8_t *p = l->p, *end = l->end, c;
 
-	for (; i < n; i++) {
-		uint8_t class = ss_chars[p[i]];
-		if (!(class & SS_CH_TOKEN))
-			break;
-		p[i] |= (uint8_t)((class & SS_CH_UPPER) * (0x20 / SS_CH_UPPER));
+	for (; p < end && (c = ss_chars_lower[*p]); p++)
+		*p = c;
+	if (p == end)
+		return 0;
+	*name = ss_span(l->p, (uint32_t)(p - l->p));
+	if (*p == ':' && name->n) {
+		l->p = p + 1;
+		return 1;
 	}
-	if (i < n && p[i] == ':' && i > 0)
-		return (int)i;
 	/* RFC 9112 5.1: white space before the colon must be refused; 5.2: in front of a line it is a fold. */
-	if (i < n && (p[i] == ' ' || p[i] == '\t'))
-		return refuse(l->head, i ? SS_H1_WHY_SPACE_COLON : SS_H1_WHY_FOLD);
-	return refuse(l->head, SS_H1_WHY_NAME);
+	if (*p == ' ' || *p == '\t')
+		return refuse(l->head, name->n ? SS_H1_WHY_SPACE_COLON : SS_H1_WHY_FOLD);
+	return refuse(l->head, *p == '\n' ? SS_H1_WHY_BARE_LF : SS_H1_WHY_NAME);
 }
 
-static int one_line(struct lines *l, struct ss_span line, bool trailers)
+/* A value and the line's end, which is found on the way through its bytes. */
+static int field_value(struct lines *l, struct ss_span *value)
 {
-	uint8_t *p = l->p - line.n - 2;
-	int n = name_length(l, p, line.n);
+	uint8_t *start = l->p;
 
-	if (n < 0)
-		return n;
-	struct ss_span name = ss_span(p, (uint32_t)n), value = trim(p + n + 1, p + line.n);
-	if (!ss_chars_value(value))
-		return refuse(l->head, memchr(value.p, '\r', value.n) ? SS_H1_WHY_BARE_CR : SS_H1_WHY_VALUE);
-	enum ss_hdr_token tok = ss_hdr_token(name);
+	l->p += ss_chars_value_end(start, l->end) - start;
+	if (l->p == l->end)
+		return 0;
+	*value = trim(start, l->p);
+	return line_end(l, SS_H1_WHY_VALUE);
+}
+
+static int one_line(struct lines *l, bool trailers)
+{
+	struct ss_span name, value;
+	enum ss_hdr_token tok;
+	int r = field_name(l, &name);
+
+	if (r > 0)
+		r = field_value(l, &value);
+	if (r <= 0)
+		return r;
+	tok = ss_hdr_token(name);
 	if (!trailers) {
-		int r = on_field(l, tok, value);
+		r = on_field(l, tok, value);
 		if (r != 0)
-			return r < 0 ? r : 0;
+			return r < 0 ? r : 1;
 	}
-	struct ss_hdrs *h = l->h;
-	if (h->n == h->cap)
+	if (l->h->n == l->h->cap)
 		return refuse(l->head, SS_H1_WHY_FIELDS);
-	h->v[h->n++] = (struct ss_hdr){ name, value, (uint16_t)tok, 0 };
-	h->bytes += name.n + value.n + 32;
-	return 0;
+	l->h->v[l->h->n++] = (struct ss_hdr){ name, value, (uint16_t)tok, 0 };
+	l->h->bytes += name.n + value.n + 32;
+	return 1;
 }
 
 /* Field lines up to and with the empty one. */
 static int all_lines(struct lines *l, bool trailers)
 {
-	for (;;) {
-		struct ss_span line = next_line(l);
-		if (line.n == 0)
-			return 0;
-		int err = one_line(l, line, trailers);
-		if (err < 0)
-			return err;
+	while (l->p < l->end) {
+		bool last = *l->p == '\r';
+		int r = last ? line_end(l, SS_H1_WHY_BARE_CR) : one_line(l, trailers);
+		if (last || r <= 0)
+			return r;
 	}
+	return 0;
 }
 
 /* RFC 9112 6.1, 6.3: what both directions refuse, before a length is chosen. */
@@ -298,24 +338,9 @@ static void choose_length(struct lines *l)
 	head->body = l->chunked ? SS_H1_BODY_CHUNKED : head->length ? SS_H1_BODY_LENGTH : SS_H1_BODY_NONE;
 }
 
-/* Finds the section's end. Bytes of it, 0 for more, or an error. */
-static int find_end(const uint8_t *p, uint32_t n, struct ss_h1_head *head, bool is_head)
+static struct lines begin(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
 {
-	struct ss_h1_scan scan;
-
-	ss_h1_scan_init(&scan, is_head);
-	int len = ss_h1_scan(&scan, p, n);
-	head->why = (enum ss_h1_why)scan.why;
-	return len;
-}
-
-/* Puts l on the first line of a section of n bytes. */
-static void begin(struct lines *l, uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h,
-		  bool is_head)
-{
-	*l = (struct lines){ .p = p, .end = p + n, .head = head, .h = h };
-	while (is_head && *l->p == '\r')
-		l->p += 2;
+	return (struct lines){ .p = p, .end = p + n, .head = head, .h = h };
 }
 
 /* "HTTP/1.x" */
@@ -371,23 +396,22 @@ static int settle_host(struct lines *l, const struct ss_uri *u)
 
 int ss_h1_parse_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
 {
-	int len = find_end(p, n, head, true);
-
-	return len > 0 ? ss_h1_read_request(p, (uint32_t)len, head, h) : len;
-}
-
-int ss_h1_read_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
-{
-	struct lines l;
+	struct lines l = begin(p, n, head, h);
+	struct ss_span line;
 	struct ss_uri u;
+	int r, err;
 
 	memset(head, 0, sizeof(*head));
-	begin(&l, p, n, head, h, true);
-	int err = request_line(next_line(&l), head, h, &u);
-	if (err == 0)
-		err = all_lines(&l, false);
-	if (err == 0)
-		err = settle_host(&l, &u);
+	r = start_line(&l, &line);
+	if (r <= 0)
+		return r;
+	err = request_line(line, head, h, &u);
+	if (err < 0)
+		return err;
+	r = all_lines(&l, false);
+	if (r <= 0)
+		return r;
+	err = settle_host(&l, &u);
 	if (err == 0)
 		err = one_length_only(&l);
 	if (err < 0)
@@ -395,7 +419,7 @@ int ss_h1_read_request(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct s
 	persistence(&l);
 	choose_length(&l);
 	head->expect_continue &= head->minor == 1; /* RFC 9110 10.1.1 */
-	return (int)n;
+	return (int)(l.p - p);
 }
 
 /* -- responses -- */
@@ -445,56 +469,48 @@ static int response_body(struct lines *l)
 
 int ss_h1_parse_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
 {
-	int len = find_end(p, n, head, true);
-
-	return len > 0 ? ss_h1_read_response(p, (uint32_t)len, head, h) : len;
-}
-
-int ss_h1_read_response(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
-{
-	struct lines l;
+	struct lines l = begin(p, n, head, h);
+	struct ss_span line;
+	int r, err;
 
 	*head = (struct ss_h1_head){.head_request = head->head_request,
 				    .connect_request = head->connect_request};
-	begin(&l, p, n, head, h, true);
-	int err = status_line(next_line(&l), head, h);
-	if (err == 0)
-		err = all_lines(&l, false);
-	if (err == 0)
-		err = one_length_only(&l);
+	r = start_line(&l, &line);
+	if (r <= 0)
+		return r;
+	err = status_line(line, head, h);
+	if (err < 0)
+		return err;
+	r = all_lines(&l, false);
+	if (r <= 0)
+		return r;
+	err = one_length_only(&l);
 	if (err == 0)
 		err = response_body(&l);
 	if (err < 0)
 		return err;
 	persistence(&l);
 	head->keep_alive &= head->body != SS_H1_BODY_CLOSE;
-	return (int)n;
+	return (int)(l.p - p);
 }
 
 /* -- trailers -- */
 
 int ss_h1_parse_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
 {
-	int len = find_end(p, n, head, false);
-
-	return len > 0 ? ss_h1_read_trailers(p, (uint32_t)len, head, h) : len;
-}
-
-int ss_h1_read_trailers(uint8_t *p, uint32_t n, struct ss_h1_head *head, struct ss_hdrs *h)
-{
 	static const enum ss_hdr_token never[] = {
 		SS_H_TRANSFER_ENCODING, SS_H_CONTENT_LENGTH, SS_H_HOST,      SS_H_CONNECTION,
 		SS_H_UPGRADE,           SS_H_TRAILER,        SS_H_TE,        SS_H_EXPECT,
 		SS_H_AUTHORIZATION,     SS_H_COOKIE,         SS_H_SET_COOKIE};
-	struct lines l;
+	struct lines l = begin(p, n, head, h);
+	int r;
 
 	memset(head, 0, sizeof(*head));
-	begin(&l, p, n, head, h, false);
-	int err = all_lines(&l, true);
-	if (err < 0)
-		return err;
+	r = all_lines(&l, true);
+	if (r <= 0)
+		return r;
 	for (size_t i = 0; i < SS_ARRAY_LEN(never); i++)
 		if (ss_hdrs_find(h, never[i]))
 			return refuse(head, SS_H1_WHY_TRAILER);
-	return (int)n;
+	return (int)(l.p - p);
 }
