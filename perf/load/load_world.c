@@ -133,6 +133,8 @@ static int make_upper(struct ss_load *w, const struct sizes *z)
 {
 	struct ss_tls_conf tls = { .max_conns = z->conns,
 				   .max_plain = MAX_PLAIN,
+				   /* Tickets come after the handshake: only OpenSSL keeps them. */
+				   .records = w->o->resume ? SS_TLS_RECORDS_OPENSSL : SS_TLS_RECORDS_AUTO,
 				   .tcp = w->tcp,
 				   .bufs = &w->bufs,
 				   .counters = w->counters }; /* no event ring: refusals are counted */
