@@ -160,9 +160,11 @@ static int indexed(struct ss_hpack_run *r, uint32_t index, bool with_value, stru
 	int err = entry_name(r, e, &f->name);
 	if (ss_likely(err == 0) && with_value)
 		err = copy_out(r, (uint32_t)e->off + e->nlen, e->vlen, &f->value);
+	if (ss_unlikely(err < 0))
+		return err; /* f's spans may point at room that is not there */
 	/* A bad value does not make the name bad; a bad name is found again. */
 	f->tok = e->tok;
-	return err;
+	return 0;
 }
 
 /* RFC 9113 8.2.1: a name is a lower-case token, with a colon in front only when it is a pseudo-header's. */

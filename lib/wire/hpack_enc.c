@@ -235,8 +235,6 @@ static uint8_t *put_inserted(struct ss_hpack_enc *e, uint8_t *p, const struct on
 static uint8_t *put_field(struct ss_hpack_enc *e, uint8_t *p, struct one *f)
 {
 	uint32_t index;
-
-	identify(f);
 	bool secret = (f->flags & SS_HDR_NEVER_INDEX) || f->stat == PROXY_AUTHORIZATION;
 	enum policy policy = secret ? SECRET : (enum policy)policies[f->tok];
 	if (policy < UNIQUE) {
@@ -253,10 +251,11 @@ static uint8_t *put_field(struct ss_hpack_enc *e, uint8_t *p, struct one *f)
 	return put_plain(p, f->value);
 }
 
+/* stat: the first static entry with this name. */
 static uint8_t *put_pseudo(struct ss_hpack_enc *e, uint8_t *p, struct ss_span name, struct ss_span value,
-			   uint16_t tok)
+			   uint16_t tok, uint16_t stat)
 {
-	struct one f = { .name = name, .value = value, .tok = tok };
+	struct one f = { .name = name, .value = value, .tok = tok, .number = tok, .stat = stat };
 
 	return value.n ? put_field(e, p, &f) : p;
 }
@@ -270,18 +269,18 @@ static uint8_t *put_status(struct ss_hpack_enc *e, uint8_t *p, uint16_t status)
 		*p++ = OP_INDEXED | STATUS_200;
 		return p;
 	}
-	return put_pseudo(e, p, SS_SPAN(":status"), ss_span(digits, 3), SS_HP_STATUS);
+	return put_pseudo(e, p, SS_SPAN(":status"), ss_span(digits, 3), SS_HP_STATUS, STATUS_200);
 }
 
 static uint8_t *put_head(struct ss_hpack_enc *e, uint8_t *p, const struct ss_hdrs *h)
 {
 	if (h->status)
 		return put_status(e, p, h->status);
-	p = put_pseudo(e, p, SS_SPAN(":method"), h->method, SS_HP_METHOD);
-	p = put_pseudo(e, p, SS_SPAN(":scheme"), h->scheme, SS_HP_SCHEME);
-	p = put_pseudo(e, p, SS_SPAN(":authority"), h->authority, SS_HP_AUTHORITY);
-	p = put_pseudo(e, p, SS_SPAN(":path"), h->path, SS_HP_PATH);
-	return put_pseudo(e, p, SS_SPAN(":protocol"), h->protocol, SS_HP_PROTOCOL);
+	p = put_pseudo(e, p, SS_SPAN(":method"), h->method, SS_HP_METHOD, 2);
+	p = put_pseudo(e, p, SS_SPAN(":scheme"), h->scheme, SS_HP_SCHEME, 6);
+	p = put_pseudo(e, p, SS_SPAN(":authority"), h->authority, SS_HP_AUTHORITY, 1);
+	p = put_pseudo(e, p, SS_SPAN(":path"), h->path, SS_HP_PATH, 4);
+	return put_pseudo(e, p, SS_SPAN(":protocol"), h->protocol, SS_HP_PROTOCOL, 0);
 }
 
 int ss_hpack_encode(struct ss_hpack_enc *e, const struct ss_hdrs *h, struct ss_out *out)
@@ -299,6 +298,7 @@ int ss_hpack_encode(struct ss_hpack_enc *e, const struct ss_hdrs *h, struct ss_o
 	p = put_head(e, p, h);
 	for (uint16_t i = 0; i < h->n; i++) {
 		struct one f = { h->v[i].name, h->v[i].value, h->v[i].tok, h->v[i].flags, 0, 0, 0 };
+		identify(&f);
 		p = put_field(e, p, &f);
 	}
 	int n = (int)(p - out->p);
