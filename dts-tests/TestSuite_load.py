@@ -436,7 +436,7 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
     def test_capture_agrees(self):
         """A capture on the far end of the veth agrees with the latencies.
         Steps: 2,000 requests to nginx over one connection, tcpdump on nginx's side, kernel time stamps.
-        Checks: p50, p90, p99 and mean are not below the capture's; p50 and p90 at most 150 us and a quarter above:
+        Checks: p50, p90, p99 and mean are not below the capture's; p50 and p90 at most 50 us and a quarter above:
         that is twice through the veth."""
         path = self.lab.path("far.pcap")
         dump = self.lab.start("tcpdump", "far", "tcpdump", "-i", "fa", "-s", "96", "-U", "-B", "4096",
@@ -450,12 +450,15 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
         self.verify(2000 <= len(took) <= 2005, f"{len(took)} requests in the capture, of 2,000 and those before")
         took = sorted(took[-2000:])  # the last ones are those that were measured
         n = len(took)
-        seen = {"p50": took[n // 2], "p90": took[n * 9 // 10], "p99": took[n * 99 // 100], "mean": sum(took) / n}
+        # The client's p99 is the least value that 99 % of the samples do not exceed: the 1,980th of 2,000.
+        seen = {q: took[n * part // 100 - 1] for q, part in (("p50", 50), ("p90", 90), ("p99", 99))}
+        seen["mean"] = sum(took) / n
         self.note("  ".join(f"{q}: capture {us:.0f} us, client {lat[q]:.0f} us" for q, us in seen.items()))
         for q, us in seen.items():
             self.verify(us * 0.99 <= lat[q], f"{q}: capture {us:.1f} us, client {lat[q]:.1f} us")
+        slack = 150 if self.small else 50
         for q in ("p50", "p90"):
-            self.verify(lat[q] <= seen[q] * 1.25 + 150, f"{q}: capture {seen[q]:.1f} us, client {lat[q]:.1f} us")
+            self.verify(lat[q] <= seen[q] * 1.25 + slack, f"{q}: capture {seen[q]:.1f} us, client {lat[q]:.1f} us")
 
     def test_half_a_million(self):
         """At least 500,000 plaintext h1 requests a second against its own origin over memif.
