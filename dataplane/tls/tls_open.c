@@ -86,29 +86,57 @@ static int lift(struct ss_tls_conn *c, bool cut)
 	return 0;
 }
 
+/* How many bytes are left when the zeros at the end of k bytes are taken away. */
+static uint32_t last_nonzero(const uint8_t *p, uint32_t k)
+{
+	uint64_t eight;
+
+	for (; k >= 8; k -= 8) {
+		memcpy(&eight, p + k - 8, 8);
+		if (eight)
+			break;
+	}
+	while (k && p[k - 1] == 0)
+		k--;
+	return k;
+}
+
 /*
  * RFC 8446 5.4: "the receiving implementation scans the field from the end toward the beginning until it
  * finds a non-zero octet. This non-zero octet is the content type". Its offset among n bytes; -1 for none.
  */
-static int32_t inner_type(const struct ss_bufq *q, uint32_t off, uint32_t n, uint8_t *type)
+static int32_t inner_type_from(const struct rte_mbuf *m, uint32_t off, uint32_t n, uint8_t *type)
 {
-	const struct rte_mbuf *m = ss_bufq_at(q, &off);
-	int32_t at = 0, found = -1;
+	uint32_t at = 0;
+	int32_t found = -1;
 
 	for (; n; m = m->next, off = 0) {
 		const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
-		uint32_t k = ss_min_u32(m->data_len - off, n), i = k;
+		uint32_t k = ss_min_u32(m->data_len - off, n), i = last_nonzero(p, k);
 
-		while (i && p[i - 1] == 0)
-			i--;
 		if (i) {
-			found = at + (int32_t)i - 1;
+			found = (int32_t)(at + i) - 1;
 			*type = p[i - 1];
 		}
-		at += (int32_t)k;
+		at += k;
 		n -= k;
 	}
 	return found;
+}
+
+/* As above; the last mbuf has it, unless padding fills that. */
+static int32_t inner_type(const struct ss_bufq *q, uint32_t off, uint32_t n, uint8_t *type)
+{
+	const struct rte_mbuf *first = ss_bufq_at(q, &off), *m = first;
+	uint32_t before = 0, inside = off;
+
+	while (n - before > m->data_len - inside) {
+		before += m->data_len - inside;
+		m = m->next;
+		inside = 0;
+	}
+	int32_t found = inner_type_from(m, inside, n - before, type);
+	return found < 0 ? inner_type_from(first, off, before, type) : (int32_t)before + found;
 }
 
 /* An opened record: n bytes of ciphertext lay at off, len of content lie there now. */
