@@ -75,17 +75,24 @@ class Client:
 
 
 def h2load(place, subject, body, connections, streams, seconds, warmup, snap):
-    """Requests in a closed loop. snap is called with the client's pid at both ends of the measured time."""
-    scheme = "https" if subject.hop.down == "mtls" else "http"
-    argv = ["h2load", "-t", 1, "-c", connections, "-m", streams, "-D", f"{int(seconds * 1000)}ms",
-            "--warm-up-time", f"{int(warmup * 1000)}ms"]
-    if subject.hop.down == "h1":
-        argv.append("--h1")
-    for field in FIELDS:
-        argv += ["-H", field]
-    argv.append(f"{scheme}://{subject.path.vip}:{subject.hop.port}/{body}")
-    client = Client(place, argv, place.preload("client") if scheme == "https" else None,
-                    limit=seconds + warmup + 8)
+    """Requests in a closed loop. snap is called with the client's pid at both ends of the measured time.
+
+    A few requests come first: a proxy that meets hundreds at once with no connection to the origin may open one for
+    each of them (HAProxy does), shake hands for a second, and share out its streams ever after."""
+    def argv(*amount):
+        scheme = "https" if subject.hop.down == "mtls" else "http"
+        fields = [w for field in FIELDS for w in ("-H", field)]
+        return ["h2load", "-t", 1, *amount, *(["--h1"] if subject.hop.down == "h1" else []), *fields,
+                f"{scheme}://{subject.path.vip}:{subject.hop.port}/{body}"]
+
+    env = place.preload("client") if subject.hop.down == "mtls" else None
+    first = Client(place, argv("-c", 8, "-m", 1, "-n", 80), env, limit=10)
+    try:
+        first.end()
+    finally:
+        first.kill()
+    client = Client(place, argv("-c", connections, "-m", streams, "-D", f"{int(seconds * 1000)}ms", "--warm-up-time",
+                                f"{int(warmup * 1000)}ms"), env, limit=seconds + warmup + 8)
     try:
         client.until("Main benchmark duration is started")
         before = snap(client.pid)
