@@ -32,14 +32,14 @@ def programs(build):
 
 def output(argv):
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                          timeout=300).stdout
+                          timeout=900).stdout
 
 
-def once(build, only):
-    """One process of every program: item -> nanoseconds of each round."""
+def once(build, only, quick):
+    """One process of every program: item -> nanoseconds of each round. Quick: without set-ups of seconds."""
     got = {}
     for p in programs(build):
-        got.update(json.loads(output([p, "--json", "--only", only])))
+        got.update(json.loads(output([p, "--json", "--only", only, *(["--quick"] if quick else [])])))
     return got
 
 
@@ -75,8 +75,8 @@ def noisy(s):
 
 def measure(args):
     rounds = {}
-    for _ in range(args.processes):
-        for name, ns in once(args.build, args.only).items():
+    for i in range(args.processes):
+        for name, ns in once(args.build, args.only, i > 0).items():
             rounds.setdefault(name, []).append(statistics.median(ns))
     counted = instructions(args.build, args.only) if args.instructions else {}
     result = {}
@@ -101,7 +101,7 @@ def compare(args):
     sides = {build: {} for build in (args.against, args.build)}
     for _ in range(args.processes):
         for build, rounds in sides.items():
-            for name, ns in once(build, args.only).items():
+            for name, ns in once(build, args.only, False).items():
                 rounds.setdefault(name, []).append(statistics.median(ns))
     counted = {b: instructions(b, args.only) if args.instructions else {} for b in sides}
     before, after = sides.values()

@@ -1,8 +1,9 @@
 /*
  * micro.c - the program around one x_bench.c: see micro.h.
  *
- * usage: micro_x [--json] [--only PREFIX] [--rounds N] [--count N] [--smoke]
- * --count: this many items per call and one round of two calls (N, then 3 N): for callgrind.
+ * usage: micro_x [--json] [--only PREFIX] [--rounds N] [--count N] [--smoke] [--quick]
+ * --quick: without what takes seconds to set up. --count: this many items per call and one round of two calls
+ * (N, then 3 N): for callgrind.
  */
 #include "perf/micro/micro.h"
 
@@ -23,7 +24,7 @@ struct micro {
 	struct ss_clock clock;
 	const char *only;
 	uint32_t rounds, count;
-	bool json, smoke;
+	bool json, smoke, quick;
 	uint32_t done; /* items measured */
 };
 
@@ -91,7 +92,7 @@ bool micro_wants(const struct micro *m, const char *group)
 
 bool micro_patient(const struct micro *m)
 {
-	return !m->smoke && !m->count;
+	return !m->smoke && !m->quick && !m->count;
 }
 
 void micro_run(struct micro *m, const char *name, void (*fn)(void *at, uint32_t n), void *at)
@@ -132,6 +133,8 @@ static bool options(struct micro *m, int argc, char **argv)
 			m->json = true;
 		else if (strcmp(argv[i], "--smoke") == 0)
 			m->smoke = true;
+		else if (strcmp(argv[i], "--quick") == 0)
+			m->quick = true;
 		else if (strcmp(argv[i], "--only") == 0 && more)
 			m->only = argv[++i];
 		else if (strcmp(argv[i], "--rounds") == 0 && more)
@@ -149,7 +152,8 @@ int main(int argc, char **argv)
 	struct micro m = {.only = "", .rounds = 9};
 
 	if (!options(&m, argc, argv)) {
-		fprintf(stderr, "usage: %s [--json] [--only PREFIX] [--rounds N] [--count N] [--smoke]\n",
+		fprintf(stderr,
+			"usage: %s [--json] [--only PREFIX] [--rounds N] [--count N] [--smoke] [--quick]\n",
 			argv[0]);
 		return 2;
 	}
