@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """What one item of each hot primitive costs: nanoseconds, and instructions by callgrind.
 
-usage: perf/bench/micro.py [--build build] [--only PREFIX] [--processes 3] [--no-instructions] [--out FILE.json]
+usage: perf/bench/micro.py [--build build] [--only PREFIX] [--processes 3]
+                           [--no-instructions] [--out FILE]
        perf/bench/micro.py --against OTHER_BUILD [--build build] [--only PREFIX] [--processes 7]
 
 The first form runs every program of perf/micro, writes perf/results/micro.json and prints a table. The second
@@ -44,7 +45,7 @@ def once(build, only, quick):
 
 
 def instructions(build, only):
-    """Item -> instructions. Callgrind dumps each call of micro_measured; items are in the order of the JSON."""
+    """Item -> instructions. Callgrind dumps each call of micro_measured, in the order of the JSON."""
     got = {}
     for p in programs(build):
         with tempfile.TemporaryDirectory(prefix="micro") as d:
