@@ -483,6 +483,8 @@ static void bulk(enum ss_tls_records records, bool server, uint32_t suite, uint3
 		uint32_t up = ss_rng_below(&w->rng, ss_rng_chance(&w->rng, 1, 10) ? 16385 : 500), up_at = ss_rng_below(&w->rng, 1000);
 		uint32_t down = 1 + ss_rng_below(&w->rng, ss_rng_chance(&w->rng, 1, 10) ? 30000 : 500);
 		struct rte_mbuf *keep = NULL;
+		const uint8_t *kept_at = NULL;
+		uint32_t kept_n = 0;
 		uint8_t before[64];
 
 		app->n = a.f.n = 0;
@@ -492,8 +494,11 @@ static void bulk(enum ss_tls_records records, bool server, uint32_t suite, uint3
 			SSL_key_update(a.f.ssl, ss_rng_chance(&w->rng, 1, 2) ? SSL_KEY_UPDATE_REQUESTED :
 									       SSL_KEY_UPDATE_NOT_REQUESTED);
 		send_pieces(w, app, noise + up_at, down, &keep);
-		if (keep)
-			memcpy(before, rte_pktmbuf_mtod(keep, uint8_t *), ss_min_u32(keep->data_len, 64));
+		if (keep) {
+			kept_at = rte_pktmbuf_mtod(keep, uint8_t *);
+			kept_n = ss_min_u32(keep->data_len, sizeof(before));
+			memcpy(before, kept_at, kept_n);
+		}
 		for (int t = 0; t < 200 && (app->n < up || a.f.n < down); t++)
 			far_run(w, &a.f, 1);
 		assert_int_equal(app->n, up);
@@ -501,7 +506,7 @@ static void bulk(enum ss_tls_records records, bool server, uint32_t suite, uint3
 		assert_memory_equal(app->data, noise + up_at, up);
 		assert_memory_equal(a.f.data, noise + up_at, down);
 		if (keep) { /* what someone else can see is never sealed in place */
-			assert_memory_equal(before, rte_pktmbuf_mtod(keep, uint8_t *), ss_min_u32(keep->data_len, 64));
+			assert_memory_equal(before, kept_at, kept_n);
 			rte_pktmbuf_free(keep);
 		}
 	}

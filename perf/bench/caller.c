@@ -417,6 +417,9 @@ int main(int argc, char **argv)
 		if (a.conns)
 			modes[i].run(&a);
 		print_figures(&a);
+		SSL_CTX_free(a.request.tls);
+		free(a.took);
+		free(a.conns);
 		return 0;
 	}
 	usage();
