@@ -9,7 +9,7 @@ class Cell:
     kind: str                       # which function of runs.py: load, ...
     subjects: tuple
     medium: str = "k"               # k: veth, against kernel clients and origins; m: memif, against sidestep-load
-    down: str = "mtls"              # what the client speaks: h1, h2c, mtls
+    down: str = "mtls"              # what the client speaks: h1, h2c, mtls, mtls-h1 (memif)
     up: str = "mtls"                # what the origin speaks
     body: str = "128"
     connections: int = 64
@@ -89,6 +89,8 @@ FULL = (
     Cell("idle-10000-mtls-m", "10,000 idle mTLS HTTP/2 connections, memif", "memory", OURS, "m", up="h1",
          connections=10000),
     Cell("idle-10000-h2c-m", "10,000 idle plaintext HTTP/2 connections, memif", "memory", OURS, "m", "h2c", "h1",
+         connections=10000),
+    Cell("idle-10000-mtls-h1-m", "10,000 idle mTLS HTTP/1.1 connections, memif", "memory", OURS, "m", "mtls-h1", "h1",
          connections=10000),
     Cell("idle-10000-h1-m", "10,000 idle plaintext HTTP/1.1 connections, memif", "memory", OURS, "m", "h1", "h1",
          connections=10000),

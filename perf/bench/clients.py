@@ -213,7 +213,8 @@ def memif_argv(place, subject, cell, **options):
     if hasattr(subject, "dut"):
         argv += load.port(place.memif(1, "client", "origin"), MEMIF.origin + "/24") + load_listens(place, MEMIF.origin)
     argv += ["--memory", 512, "--mbufs", 32768, "--quiet", "--target", f"{address}:{port}",
-             "--proto", "h1" if subject.hop.down == "h1" else "h2", "--path", f"/size/{size}", "--expect-size", size]
+             "--proto", "h1" if subject.hop.down.endswith("h1") else "h2",
+             "--path", f"/size/{size}", "--expect-size", size]
     for field in FIELDS:
         argv += ["--header", field.replace(": ", ":", 1)]
     if tls:

@@ -20,11 +20,12 @@ ORIGIN_PORTS = {"h1": H1_PORT, "mtls": MTLS_PORT, "h2c": H2C_PORT}
 
 class Hop:
     """What comes in and what goes out: "h1" (HTTP/1.1), "h2c" (HTTP/2 without TLS), "mtls" (HTTP/2 over mutual
-    TLS)."""
+    TLS), "mtls-h1" (HTTP/1.1 over it; memif only)."""
 
     def __init__(self, down, up):
         self.down, self.up = down, up
-        self.port = TLS_PORT if down == "mtls" else PLAIN_PORT
+        self.tls = down in ("mtls", "mtls-h1")
+        self.port = TLS_PORT if self.tls else PLAIN_PORT
         self.origin_port = ORIGIN_PORTS[up]
 
 
@@ -40,7 +41,7 @@ class Subject:
 
     def target(self):
         """(address, port, whether it speaks TLS) for the client."""
-        return self.path.vip, self.hop.port, self.hop.down == "mtls"
+        return self.path.vip, self.hop.port, self.hop.tls
 
     def start(self):
         if not self.segmentation:
@@ -206,7 +207,7 @@ class Sidestep(Subject):
                 "memory": self.sized(), "ports": self.ports(),
                 "listeners": [{"name": "in", "address": self.path.vip, "port": hop.port, "virtual_hosts": ["all"],
                                "max_connections": self.sized()["connections"],
-                               **({"tls": tls} if hop.down == "mtls" else {})}],
+                               **({"tls": tls} if hop.tls else {})}],
                 "virtual_hosts": one_host([*self.other_routes(), route("origin")]),
                 "clusters": [cluster("origin", [(self.path.origin, hop.origin_port)], **up), *self.other_clusters()]}
 
