@@ -35,41 +35,39 @@ static bool named_by_connection(const struct ss_hdrs *h, struct ss_span name)
 	return false;
 }
 
-/* Sets of tokens: one bit each, so that a name is asked for without looking through the fields again. */
-_Static_assert(SS_H_COUNT <= 64, "tokens do not fit a word");
-#define BIT(tok) (1ull << (tok))
-
+/* A name is asked of the set instead of looked for through the fields again. */
 static uint64_t names_of(const struct ss_hdrs *h)
 {
 	uint64_t names = 0;
 
 	for (uint16_t i = 0; i < h->n; i++)
-		names |= BIT(h->v[i].tok);
+		names |= SS_HDR_BIT(h->v[i].tok);
 	return names;
 }
 
-/* ss_hdr_connection_specific, and TE. */
-#define ONE_HOP                                                                                          \
-	(BIT(SS_H_CONNECTION) | BIT(SS_H_KEEP_ALIVE) | BIT(SS_H_PROXY_CONNECTION) |                      \
-	 BIT(SS_H_TRANSFER_ENCODING) | BIT(SS_H_UPGRADE) | BIT(SS_H_TE))
+#define ONE_HOP (SS_HDR_CONNECTION_SPECIFIC | SS_HDR_BIT(SS_H_TE))
 /* :authority has the host; X-Forwarded-For is joined into one field again; others speak for us about no
  * one. */
-#define OURS_TO_SAY (BIT(SS_H_HOST) | BIT(SS_H_X_FORWARDED_FOR) | BIT(SS_H_X_FORWARDED_CLIENT_CERT))
+#define OURS_TO_SAY                                                       \
+	(SS_HDR_BIT(SS_H_HOST) | SS_HDR_BIT(SS_H_X_FORWARDED_FOR) | \
+	 SS_HDR_BIT(SS_H_X_FORWARDED_CLIENT_CERT))
 /* Who we are told to be behind is believed from inside only. */
-#define NOT_BELIEVED (BIT(SS_H_X_REQUEST_ID) | BIT(SS_H_X_FORWARDED_PROTO) | BIT(SS_H_X_FORWARDED_HOST))
+#define NOT_BELIEVED                                                            \
+	(SS_HDR_BIT(SS_H_X_REQUEST_ID) | SS_HDR_BIT(SS_H_X_FORWARDED_PROTO) | \
+	 SS_HDR_BIT(SS_H_X_FORWARDED_HOST))
 
 /* Copies what passes on: not the names of `stays`. to has room for all. Returns the names that went. */
 static uint64_t pass(struct ss_hdrs *to, const struct ss_hdrs *from, uint64_t names, uint64_t stays)
 {
-	bool options = names & BIT(SS_H_CONNECTION);
+	bool options = names & SS_HDR_BIT(SS_H_CONNECTION);
 	uint64_t went = 0;
 
 	for (uint16_t i = 0; i < from->n; i++) {
 		const struct ss_hdr *f = &from->v[i];
-		if ((stays & BIT(f->tok)) || (options && named_by_connection(from, f->name)))
+		if ((stays & SS_HDR_BIT(f->tok)) || (options && named_by_connection(from, f->name)))
 			continue;
 		to->v[to->n++] = *f;
-		went |= BIT(f->tok);
+		went |= SS_HDR_BIT(f->tok);
 	}
 	to->bytes = from->bytes;
 	return went;
@@ -77,7 +75,7 @@ static uint64_t pass(struct ss_hdrs *to, const struct ss_hdrs *from, uint64_t na
 
 static void add(struct ss_hdrs *h, enum ss_hdr_token tok, struct ss_span value)
 {
-	h->v[h->n++] = (struct ss_hdr){ss_hdr_token_name(tok), value, (uint16_t)tok, 0};
+	ss_hdrs_push(h, ss_hdr_token_name(tok), value, (uint16_t)tok, 0); /* there is room: ADDED_MAX */
 }
 
 static int block(struct ss_arena *a, struct ss_hdrs *h, uint32_t cap)
@@ -174,7 +172,7 @@ static void uuid4(uint8_t *p, struct ss_rng *r)
 static void add_request_id(struct px_exchange *x, struct ss_hdrs *h, uint64_t names, struct ss_arena *a,
 			   bool *ok)
 {
-	const struct ss_hdr *f = names & BIT(SS_H_X_REQUEST_ID) ? ss_hdrs_find(h, SS_H_X_REQUEST_ID) : NULL;
+	const struct ss_hdr *f = names & SS_HDR_BIT(SS_H_X_REQUEST_ID) ? ss_hdrs_find(h, SS_H_X_REQUEST_ID) : NULL;
 	uint8_t *p;
 
 	if (f && f->value.n) {
@@ -228,7 +226,7 @@ static void fresh_trace(uint8_t *p, struct ss_rng *r)
 
 static void add_trace(struct px_exchange *x, struct ss_hdrs *h, uint64_t names, struct ss_arena *a, bool *ok)
 {
-	const struct ss_hdr *f = names & BIT(SS_H_TRACEPARENT) ? ss_hdrs_find(h, SS_H_TRACEPARENT) : NULL;
+	const struct ss_hdr *f = names & SS_HDR_BIT(SS_H_TRACEPARENT) ? ss_hdrs_find(h, SS_H_TRACEPARENT) : NULL;
 	uint8_t *p;
 
 	if (f && trace_valid(f->value)) {
@@ -238,7 +236,7 @@ static void add_trace(struct px_exchange *x, struct ss_hdrs *h, uint64_t names, 
 	/* 2.3: with a trace-parent of no use, tracestate goes too. */
 	if (f)
 		ss_hdrs_remove(h, SS_H_TRACEPARENT);
-	if (names & BIT(SS_H_TRACESTATE))
+	if (names & SS_HDR_BIT(SS_H_TRACESTATE))
 		ss_hdrs_remove(h, SS_H_TRACESTATE);
 	p = ss_arena_alloc(a, TRACE_LEN);
 	if (!p) {
@@ -331,14 +329,14 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	h->authority = from->authority;
 	h->path = rewritten(from->path, r, a, &ok);
 	went = pass(h, from, names, stays);
-	if ((names & BIT(SS_H_TE)) && accepts_trailers(from))
+	if ((names & SS_HDR_BIT(SS_H_TE)) && accepts_trailers(from))
 		add(h, SS_H_TE, SS_SPAN("trailers"));
 	add_request_id(x, h, went, a, &ok);
 	add_trace(x, h, went, a, &ok);
-	add_forwarded_for(h, from, a, peer, !l->edge && (names & BIT(SS_H_X_FORWARDED_FOR)), &ok);
-	if (!(went & BIT(SS_H_X_FORWARDED_PROTO)))
+	add_forwarded_for(h, from, a, peer, !l->edge && (names & SS_HDR_BIT(SS_H_X_FORWARDED_FOR)), &ok);
+	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_PROTO)))
 		add(h, SS_H_X_FORWARDED_PROTO, peer->tls ? SS_SPAN("https") : SS_SPAN("http"));
-	if (!(went & BIT(SS_H_X_FORWARDED_HOST)) && from->authority.n)
+	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_HOST)) && from->authority.n)
 		add(h, SS_H_X_FORWARDED_HOST, from->authority);
 	if (px_apply_ops(h, &ops) < 0)
 		return SS_ERR_NO_MEM;

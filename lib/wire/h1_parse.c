@@ -293,11 +293,7 @@ static int one_line(struct lines *l, bool trailers)
 		if (r != 0)
 			return r < 0 ? r : 1;
 	}
-	if (l->h->n == l->h->cap)
-		return refuse(l->head, SS_H1_WHY_FIELDS);
-	l->h->v[l->h->n++] = (struct ss_hdr){ name, value, (uint16_t)tok, 0 };
-	l->h->bytes += name.n + value.n + 32;
-	return 1;
+	return ss_hdrs_push(l->h, name, value, (uint16_t)tok, 0) < 0 ? refuse(l->head, SS_H1_WHY_FIELDS) : 1;
 }
 
 /* Field lines up to and with the empty one. */

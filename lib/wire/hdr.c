@@ -10,11 +10,7 @@ void ss_hdrs_init(struct ss_hdrs *h, struct ss_hdr *v, uint16_t cap)
 
 int ss_hdrs_add(struct ss_hdrs *h, struct ss_span name, struct ss_span value, uint16_t flags)
 {
-	if (h->n == h->cap)
-		return SS_ERR_LIMIT;
-	h->v[h->n++] = (struct ss_hdr){ name, value, (uint16_t)ss_hdr_token(name), flags };
-	h->bytes += name.n + value.n + 32;
-	return 0;
+	return ss_hdrs_push(h, name, value, (uint16_t)ss_hdr_token(name), flags);
 }
 
 const struct ss_hdr *ss_hdrs_find(const struct ss_hdrs *h, enum ss_hdr_token tok)

@@ -12,6 +12,7 @@
 #ifndef SS_HDR_H
 #define SS_HDR_H
 
+#include "base/err.h"
 #include "base/span.h"
 
 /* X(token, "name"): names that the product reads or removes. */
@@ -78,6 +79,16 @@ struct ss_hdrs {
 void ss_hdrs_init(struct ss_hdrs *h, struct ss_hdr *v, uint16_t cap);
 /* Appends a field; sets its token. 0, or SS_ERR_LIMIT when the array is full. */
 int ss_hdrs_add(struct ss_hdrs *h, struct ss_span name, struct ss_span value, uint16_t flags);
+/* The same where the name's token is known. */
+static inline int ss_hdrs_push(struct ss_hdrs *h, struct ss_span name, struct ss_span value, uint16_t tok,
+			       uint16_t flags)
+{
+	if (h->n == h->cap)
+		return SS_ERR_LIMIT;
+	h->v[h->n++] = (struct ss_hdr){ name, value, tok, flags };
+	h->bytes += name.n + value.n + 32;
+	return 0;
+}
 /* The first field with this token, or NULL. */
 const struct ss_hdr *ss_hdrs_find(const struct ss_hdrs *h, enum ss_hdr_token tok);
 /* The first field with this lower-case name, or NULL. */
@@ -88,14 +99,19 @@ uint16_t ss_hdrs_remove(struct ss_hdrs *h, enum ss_hdr_token tok);
 uint16_t ss_hdrs_remove_name(struct ss_hdrs *h, struct ss_span name);
 /* The token of a lower-case name; SS_H_OTHER when it is none of ours. */
 enum ss_hdr_token ss_hdr_token(struct ss_span name);
+/* Sets of tokens are words with one bit for each. */
+_Static_assert(SS_H_COUNT <= 64, "tokens do not fit a word");
+#define SS_HDR_BIT(tok) (1ull << (tok))
+#define SS_HDR_CONNECTION_SPECIFIC                                                                      \
+	(SS_HDR_BIT(SS_H_CONNECTION) | SS_HDR_BIT(SS_H_KEEP_ALIVE) | SS_HDR_BIT(SS_H_PROXY_CONNECTION) | \
+	 SS_HDR_BIT(SS_H_TRANSFER_ENCODING) | SS_HDR_BIT(SS_H_UPGRADE))
 /*
  * Is the field about one connection only, so that no hop passes it on and HTTP/2 forbids it (RFC 9110 7.6.1,
  * RFC 9113 8.2.2)? TE is apart: each caller knows what "trailers" means to it.
  */
 static inline bool ss_hdr_connection_specific(uint16_t tok)
 {
-	return tok == SS_H_CONNECTION || tok == SS_H_KEEP_ALIVE || tok == SS_H_PROXY_CONNECTION ||
-	       tok == SS_H_TRANSFER_ENCODING || tok == SS_H_UPGRADE;
+	return SS_HDR_BIT(tok) & SS_HDR_CONNECTION_SPECIFIC;
 }
 /* The name of a token. */
 struct ss_span ss_hdr_token_name(enum ss_hdr_token tok);
