@@ -2,7 +2,7 @@
  * px_int.h - an exchange, and what the files of this room do for each other.
  *
  * px_run.c walks the news; px_exchange.c takes an exchange through its steps; px_retry.c what follows a
- * failed attempt, and time; px_pump.c bodies; px_headers.c heads; px_reply.c our own answers; px_log.c
+ * failed attempt; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_reply.c our own answers; px_log.c
  * the record at the end.
  */
 #ifndef SS_PX_INT_H
@@ -23,8 +23,14 @@
 enum px_state {
 	PX_WAITING = 0, /* for a connection */
 	PX_RUNNING,     /* joined to an upstream stream */
+	PX_DELAYED,     /* no endpoint; goes on with `step` at `wake` */
 	PX_ANSWERED,    /* no upstream (any more): what was queued downstream goes out */
 	PX_DONE,        /* over; buried at the end of the turn */
+};
+
+/* What follows a wait: a row each in px_time.c. The snapshot may be another one by then. */
+enum px_step {
+	PX_STEP_SEND = 0, /* px_acquire: the head is built, an endpoint is wanted */
 };
 
 /* What a stream's owner pointer points to. */
@@ -41,6 +47,7 @@ struct px_exchange {
 	struct ss_timer timer;
 	struct ss_list again; /* p->again: a pump that found no packet buffer; then p->dead */
 	uint8_t state;        /* enum px_state */
+	uint8_t step;         /* enum px_step */
 	uint8_t attempts, max_retries;
 	bool head_sent;      /* downstream has got a final head */
 	bool request_ended;  /* all of the request was given to the upstream stream */
@@ -60,6 +67,7 @@ struct px_exchange {
 	struct ss_hdrs request;            /* as sent upstream; the same */
 	struct ss_span request_id, trace;
 	uint64_t deadline;    /* for the response's head; SS_NEVER: none */
+	uint64_t wake;        /* PX_DELAYED: until when */
 	uint64_t last;        /* a byte moved */
 	uint64_t sent_at;     /* this attempt's request went out */
 	uint64_t upstream_ns; /* to the response's head */
@@ -93,7 +101,14 @@ const struct ss_cluster *px_cluster(const struct px_exchange *x, const struct ss
  */
 void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_drop why, bool unprocessed,
 	       bool blame, uint64_t now);
+
+/* px_time.c */
 void px_arm(struct px_exchange *x);
+/*
+ * Waits without an endpoint until `until`, then goes on with `next`. The request's body waits in the
+ * downstream stream meanwhile; the route's timeout runs on and may end it before.
+ */
+void px_delay(struct px_exchange *x, uint64_t until, enum px_step next);
 void px_expired(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 
 /* px_pump.c */

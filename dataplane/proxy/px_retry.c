@@ -1,4 +1,4 @@
-/* px_retry.c - another attempt or an answer of our own; and what time does to an exchange. */
+/* px_retry.c - another attempt or an answer of our own. */
 #include "base/err.h"
 #include "proxy/px_int.h"
 
@@ -40,51 +40,4 @@ void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_dr
 	ss_count(x->p->conf.counters, SS_C_RETRIES, 1);
 	x->resend = x->kept.len;
 	px_acquire(x, snap, now);
-}
-
-/* -- time -- */
-
-/*
- * Until the response's head the route's timeout runs, but not while the request itself still arrives:
- * then, and after the head, only silence ends the exchange.
- */
-static uint64_t due(const struct px_exchange *x)
-{
-	uint64_t idle = x->idle_ns ? x->last + x->idle_ns : SS_NEVER;
-
-	if (x->head_sent || (x->state == PX_RUNNING && !x->request_ended))
-		return idle;
-	return ss_min_u64(idle, x->deadline);
-}
-
-void px_arm(struct px_exchange *x)
-{
-	uint64_t at;
-
-	if (x->state == PX_DONE)
-		return;
-	at = due(x);
-	/* Later is left to the timer: it looks again when it fires. */
-	if (at != SS_NEVER && (!ss_timer_armed(&x->timer) || at < x->timer.deadline))
-		ss_wheel_arm(&x->p->wheel, &x->timer, at);
-}
-
-void px_expired(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
-{
-	bool running = x->state == PX_RUNNING;
-	bool total = !x->head_sent && now >= x->deadline;
-
-	if (x->state == PX_DONE)
-		return;
-	if (now < due(x)) {
-		px_arm(x);
-		return;
-	}
-	/* Blame the endpoint where it was its turn to speak. */
-	if (running && (total || x->request_ended))
-		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
-	if (x->up)
-		ss_http_reset(x->up, SS_HTTP_CANCEL);
-	px_drop_upstream(x);
-	px_reply(x, total ? SS_DROP_TIMEOUT_TOTAL : SS_DROP_TIMEOUT_IDLE, now);
 }
