@@ -114,9 +114,9 @@ class TestControl(TestSuite):
         finally:
             load.kill()
         for block in got["workers"] + [got["all"]]:
-            self.verify(0.95 <= block["sum_of_busy"] <= 1.05, f"stages and marks sum to {block['sum_of_busy']} of busy time")
+            self.verify(0.95 <= block["sum_of_busy"] <= 1.05, f"stages share out {block['sum_of_busy']} of busy time")
             self.verify(0.95 <= block["sum_of_sampled"] <= 1.05, f"and to {block['sum_of_sampled']} of sampled turns")
-        self.note(f"stages and marks: {got['all']['sum_of_busy']:.4f} of busy time; "
+        self.note(f"stages: {got['all']['sum_of_busy']:.4f} of busy time; "
                   f"marks alone: {got['all']['marks_of_busy']:.4f}, every turn being sampled")
         stages = got["all"]["stages"]
         self.verify_equal([s["stage"] for s in stages], STAGES, "stages")

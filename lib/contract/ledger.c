@@ -97,8 +97,24 @@ static void add(uint64_t *total, uint64_t n)
 /* The gap's mean is `every`; its spread keeps the choice from falling into step with what it measures. */
 static void choose_next(struct ss_ledger *l)
 {
-	l->gap = 1 + ss_rng_below(&l->rng, 2 * l->every - 1);
-	l->skip = l->gap - 1;
+	l->skip = ss_rng_below(&l->rng, 2 * l->every - 1);
+}
+
+/* Marks are in no stage, and a turn without them has none: the stages alone share the time. */
+static void share_out(struct ss_ledger *l, uint64_t busy)
+{
+	uint64_t sum = 0, took = busy - l->shared_busy;
+
+	for (int s = 0; s < SS_STAGE_COUNT; s++)
+		sum += l->newest[s];
+	if (!sum)
+		return;
+	for (int s = 0; s < SS_STAGE_COUNT; s++) {
+		add(&l->all_ns[s], (uint64_t)((unsigned __int128)took * l->newest[s] / sum));
+		l->newest[s] -= l->newest[s] / SS_LEDGER_FADE;
+	}
+	l->n_stratum = 0;
+	l->shared_busy = busy;
 }
 
 static void keep_turn(struct ss_ledger *l, uint64_t took_ns)
@@ -108,8 +124,10 @@ static void keep_turn(struct ss_ledger *l, uint64_t took_ns)
 	for (int s = 0; s < SS_STAGE_COUNT; s++) {
 		uint64_t ns = to_ns(l, l->cycles[s]);
 		add(&l->ns[s], ns);
-		add(&l->all_ns[s], ns * l->gap);
+		l->newest[s] += ns;
 	}
+	if (++l->n_stratum >= SS_LEDGER_STRATUM)
+		share_out(l, ss_counter_read(c, SS_C_BUSY_NS) + took_ns); /* this turn is not counted yet */
 	ss_count(c, SS_C_SAMPLED_TURNS, 1);
 	ss_count(c, SS_C_SAMPLED_BUSY_NS, took_ns);
 	ss_count(c, SS_C_SAMPLED_MARKS_NS, to_ns(l, l->own));

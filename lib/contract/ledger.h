@@ -9,7 +9,9 @@
  *
  * Every cycle of a sampled turn belongs to one stage: a mark ends one and begins another, so the stages sum
  * to the turn. A mark's own cost is known from the start and booked apart. Which turns are sampled is a
- * matter of count and chance, not of what is in them: one of `every` turns that had packets.
+ * matter of count and chance, not of what is in them: one of `every` turns that had packets. What they stand
+ * for is known exactly: the busy time that passed meanwhile is shared out as sampled turns spent theirs. That
+ * is a ratio estimate, biased when few turns are in it: some hundred of the newest are, older ones fading.
  */
 #ifndef SS_LEDGER_H
 #define SS_LEDGER_H
@@ -38,6 +40,10 @@
 	X(BURY, "what ended in the turn is freed")                                      \
 	X(OTHER, "the turn's clock, configuration, mailbox, levels")
 
+/* After so many sampled turns busy time is shared out; and then what they weigh loses one part of FADE. */
+#define SS_LEDGER_STRATUM 16
+#define SS_LEDGER_FADE 16
+
 enum ss_stage {
 #define SS_STAGE_X(name, what) SS_STAGE_##name,
 	SS_STAGE_LIST(SS_STAGE_X)
@@ -57,15 +63,18 @@ struct ss_ledger {
 	uint64_t requests, received, sent; /* the counters when it began */
 	/* the choice of the next */
 	uint32_t skip; /* busy turns to let pass; with `every` 0, a number that takes hours to count down */
-	uint32_t gap;  /* busy turns that the next sample stands for, itself included */
 	uint64_t mult; /* the clock's */
 	struct ss_rng rng;
+	/* the stratum that runs */
+	uint32_t n_stratum;
+	uint64_t newest[SS_STAGE_COUNT]; /* ns of the newest sampled turns, by stage: the shares */
+	uint64_t shared_busy;            /* of SS_C_BUSY_NS */
 #ifdef SS_SPIN_NS
 	uint64_t spun, before; /* requests paid for; packets received before this turn */
 #endif
 	/* totals; control reads them */
 	uint64_t ns[SS_STAGE_COUNT];     /* of sampled turns */
-	uint64_t all_ns[SS_STAGE_COUNT]; /* the same, each turn times its gap: an estimate for all busy turns */
+	uint64_t all_ns[SS_STAGE_COUNT]; /* all busy time but that of the stratum that runs, by stage */
 };
 
 /* every: one of so many busy turns is sampled; 0: none. Takes some microseconds to weigh a mark. */

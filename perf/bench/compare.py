@@ -1,6 +1,6 @@
 """Which differences between two results exceed their noise, figure by figure and stage by stage."""
 from bench.figures import AHEAD, CONDITIONS, LESS, MORE, STAGE, describe, shown
-from bench.stats import differ, noisy
+from bench.stats import APART, differ, noisy
 
 
 def word(figure, old, new):
@@ -47,6 +47,6 @@ def compare(old, new):
     out += [line(*d) for d in found]
     out += [f"only in the old result: {x}" for x in only_in(old, new)]
     out += [f"only in the new result: {x}" for x in only_in(new, old)]
-    out.append(f"{len(found)} differences exceed the noise: no value in common, and medians further apart than either "
-               "row is wide")
+    out.append(f"{len(found)} differences exceed the noise: no value in common, and medians further apart than "
+               f"{APART} times the wider row")
     return "\n".join(out)

@@ -22,6 +22,6 @@ def figures(before, after):
            "packets": (since(before, after, "packets_received") + since(before, after, "packets_sent")) / requests}
     if total:
         out.update((STAGE + name, busy_us * ns / total) for name, ns in sampled.items())
-        out["stages_sum"] = (sum(s["all_ns"] for s in after["stages"]) - sum(s["all_ns"] for s in before["stages"])
-                             ) / max(since(before, after, "busy_ns"), 1)
+        marks = since(before, after, "sampled", "marks_ns")
+        out["stages_sum"] = (total + marks) / max(since(before, after, "sampled", "busy_ns"), 1)
     return out

@@ -3,6 +3,9 @@ import statistics
 
 NOISY = 0.15    # (max - min) / median beyond which a row claims nothing
 FEW = 3         # rounds below which a comparison claims nothing
+# A result has near a thousand rows. Of a thousand pairs of rows, each five draws from one normal distribution, two stand
+# apart by more than their width, one in thirty thousand by more than twice that.
+APART = 2
 
 
 def digits(v):
@@ -35,8 +38,8 @@ def noisy(row):
 
 def differ(old, new):
     """True when two rows differ by more than their noise: no common value, and medians further apart than
-    either row is wide."""
+    APART times the wider row."""
     if min(old["n"], new["n"]) < FEW:
         return False
     apart = old["max"] < new["min"] or new["max"] < old["min"]
-    return apart and abs(new["median"] - old["median"]) > max(spread(old), spread(new))
+    return apart and abs(new["median"] - old["median"]) > APART * max(spread(old), spread(new))

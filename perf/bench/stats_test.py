@@ -1,3 +1,4 @@
+import random
 import unittest
 
 from bench.stats import differ, noisy, summaries, summary
@@ -24,9 +25,15 @@ class StatsTest(unittest.TestCase):
         self.assertTrue(noisy(row(100, 92, 108)))
         self.assertTrue(noisy(row(-100, -92, -108)))
 
-    def test_rows_differ_when_apart_by_more_than_both_spreads(self):
-        self.assertTrue(differ(row(10, 11, 12), row(15, 16, 17)))
-        self.assertTrue(differ(row(15, 16, 17), row(10, 11, 12)))
+    def test_rows_differ_when_far_apart(self):
+        self.assertTrue(differ(row(10, 11, 12), row(16, 17, 18)))
+        self.assertTrue(differ(row(16, 17, 18), row(10, 11, 12)))
+        self.assertFalse(differ(row(10, 11, 12), row(14, 15, 16)))
+
+    def test_chance_alone_makes_no_difference(self):
+        draw = random.Random(1)
+        apart = sum(differ(*(row(*(draw.gauss(1000, 1) for _ in range(5))) for _ in range(2))) for _ in range(5000))
+        self.assertLessEqual(apart, 2)
 
     def test_overlap_is_no_difference(self):
         self.assertFalse(differ(row(10, 11, 12), row(12, 13, 14)))

@@ -147,10 +147,10 @@ static double sum_of_sampled(const struct block *b)
 	return per(b->sampled_sum + b->marks_ns, b->sampled.busy_ns);
 }
 
-/* The estimate for all turns, over what was spent: 1 but for chance, when the choice of turns is fair. */
+/* What has been shared out among the stages, over what was spent: 1 but for the newest turns. */
 static double sum_of_busy(const struct block *b)
 {
-	return per(b->all_sum + b->marks_ns, b->all.busy_ns);
+	return per(b->all_sum, b->all.busy_ns);
 }
 
 /* The marks of sampled turns; what looking for a sampled turn costs in the others is in docs/stages.md. */
@@ -175,7 +175,7 @@ static void table_block(const struct block *b, FILE *out)
 	fprintf(out, "a busy turn: %.2f packets in, %.2f out, %.2f requests\n", per(b->all.received, b->all.turns),
 		per(b->all.sent, b->all.turns), per(b->all.requests, b->all.turns));
 	fprintf(out,
-		"%.0f of %.0f busy turns sampled: stages and marks sum to %.1f %% of them, stand for %.1f %% of busy time; "
+		"%.0f of %.0f busy turns sampled: stages and marks sum to %.1f %% of them; %.1f %% of busy time shared out; "
 		"marks took %.2f %%\n",
 		b->sampled.turns, b->all.turns, 100 * sum_of_sampled(b), 100 * sum_of_busy(b),
 		100 * marks_of_busy(b));

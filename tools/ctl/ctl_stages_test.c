@@ -103,7 +103,7 @@ static void the_table_says_what_was_sampled(void **state)
 	has(text, "other         25.0       100.0       25.0\n");
 	has(text, "busy         100.0       400.0      100.0\n");
 	has(text, "a busy turn: 1.00 packets in, 0.00 out, 0.25 requests\n");
-	has(text, "4 of 40 busy turns sampled: stages and marks sum to 100.0 % of them, stand for 100.0 % of busy time; "
+	has(text, "4 of 40 busy turns sampled: stages and marks sum to 100.0 % of them; 100.0 % of busy time shared out; "
 		  "marks took 0.00 %\n");
 	has(text, "over 2.5 s, one of 64 busy turns");
 	assert_null(strstr(text, "all workers"));
