@@ -2,10 +2,12 @@
  * caller.c - bench-caller: HTTP/2 over kernel sockets where h2load does not do.
  *
  * paced   open loop: requests are due at a set rate with even jitter, whether or not earlier ones were
- * answered, and latency counts from the moment a request was due. Nothing is omitted when the other side
- * stalls. churn   connections: connect, full or resumed handshake, one request, close; as fast as it goes, or
- * with --rate as many a second as long as there is a free place. hold    opens connections, one request on
- * each, and keeps them until standard input ends.
+ *         answered, and latency counts from the moment a request was due. Nothing is omitted when the other
+ *         side stalls or this program falls behind; what was due and never sent is said.
+ * closed  closed loop: every answer is followed by the next request; what paced can be given at most.
+ * churn   connections: connect, full or resumed handshake, one request, close; as fast as it goes, or with
+ *         --rate as many a second as long as there is a free place.
+ * hold    opens connections, one request on each, and keeps them until standard input ends.
  *
  * Prints "start" and "end" around the measured time ("held" when all connections stand), and one JSON line.
  */
@@ -27,8 +29,9 @@ struct caller {
 	struct caller_request request;
 	const char *mode;
 	double rate, seconds, warmup;
-	int n_conns;
+	int n_conns, next; /* next: whose turn it is to be asked */
 	bool resume;
+	bool renews; /* a connection that the other side ends in order is opened anew */
 	struct caller_conn *conns;
 	int epoll;
 	uint64_t random;
@@ -36,7 +39,7 @@ struct caller {
 	uint64_t due;        /* churn: the next connection */
 	uint64_t *took;      /* ns */
 	size_t n_took, max_took;
-	uint64_t completed, resumed, lost;
+	uint64_t completed, in_time, resumed, lost, unsent, renewed;
 	const char *first_loss;
 };
 
@@ -65,8 +68,8 @@ static void say(const char *word)
 
 static void watch(struct caller *a, struct caller_conn *c)
 {
-	struct epoll_event e = {.events = EPOLLIN | (c->state == CALLER_CONNECTING ? EPOLLOUT : 0),
-				.data.ptr = c};
+	bool out = c->state == CALLER_CONNECTING || c->full;
+	struct epoll_event e = {.events = EPOLLIN | (out ? EPOLLOUT : 0), .data.ptr = c};
 	if (epoll_ctl(a->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0 &&
 	    epoll_ctl(a->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)
 		die("epoll", strerror(errno));
@@ -84,19 +87,34 @@ static void lose(struct caller *a, struct caller_conn *c)
 	a->lost += c->in_flight ? c->in_flight : 1;
 	if (!a->first_loss)
 		a->first_loss = c->why;
+	c->in_flight = 0;
 	caller_close(c);
+}
+
+/* What a call on the connection came to. Watches it for what it waits for now. */
+static bool settled(struct caller *a, struct caller_conn *c, bool good, bool waited_to_write)
+{
+	if (!good)
+		lose(a, c);
+	else if (waited_to_write != (c->state == CALLER_CONNECTING || c->full))
+		watch(a, c);
+	return good;
 }
 
 static bool turn(struct caller *a, struct caller_conn *c)
 {
-	enum caller_state was = c->state;
-	if (!caller_turn(c)) {
-		lose(a, c);
-		return false;
+	bool waited = c->state == CALLER_CONNECTING || c->full, good = caller_turn(c);
+	if (good && c->going && !a->renews && !c->n_done) {
+		c->why = "ended by the other side";
+		good = false;
 	}
-	if (was == CALLER_CONNECTING && c->state != was)
-		watch(a, c);
-	return true;
+	return settled(a, c, good, waited);
+}
+
+static bool flush(struct caller *a, struct caller_conn *c)
+{
+	bool waited = c->full;
+	return settled(a, c, caller_flush(c), waited);
 }
 
 /* Waits until something comes or until the moment; calls on_ready for each connection that moved. */
@@ -123,10 +141,35 @@ static void take_answers(struct caller *a, struct caller_conn *c)
 	uint64_t now = now_ns();
 	for (uint32_t i = 0; i < c->n_done; i++) {
 		a->completed++;
+		a->in_time += a->begin && now < a->end;
 		if (a->begin && c->done[i] >= a->begin && c->done[i] < a->end && a->n_took < a->max_took)
 			a->took[a->n_took++] = now - c->done[i];
 	}
 	c->n_done = 0;
+}
+
+static struct caller_conn *next_with_room(struct caller *a);
+
+/* What GOAWAY left undone is asked for elsewhere, due since when it was. */
+static void renew(struct caller *a, struct caller_conn *c)
+{
+	struct caller_conn *other;
+	for (; c->n_refused && (other = next_with_room(a)); c->n_refused--) {
+		caller_ask(other, c->refused[c->n_refused - 1]);
+		flush(a, other);
+	}
+	if (c->in_flight || c->n_refused)
+		return;
+	caller_close(c);
+	begin_conn(a, c);
+	a->renewed++;
+}
+
+static void answered(struct caller *a, struct caller_conn *c)
+{
+	take_answers(a, c);
+	if (c->going)
+		renew(a, c);
 }
 
 static uint64_t even(struct caller *a, uint64_t period)
@@ -148,34 +191,24 @@ static void open_all(struct caller *a)
 	}
 }
 
-static void run_paced(struct caller *a)
+/* The next open connection in turn that may have one more request; NULL: none. */
+static struct caller_conn *next_with_room(struct caller *a)
 {
-	if (a->rate <= 0)
-		die("paced", "wants a rate");
-	open_all(a);
-	uint64_t period = (uint64_t)(1e9 / a->rate), due = now_ns() + period;
-	uint64_t begin = due + (uint64_t)(a->warmup * 1e9), end = begin + (uint64_t)(a->seconds * 1e9);
-	a->max_took = (size_t)(a->rate * a->seconds * 2) + 1024;
-	a->took = calloc(a->max_took, sizeof(*a->took));
-	for (int next = 0; due < end && a->took; next = (next + 1) % a->n_conns) {
-		while (now_ns() < due)
-			wait_until(a, due, take_answers);
-		if (due >= begin && !a->begin) {
-			say("start");
-			a->begin = begin, a->end = end;
-		}
-		struct caller_conn *c = &a->conns[next];
-		if (c->state == CALLER_OPEN && !caller_ask(c, due))
-			lose(a, c);
-		else if (c->state == CALLER_CLOSED)
-			a->lost++;
-		due += even(a, period);
+	for (int i = 0; i < a->n_conns; i++) {
+		struct caller_conn *c = &a->conns[a->next];
+		a->next = (a->next + 1) % a->n_conns;
+		if (caller_room(c))
+			return c;
 	}
-	say("end");
+	return NULL;
+}
+
+static void wait_for_answers(struct caller *a)
+{
 	uint64_t limit = now_ns() + 1000000000u;
 	uint32_t open = 1;
 	while (open && now_ns() < limit) {
-		wait_until(a, now_ns() + 1000000u, take_answers);
+		wait_until(a, now_ns() + 1000000u, answered);
 		open = 0;
 		for (int i = 0; i < a->n_conns; i++)
 			open += a->conns[i].in_flight;
@@ -183,13 +216,90 @@ static void run_paced(struct caller *a)
 	a->lost += open;
 }
 
+static uint64_t start_measuring(struct caller *a, uint64_t begin)
+{
+	say("start");
+	a->begin = begin;
+	return a->end = begin + (uint64_t)(a->seconds * 1e9);
+}
+
+/* Between two looks at the sockets at most this many requests go out: who is behind must still read. */
+enum { BURST = 64 };
+
+/* Requests that are due by now, oldest first; returns when the next one is. */
+static uint64_t ask_due(struct caller *a, uint64_t due, uint64_t period, uint64_t now)
+{
+	struct caller_conn *c;
+	for (int i = 0; i < BURST && due <= now && (c = next_with_room(a)); i++) {
+		caller_ask(c, due);
+		flush(a, c);
+		due += even(a, period);
+	}
+	return due;
+}
+
+static void run_paced(struct caller *a)
+{
+	if (a->rate <= 0)
+		die("paced", "wants a rate");
+	open_all(a);
+	a->renews = true;
+	uint64_t period = (uint64_t)(1e9 / a->rate), due = now_ns() + period, now;
+	uint64_t begin = due + (uint64_t)(a->warmup * 1e9), end = begin + (uint64_t)(a->seconds * 1e9);
+	a->max_took = (size_t)(a->rate * a->seconds * 2) + 1024;
+	a->took = calloc(a->max_took, sizeof(*a->took));
+	while (a->took && (now = now_ns()) < end) {
+		if (now >= begin && !a->begin)
+			end = start_measuring(a, begin);
+		due = ask_due(a, due, period, now);
+		wait_until(a, due < end ? due : end, answered);
+	}
+	say("end");
+	a->unsent = due < end ? (end - due) / period : 0;
+	wait_for_answers(a);
+}
+
+/* ---- closed ---- */
+
+/* From answer to next request there is no time: all that are allowed are always under way. */
+static void ask_again(struct caller *a, struct caller_conn *c)
+{
+	take_answers(a, c);
+	while (caller_room(c))
+		caller_ask(c, now_ns());
+	flush(a, c);
+}
+
+static void run_closed(struct caller *a)
+{
+	open_all(a);
+	uint64_t begin = now_ns() + (uint64_t)(a->warmup * 1e9);
+	for (int i = 0; i < a->n_conns; i++)
+		ask_again(a, &a->conns[i]);
+	while (now_ns() < begin)
+		wait_until(a, begin, ask_again);
+	uint64_t end = start_measuring(a, begin);
+	while (now_ns() < end)
+		wait_until(a, end, ask_again);
+	say("end");
+	for (int i = 0; i < a->n_conns; i++)
+		a->lost += a->conns[i].state != CALLER_OPEN;
+}
+
 /* ---- churn ---- */
+
+/* False: the connection is lost. */
+static bool ask_first(struct caller *a, struct caller_conn *c)
+{
+	if (c->state != CALLER_OPEN || c->next_stream != 1)
+		return true;
+	caller_ask(c, 0);
+	return flush(a, c);
+}
 
 static void ask_then_close(struct caller *a, struct caller_conn *c)
 {
-	if (c->state == CALLER_OPEN && c->next_stream == 1 && !caller_ask(c, 0))
-		lose(a, c);
-	if (!c->n_done)
+	if (!ask_first(a, c) || !c->n_done)
 		return;
 	bool counts = a->begin && !a->end;
 	a->completed += counts;
@@ -239,8 +349,7 @@ static void run_churn(struct caller *a)
 
 static void ask_once(struct caller *a, struct caller_conn *c)
 {
-	if (c->state == CALLER_OPEN && c->next_stream == 1 && !caller_ask(c, 0))
-		lose(a, c);
+	ask_first(a, c);
 	a->completed += c->n_done;
 	c->n_done = 0;
 }
@@ -305,17 +414,18 @@ static double quantile_us(const struct caller *a, double q)
 static void print_figures(struct caller *a)
 {
 	qsort(a->took, a->n_took, sizeof(*a->took), by_size);
-	printf("{\"completed\": %lu, \"measured\": %zu, \"resumed\": %lu, \"lost\": %lu, \"why\": \"%s\", "
+	printf("{\"completed\": %lu, \"in_time\": %lu, \"measured\": %zu, \"resumed\": %lu, \"lost\": %lu, \"unsent\": %lu, \"renewed\": %lu, "
+	       "\"why\": \"%s\", "
 	       "\"p50_us\": %.3f, \"p90_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f}\n",
-	       a->completed, a->n_took, a->resumed, a->lost, a->first_loss ? a->first_loss : "",
+	       a->completed, a->in_time, a->n_took, a->resumed, a->lost, a->unsent, a->renewed, a->first_loss ? a->first_loss : "",
 	       quantile_us(a, 0.5), quantile_us(a, 0.9), quantile_us(a, 0.99), quantile_us(a, 0.999),
 	       quantile_us(a, 1));
 }
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: bench-caller paced|churn|hold --to ADDRESS:PORT --path PATH --body BYTES\n"
-			"  [--connections N] [--rate R] [--seconds S] [--warmup S] [--field 'NAME: VALUE'] "
+	fprintf(stderr, "usage: bench-caller paced|closed|churn|hold --to ADDRESS:PORT --path PATH --body BYTES\n"
+			"  [--connections N] [--streams N] [--rate R] [--seconds S] [--warmup S] [--field 'NAME: VALUE'] "
 			"[--resume]\n"
 			"  [--ca FILE --cert FILE --key FILE]   (TLS)\n");
 	exit(2);
@@ -348,7 +458,7 @@ static bool take(const struct place *places, const char *name, const char *value
 
 static void read_options(struct caller *a, struct words *w, int argc, char **argv)
 {
-	double body = 0, connections = 8;
+	double body = 0, connections = 8, streams = 32;
 	const struct place places[] = {
 		{"--to", &w->to, NULL},
 		{"--path", &w->path, NULL},
@@ -357,6 +467,7 @@ static void read_options(struct caller *a, struct words *w, int argc, char **arg
 		{"--key", &w->key, NULL},
 		{"--body", NULL, &body},
 		{"--connections", NULL, &connections},
+		{"--streams", NULL, &streams},
 		{"--rate", NULL, &a->rate},
 		{"--seconds", NULL, &a->seconds},
 		{"--warmup", NULL, &a->warmup},
@@ -377,7 +488,8 @@ static void read_options(struct caller *a, struct words *w, int argc, char **arg
 	}
 	a->request.body = (uint32_t)body;
 	a->n_conns = (int)connections;
-	if (!a->mode || !w->to || !w->path || a->n_conns < 1 || a->n_conns > MAX_CONNS)
+	a->request.in_flight = (uint32_t)streams;
+	if (streams < 1 || streams > CALLER_IN_FLIGHT || !a->mode || !w->to || !w->path || a->n_conns < 1 || a->n_conns > MAX_CONNS)
 		usage();
 }
 
@@ -403,7 +515,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *word;
 		void (*run)(struct caller *a);
-	} modes[] = {{"paced", run_paced}, {"churn", run_churn}, {"hold", run_hold}};
+	} modes[] = {{"paced", run_paced}, {"closed", run_closed}, {"churn", run_churn}, {"hold", run_hold}};
 	struct caller a = {.seconds = 1, .warmup = 0.3, .n_conns = 8, .random = 88172645463325252u};
 	struct words w = {0};
 	read_options(&a, &w, argc, argv);

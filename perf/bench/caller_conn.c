@@ -60,11 +60,38 @@ bool caller_request_build(struct caller_request *r, const char *scheme, const ch
 
 /* ---- bytes ---- */
 
-/* All or nothing: what is sent is far smaller than a socket's buffer. */
-static bool send_all(struct caller_conn *c, const void *p, size_t n)
+static bool queue(struct caller_conn *c, const void *p, size_t n)
 {
-	ssize_t sent = c->ssl ? SSL_write(c->ssl, p, (int)n) : send(c->fd, p, n, MSG_NOSIGNAL);
-	return sent == (ssize_t)n || fail(c, "socket takes no more");
+	if (n > sizeof(c->out) - c->out_n)
+		return fail(c, "the socket has taken nothing for long");
+	memcpy(c->out + c->out_n, p, n);
+	c->out_n += n;
+	return true;
+}
+
+/* Bytes that the socket took, 0 for none now, -1 at the end. */
+static int send_some(struct caller_conn *c)
+{
+	if (!c->ssl) {
+		ssize_t n = send(c->fd, c->out, c->out_n, MSG_NOSIGNAL);
+		return n >= 0 ? (int)n : errno == EAGAIN ? 0 : -1;
+	}
+	int n = SSL_write(c->ssl, c->out, (int)c->out_n);
+	return n > 0 ? n : SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_WRITE ? 0 : -1;
+}
+
+bool caller_flush(struct caller_conn *c)
+{
+	c->full = false;
+	while (c->out_n && !c->full) {
+		int n = send_some(c);
+		if (n < 0)
+			return fail(c, "closed by the other side");
+		memmove(c->out, c->out + n, c->out_n - (size_t)n);
+		c->out_n -= (size_t)n;
+		c->full = !n;
+	}
+	return true;
 }
 
 /* Bytes read, 0 when there are none now, -1 at the end. */
@@ -130,6 +157,38 @@ static bool on_stream(struct caller_conn *c, uint8_t type, uint8_t flags, uint32
 	return true;
 }
 
+static bool take_settings(struct caller_conn *c, const uint8_t *p, uint32_t n)
+{
+	enum { MAX_STREAMS = 3 };
+	if (n % 6)
+		return fail(c, "SETTINGS of a wrong length");
+	for (; n; p += 6, n -= 6) {
+		uint32_t value = (uint32_t)p[2] << 24 | (uint32_t)p[3] << 16 | (uint32_t)p[4] << 8 | p[5];
+		if ((p[0] << 8 | p[1]) == MAX_STREAMS)
+			c->max_in_flight = value < c->request->in_flight ? value : c->request->in_flight;
+	}
+	return true;
+}
+
+/* RFC 9113 6.8: streams above the last one named were not processed and may be asked for elsewhere. */
+static bool go_away(struct caller_conn *c, const uint8_t *p, uint32_t n)
+{
+	if (n < 8)
+		return fail(c, "GOAWAY of a wrong length");
+	if (p[4] | p[5] | p[6] | p[7])
+		return fail(c, "GOAWAY with an error");
+	uint32_t last = (uint32_t)(p[0] & 0x7f) << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	c->going = true;
+	for (int i = 0; i < CALLER_IN_FLIGHT; i++) {
+		if (!c->stream[i].open || c->stream[i].id <= last)
+			continue;
+		c->stream[i].open = false;
+		c->in_flight--;
+		c->refused[c->n_refused++] = c->stream[i].due;
+	}
+	return true;
+}
+
 static bool on_frame(struct caller_conn *c, uint8_t type, uint8_t flags, uint32_t id, const uint8_t *p,
 		     uint32_t n)
 {
@@ -141,14 +200,14 @@ static bool on_frame(struct caller_conn *c, uint8_t type, uint8_t flags, uint32_
 	case F_RST:
 		return on_stream(c, type, flags, id, p, n);
 	case F_SETTINGS:
-		return (flags & ACK) || send_all(c, settings_ack, HEAD);
+		return (flags & ACK) || (take_settings(c, p, n) && queue(c, settings_ack, HEAD));
 	case F_PING:
 		if (n != 8)
 			return fail(c, "PING of a wrong length");
 		memcpy(pong + HEAD, p, 8);
-		return (flags & ACK) || send_all(c, pong, sizeof(pong));
+		return (flags & ACK) || queue(c, pong, sizeof(pong));
 	case F_GOAWAY:
-		return fail(c, "GOAWAY");
+		return go_away(c, p, n);
 	default:
 		return true;
 	}
@@ -185,7 +244,8 @@ static bool greet(struct caller_conn *c)
 				       "\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
 	c->state = CALLER_OPEN;
 	c->next_stream = 1;
-	return send_all(c, hello, sizeof(hello) - 1);
+	c->max_in_flight = c->request->in_flight;
+	return queue(c, hello, sizeof(hello) - 1);
 }
 
 static bool shake(struct caller_conn *c)
@@ -233,6 +293,7 @@ bool caller_open(struct caller_conn *c, const struct caller_request *r, SSL_SESS
 	SSL_set_fd(c->ssl, c->fd);
 	SSL_set_connect_state(c->ssl);
 	SSL_set_alpn_protos(c->ssl, h2, 3);
+	SSL_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	if (resume)
 		SSL_set_session(c->ssl, resume);
 	return true;
@@ -246,33 +307,41 @@ bool caller_turn(struct caller_conn *c)
 		return false;
 	while (c->state == CALLER_OPEN && c->n_done < CALLER_IN_FLIGHT) {
 		int n = receive(c);
+		if (n < 0 && !c->in_flight)
+			return c->going = true;
 		if (n < 0)
 			return fail(c, "closed by the other side");
 		if (n == 0)
-			return true;
+			break;
 		c->in_n += (size_t)n;
 		if (!read_frames(c))
 			return false;
 	}
-	return true;
+	return c->state != CALLER_OPEN || caller_flush(c);
 }
 
-bool caller_ask(struct caller_conn *c, uint64_t due)
+bool caller_room(const struct caller_conn *c)
+{
+	return c->state == CALLER_OPEN && !c->going && c->in_flight < c->max_in_flight &&
+	       !c->stream[(c->next_stream >> 1) % CALLER_IN_FLIGHT].open &&
+	       c->request->frame_n <= sizeof(c->out) - c->out_n;
+}
+
+void caller_ask(struct caller_conn *c, uint64_t due)
 {
 	uint32_t id = c->next_stream, i = (id >> 1) % CALLER_IN_FLIGHT;
-	if (c->stream[i].open)
-		return fail(c, "too many requests in flight");
-	uint8_t frame[CALLER_BLOCK];
+	uint8_t *frame = c->out + c->out_n;
 	memcpy(frame, c->request->frame, c->request->frame_n);
 	for (int k = 0; k < 4; k++)
 		frame[5 + k] = (uint8_t)(id >> (24 - 8 * k));
+	c->out_n += c->request->frame_n;
 	c->next_stream += 2;
 	c->in_flight++;
 	c->stream[i].due = due;
 	c->stream[i].body = 0;
+	c->stream[i].id = id;
 	c->stream[i].ok = false;
 	c->stream[i].open = true;
-	return send_all(c, frame, c->request->frame_n);
 }
 
 void caller_close(struct caller_conn *c)

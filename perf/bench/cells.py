@@ -81,7 +81,8 @@ FULL = (
     Cell("latency-storm-k", "Latency at 2,000 requests/s while 300 new clients a second shake hands, mTLS HTTP/2 in, "
          "plaintext HTTP/1.1 out, veth", "latency_in_storm", MTLS_PEERS, up="h1", storm=300),
     Cell("latency-reload-k", "Latency at 2,000 requests/s while the configuration is read again five times a second, "
-         "mTLS HTTP/2 in, plaintext HTTP/1.1 out, veth", "latency_in_reloads", ("sidestep", "sidestep-many"), up="h1"),
+         "mTLS HTTP/2 in, plaintext HTTP/1.1 out, veth", "latency_in_reloads",
+         ("sidestep", "sidestep-many", "haproxy-master", "nginx"), up="h1"),
     Cell("idle-10000-mtls-k", "10,000 idle mTLS HTTP/2 connections, veth", "memory", MTLS_PEERS, up="h1",
          connections=10000),
     Cell("idle-10000-h2c-k", "10,000 idle plaintext HTTP/2 connections, veth", "memory", MTLS_PEERS, down="h2c",
@@ -98,6 +99,8 @@ FULL = (
          ("sidestep-adaptive", "haproxy", "nginx", "nghttpx"), up="h1", connections=1000),
     Cell("many-routes-m", "One hop, plaintext HTTP/1.1 in and out, 128 B, 64 connections, memif, 10 and 10,000 routes "
          "and endpoints", "load", ("sidestep-few", "sidestep-many"), "m", "h1", "h1", streams=1),
+    Cell("many-routes-k", "One hop, plaintext HTTP/1.1 in and out, 128 B, 64 connections, veth, 10,000 routes and "
+         "endpoints", "load", ("sidestep-many", "haproxy-many", "nginx-many"), "k", "h1", "h1", streams=1),
 )
 # The same hop with mutual TLS and without: what encryption adds.
 MTLS_PAIRS = (("hop-mtls-128-k", "hop-h2c-128-k"), ("hop-mtls-128-m", "hop-h2c-128-m"),

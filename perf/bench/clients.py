@@ -120,15 +120,17 @@ def caller_argv(place, mode, target, body, **options):
     return argv
 
 
-def figures_of(text, what):
-    """The JSON line at the end; nothing may have been lost."""
+def figures_of(text, what, unsent_bound=0.01):
+    """The JSON line at the end; nothing may have been lost, nor more than a share never sent (None: any)."""
     got = json.loads(text.strip().splitlines()[-1])
     if got["lost"]:
         raise LabError(f"{what}: {got['lost']} requests or connections lost: {got['why']}")
+    if unsent_bound is not None and got["unsent"] > unsent_bound * got["completed"]:
+        raise LabError(f"{what}: {got['unsent']} requests were due and never sent")
     return got
 
 
-def caller(place, mode, target, body, snap, **options):
+def caller(place, mode, target, body, snap, unsent_bound=0.01, **options):
     """A paced or churning bench-caller, sampled at both ends."""
     client = Client(place, caller_argv(place, mode, target, body, **options))
     try:
@@ -136,12 +138,17 @@ def caller(place, mode, target, body, snap, **options):
         before = snap(client.pid)
         client.until("end")
         after = snap(client.pid)
-        got = figures_of(client.end(), mode)
+        got = figures_of(client.end(), mode, unsent_bound)
     finally:
         client.kill()
     if not got["completed"]:
         raise LabError(f"{mode}: nothing was answered")
     return got, before, after
+
+
+def warm(place, subject, body):
+    """What h2load's first requests are for, by bench-caller."""
+    caller(place, "paced", subject.target(), body, lambda _: None, rate=200, seconds=0.3, warmup=0.1, connections=8)
 
 
 class Storm:

@@ -48,8 +48,8 @@ FIGURES = {
     "connection_bytes": Figure("Memory per idle connection", "bytes", LESS, "What holding the connections added to "
                                "the process, for sidestep with everything that a configuration for so many adds."),
     "idle_busy": Figure("CPU while idle", "share", LESS, "Of the subject's core, nothing asked of it."),
-    "stages_sum": Figure("Stages over busy time", "ratio", None, "The stages' sampled time, scaled, over the busy time "
-                         "that is known exactly: 1 when the ledger is right."),
+    "stages_sum": Figure("Stages over busy time", "ratio", None, "Stages and marks of the sampled turns over the "
+                         "time that these took: 1 when the ledger is right."),
     "foreign_cpu": Figure("Foreign CPU", "share", None, "Of one core, programs that are none of ours."),
     "steal": Figure("Steal", "share", None, "Of one core, taken by the hypervisor."),
     "disturbed": Figure("Disturbed rounds", "share", None, "1: foreign CPU or steal exceeded 5 % in every try."),

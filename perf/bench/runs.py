@@ -51,12 +51,16 @@ class Runner:
         return clients.memif(self.place, subject, cell, seconds, self.warmup, self.snap(subject), **options)
 
     def capacity(self, cell, subject):
-        """Requests per second of this subject in a closed loop."""
+        """Requests per second of this subject, by the client that will pace, in the way it will: over sockets each is
+        a write of its own then, where a closed loop has several in one."""
         if cell.medium == "m":
             got = self.memif(cell, subject, self.seconds, streams=cell.streams, connections=cell.connections)[0]
             return got["client"]["requests_per_second"]
-        return clients.h2load(self.place, subject, cell.body, cell.connections, cell.streams, self.seconds,
-                              self.warmup, self.snap(subject))[0]["rps"]
+        clients.warm(self.place, subject, cell.body)
+        got = clients.caller(self.place, "paced", subject.target(), cell.body, self.snap(subject), unsent_bound=None,
+                             rate=1000000, seconds=self.seconds, warmup=self.warmup, connections=cell.connections,
+                             streams=cell.streams)[0]
+        return got["in_time"] / self.seconds
 
     def paced(self, cell, subject, rate, connections):
         """Latency quantiles at a rate, open loop, and the window."""
@@ -67,7 +71,7 @@ class Runner:
         else:
             got, before, after = clients.caller(self.place, "paced", subject.target(), cell.body, self.snap(subject),
                                                 rate=rate, seconds=seconds, warmup=self.warmup,
-                                                connections=connections)
+                                                connections=connections, streams=cell.streams)
         return {k: got[k] for k in ("p50_us", "p90_us", "p99_us")}, measure.Window(before[0], after[0])
 
     def latency(self, cell, name):
@@ -81,6 +85,8 @@ class Runner:
         with measure.IdlePolls(), self.standing(cell, name) as subject:
             rate = cell.share * self.capacity(cell, subject)
         with measure.IdlePolls(), self.standing(cell, name) as subject:
+            if cell.medium == "k":
+                clients.warm(self.place, subject, cell.body)
             figures, window = self.paced(cell, subject, round(rate), cell.connections)
         return {"offered_rps": rate, **figures}, window
 

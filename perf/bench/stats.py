@@ -3,8 +3,8 @@ import statistics
 
 NOISY = 0.15    # (max - min) / median beyond which a row claims nothing
 FEW = 3         # rounds below which a comparison claims nothing
-# A result has near a thousand rows. Of a thousand pairs of rows, each five draws from one normal distribution, two stand
-# apart by more than their width, one in thirty thousand by more than twice that.
+# A result has near a thousand rows. Of a thousand pairs of rows, each five draws from one normal distribution, two
+# stand apart by more than their width; of thirty thousand, one by more than twice that.
 APART = 2
 
 

@@ -4,6 +4,9 @@ A subject is told the hop (what comes in, what goes out) and answers where the c
 for all: one thread on SUBJECT_CORE, no access log, long keep-alive, pooled upstream connections, TLS 1.3 with
 client certificates demanded and the origin verified. Everything else is the program's default.
 """
+import os
+import signal
+
 from local import load
 from local.appliance import Appliance, ports
 from local.bench_site import cluster, one_host, route
@@ -87,6 +90,23 @@ class Direct(Subject):
 
 class HAProxy(Subject):
     """Also where the system lets no more descriptors be had: it would ask for two per connection."""
+    others = 0
+    master = ()
+
+    def other_backends(self):
+        """As Sidestep.other_routes, in HAProxy's way for many: a map of prefixes, kept as a tree."""
+        if not self.others:
+            return "", ""
+        table = self.place.lab.write("haproxy.map", "".join(f"/other/{i}/ other-{i // 100}\n"
+                                                            for i in range(self.others)))
+        backends = (f"backend other-{i}\n" + "".join(f"  server s{k} {self.path.origin}:{20000 + k}\n"
+                                                     for k in range(min(100, self.others - 100 * i)))
+                    for i in range((self.others + 99) // 100))
+        return f"use_backend %[path,map_beg({table})] if {{ path,map_beg({table}) -m found }}", "".join(backends)
+
+    def reload(self):
+        """A new worker process; the old one ends its connections in order."""
+        os.kill(self.process.pid, signal.SIGUSR2)
 
     def launch(self):
         place, hop, path = self.place, self.hop, self.path
@@ -95,6 +115,7 @@ class HAProxy(Subject):
         server = {"h1": "", "h2c": "proto h2",
                   "mtls": f"ssl {tls} verify required verifyhost {self.origin_id}.example "
                           f"sni str({self.origin_id}.example) alpn h2"}
+        rule, backends = self.other_backends()
         conf = place.lab.write(f"haproxy{self.tag}.cfg", f"""
 global
   nbthread 1
@@ -109,15 +130,30 @@ defaults
   http-reuse always
 frontend in
   bind {path.vip}:{hop.port} {bind[hop.down]} backlog 4096
+  {rule}
   default_backend origin
-backend origin
+{backends}backend origin
   server o {path.origin}:{hop.origin_port} {server[hop.up]} pool-max-conn -1
 """)
-        self.listen(place.lab.start(f"haproxy{self.tag}", self.host, "haproxy", "-db", "-f", conf, core=SUBJECT_CORE))
+        self.listen(place.lab.start(f"haproxy{self.tag}", self.host, "haproxy", *self.master, "-db", "-f", conf,
+                                      core=SUBJECT_CORE))
 
 
 class Nginx(Subject):
     """Speaks HTTP/1.1 to its origin, whatever comes in."""
+    others = 0
+
+    def other_locations(self):
+        """As Sidestep.other_routes: nginx looks prefixes up in a tree."""
+        return ("".join(f"location /other/{i}/ {{ proxy_pass http://other-{i // 100}; }}\n"
+                        for i in range(self.others)),
+                "".join(f"upstream other-{i} {{ " + "".join(f"server {self.path.origin}:{20000 + k}; " for k in
+                                                            range(min(100, self.others - 100 * i))) + "}\n"
+                        for i in range((self.others + 99) // 100)))
+
+    def reload(self):
+        """A new worker process; the old one ends its connections in order."""
+        os.kill(self.process.pid, signal.SIGHUP)
 
     def launch(self):
         place, hop, path = self.place, self.hop, self.path
@@ -126,11 +162,14 @@ class Nginx(Subject):
         listen = {"h1": "", "h2c": "http2", "mtls": "ssl http2"}[hop.down]
         tls = f"""ssl_certificate {place.cert('proxy')}; ssl_certificate_key {place.cert('proxy', 'key')};
     ssl_client_certificate {place.cert('mesh')}; ssl_verify_client on; ssl_protocols TLSv1.3;"""
+        locations, upstreams = self.other_locations()
         self.listen(nginx(place.lab, "dut", "nginx", f"""
   server {{ listen {path.vip}:{hop.port} {listen} backlog=4096; access_log off;
     {tls if hop.down == "mtls" else ""} http2_max_concurrent_streams 128;
-    location / {{ proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
-""", f"upstream origin {{ server {path.origin}:{hop.origin_port}; keepalive 1024; keepalive_requests 100000000; }}",
+    location / {{ proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+    {locations} }}
+""", f"{upstreams}upstream origin {{ server {path.origin}:{hop.origin_port}; keepalive 1024; "
+                          "keepalive_requests 100000000; }",
                           core=SUBJECT_CORE, connections=15000))
 
 
@@ -275,6 +314,19 @@ class SidestepManyMemif(SidestepMemif):
     others, memory = SidestepMany.others, SidestepMany.memory
 
 
+class HAProxyMany(HAProxy):
+    others = SidestepMany.others
+
+
+class HAProxyMaster(HAProxy):
+    """With the master process that a reload needs."""
+    master = ("-W",)
+
+
+class NginxMany(Nginx):
+    others = SidestepMany.others
+
+
 class HAProxyNoTso(HAProxy):
     segmentation = False
 
@@ -351,7 +403,8 @@ def load_listens(place, address):
 # Medium (k: kernel wires, m: memif) -> name -> who.
 SUBJECTS = {"k": {"direct": Direct, "sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx,
                   "h2o": H2o, "haproxy-no-tso": HAProxyNoTso, "nghttpx-no-tso": NghttpxNoTso,
-                  "sidestep-adaptive": SidestepAdaptive, "sidestep-many": SidestepMany, "two-sidestep": TwoSidestep,
+                  "sidestep-adaptive": SidestepAdaptive, "sidestep-many": SidestepMany, "haproxy-many": HAProxyMany,
+                  "nginx-many": NginxMany, "haproxy-master": HAProxyMaster, "two-sidestep": TwoSidestep,
                   "two-haproxy": TwoHAProxy, "two-nghttpx": TwoNghttpx},
             "m": {"direct": DirectMemif, "sidestep": SidestepMemif, "sidestep-few": SidestepFewMemif,
                   "sidestep-many": SidestepManyMemif}}
