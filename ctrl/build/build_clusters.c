@@ -86,7 +86,6 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 		return SS_ERR_NO_MEM;
 	*c = (struct ss_cluster){
 		.name = ss_build_name(j, m->name),
-		.lb = (uint8_t)m->lb,
 		.protocol = (uint8_t)m->protocol,
 		.n_endpoints = m->n_endpoints,
 		.endpoints = eps,
@@ -109,6 +108,8 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 	for (uint32_t i = 0; i < m->n_endpoints; i++)
 		if (build_endpoint(j, h, m, i, c->slot, &eps[i]) < 0)
 			err = SS_ERR_CONFIG;
+	if (ss_build_balance(j, m, c) < 0)
+		err = SS_ERR_CONFIG;
 	if (ss_build_tls_client(j, &m->tls, m->protocol, &c->tls) < 0)
 		err = SS_ERR_CONFIG;
 	return err;
@@ -120,7 +121,7 @@ int ss_build_clusters(struct ss_build_job *j)
 	struct holds *h;
 	int err = 0;
 
-	if (!clusters || start_holds(j, &h) < 0)
+	if (!clusters || start_holds(j, &h) < 0 || ss_build_subsets(j) < 0)
 		return SS_ERR_NO_MEM;
 	for (uint32_t i = 0; i < j->model->n_clusters && err != SS_ERR_NO_MEM; i++) {
 		int one = build_cluster(j, h, &j->model->clusters[i], &clusters[i]);

@@ -18,6 +18,7 @@ struct ss_build_job {
 	uint32_t n_workers;
 	struct ss_snapshot *snap;             /* under construction, writable; its memory is the job's */
 	const struct ss_virtual_host *hosts;  /* one per model host, same order; set by ss_build_routes */
+	struct ss_build_subset *subsets;      /* by model cluster: those that routes name; set by ss_build_subsets */
 	struct ss_model_errors *errors;
 };
 
@@ -52,6 +53,26 @@ int ss_build_ids(struct ss_build_job *j, uint32_t n, const struct ss_model_id *i
  * snapshot (contract/endpoints.h) and gives them back when it is freed.
  */
 int ss_build_clusters(struct ss_build_job *j);
+
+/* build_subset.c: which subsets of each cluster the model's routes ask for. */
+struct ss_build_subset {
+	struct ss_build_subset *next;
+	const struct ss_model_labels *labels;
+	uint32_t name; /* id of ss_build_labels_name */
+};
+int ss_build_subsets(struct ss_build_job *j);
+/* The name id of labels, "stage=beta,version=v2": the same for the same labels. 0 for none. */
+uint32_t ss_build_labels_name(struct ss_build_job *j, const struct ss_model_labels *l);
+
+/* build_lb.c: c->balance of a cluster whose endpoints are built. */
+int ss_build_balance(struct ss_build_job *j, const struct ss_model_cluster *m, struct ss_cluster *c);
+/* build_hash.c: the table or the ring of a tier, as the policy wants. */
+int ss_build_maglev(struct ss_build_job *j, const struct ss_cluster *c, uint32_t size, struct ss_lb_tier *t);
+int ss_build_ring(struct ss_build_job *j, const struct ss_cluster *c, uint32_t min, uint32_t max,
+		  struct ss_lb_tier *t);
+/* build_hash.c: a hash policy; *out NULL when it has no parts. */
+int ss_build_hash_policy(struct ss_build_job *j, const struct ss_model_hashes *m,
+			 const struct ss_hash_policy **out);
 
 /* build_routes.c: compiles every virtual host of the model once, into j->hosts. */
 int ss_build_routes(struct ss_build_job *j);

@@ -17,6 +17,7 @@ static int build_split(struct ss_build_job *j, const struct ss_model_route *m, s
 				       m->clusters[i].cluster);
 			err = SS_ERR_CONFIG;
 		}
+		w[i].subset = ss_build_labels_name(j, m->clusters[i].subset.n ? &m->clusters[i].subset : &m->subset);
 		sum += m->clusters[i].weight;
 		w[i].upto = (uint32_t)ss_min_u64(sum, SS_WEIGHT_SUM);
 	}
@@ -99,6 +100,7 @@ static int build_route(struct ss_build_job *j, const struct ss_model_route *m, s
 		ss_model_error(j->errors, &m->src, "prefix_rewrite", "needs a path prefix to replace");
 		err = worse(err, SS_ERR_CONFIG);
 	}
+	err = worse(err, ss_build_hash_policy(j, &m->hash, &r->hash));
 	if (m->authz.present)
 		err = worse(err, ss_build_authz(j, &m->authz, &r->authz));
 	return err;

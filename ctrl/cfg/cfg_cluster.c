@@ -6,10 +6,26 @@
 /* ---- endpoints ---- */
 
 #define ENDPOINT(field) offsetof(struct ss_model_endpoint, field)
+
+static void read_labels(struct ss_cfg *c, config_setting_t *s, void *obj)
+{
+	ss_cfg_labels(c, s, &((struct ss_model_endpoint *)obj)->labels);
+}
+
+static void show_labels(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	ss_cfg_show_labels(j, k->name, &((const struct ss_model_endpoint *)obj)->labels);
+}
+
 static const struct ss_cfg_key endpoint_keys[] = {
 	{ "address", SS_CFG_IP, ENDPOINT(addr.ip), .required = true },
 	{ "port", SS_CFG_U16, ENDPOINT(addr.port), .required = true, .min = 1, .max = 65535 },
 	{ "weight", SS_CFG_U32, ENDPOINT(weight), .def = "1", .min = 1, .max = 1000 },
+	{ "priority", SS_CFG_U32, ENDPOINT(priority), .def = "0", .max = 127 },
+	{ "region", SS_CFG_TEXT, ENDPOINT(locality.region), .min = 1 },
+	{ "zone", SS_CFG_TEXT, ENDPOINT(locality.zone), .min = 1 },
+	{ "subzone", SS_CFG_TEXT, ENDPOINT(locality.subzone), .min = 1 },
+	{ "labels", SS_CFG_OWN, .what = "labels", .read = read_labels, .show = show_labels },
 };
 static const struct ss_cfg_table endpoint = { .what = "endpoint", .size = sizeof(struct ss_model_endpoint),
 					      .src = true, SS_CFG_KEYS(endpoint_keys) };
@@ -59,13 +75,15 @@ static void check_cluster(struct ss_cfg *c, config_setting_t *g, void *obj)
 static const struct ss_cfg_word protocols[] = {
 	{ "auto", SS_PROTO_AUTO }, { "http1", SS_PROTO_H1 }, { "http2", SS_PROTO_H2 }, { NULL, 0 },
 };
-static const struct ss_cfg_word policies[] = { { "round_robin", SS_LB_ROUND_ROBIN }, { NULL, 0 } };
+
 
 #define CLUSTER(field) offsetof(struct ss_model_cluster, field)
 static const struct ss_cfg_key cluster_keys[] = {
 	{ "name", SS_CFG_TEXT, CLUSTER(name), .required = true, .min = 1 },
 	{ "protocol", SS_CFG_WORD, CLUSTER(protocol), .def = "auto", .words = protocols },
-	{ "load_balancing", SS_CFG_WORD, CLUSTER(lb), .def = "round_robin", .words = policies },
+	{ "load_balancing", SS_CFG_WORD, CLUSTER(balance.conf.policy), .def = "round_robin",
+	  .words = ss_cfg_policies },
+	{ "balancing", SS_CFG_GROUP, CLUSTER(balance), .table = &ss_cfg_balance },
 	{ "connect_timeout", SS_CFG_DURATION, CLUSTER(connect_timeout_ns), .def = "5s", .min = SS_NS_PER_MS,
 	  .max = 600 * SS_NS_PER_SEC },
 	{ "max_connections", SS_CFG_U32, CLUSTER(max_connections), .def = "1024", .min = 1, .max = 4194304 },

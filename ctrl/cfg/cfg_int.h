@@ -113,6 +113,10 @@ extern const struct ss_cfg_table ss_cfg_secret, ss_cfg_trust, ss_cfg_id;        
 extern const struct ss_cfg_table ss_cfg_listener_tls, ss_cfg_cluster_tls;
 extern const struct ss_cfg_table ss_cfg_http, ss_cfg_listener, ss_cfg_authz;    /* cfg_listener.c */
 extern const struct ss_cfg_table ss_cfg_cluster;                                /* cfg_cluster.c */
+extern const struct ss_cfg_table ss_cfg_balance, ss_cfg_hash, ss_cfg_locality;  /* cfg_lb.c */
+extern const struct ss_cfg_word ss_cfg_policies[];
+void ss_cfg_labels(struct ss_cfg *c, config_setting_t *s, struct ss_model_labels *l);
+void ss_cfg_show_labels(struct ss_json *j, const char *key, const struct ss_model_labels *l);
 extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */
 
 #endif

@@ -23,6 +23,7 @@ static const struct ss_cfg_key root_keys[] = {
 	{ "admin", SS_CFG_GROUP, M(process), .table = &ss_cfg_admin },
 	{ "metrics", SS_CFG_GROUP, M(process), .table = &ss_cfg_metrics },
 	{ "access_log", SS_CFG_GROUP, M(process), .table = &ss_cfg_access_log },
+	{ "locality", SS_CFG_GROUP, M(process), .table = &ss_cfg_locality },
 	{ "ports", SS_CFG_LIST, ROOT_LIST(process.ports, process.n_ports), .required = true,
 	  .table = &ss_cfg_port },
 	{ "secrets", SS_CFG_LIST, ROOT_LIST(secrets, n_secrets), .table = &ss_cfg_secret },

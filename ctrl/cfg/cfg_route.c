@@ -243,10 +243,32 @@ static const struct ss_cfg_table direct = { .what = "group",
 					    SS_CFG_KEYS(direct_keys) };
 
 #define WEIGHTED(field) offsetof(struct ss_model_weighted, field)
+
+static void read_subset(struct ss_cfg *c, config_setting_t *s, void *obj)
+{
+	ss_cfg_labels(c, s, &((struct ss_model_weighted *)obj)->subset);
+}
+
+static void show_subset(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	ss_cfg_show_labels(j, k->name, &((const struct ss_model_weighted *)obj)->subset);
+}
+
+static void read_route_subset(struct ss_cfg *c, config_setting_t *s, void *obj)
+{
+	ss_cfg_labels(c, s, &((struct ss_model_route *)obj)->subset);
+}
+
+static void show_route_subset(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	ss_cfg_show_labels(j, k->name, &((const struct ss_model_route *)obj)->subset);
+}
+
 static const struct ss_cfg_key weighted_keys[] = {
 	{ "name", SS_CFG_REF, WEIGHTED(cluster), .required = true, .what = "cluster",
 	  .find = ss_model_cluster },
 	{ "weight", SS_CFG_HUNDREDTHS, WEIGHTED(weight), .max = SS_WEIGHT_SUM },
+	{ "subset", SS_CFG_OWN, .what = "labels", .read = read_subset, .show = show_subset },
 };
 static const struct ss_cfg_table weighted = { .what = "cluster", .size = sizeof(struct ss_model_weighted),
 					      .shorthand = "name", SS_CFG_KEYS(weighted_keys) };
@@ -316,6 +338,8 @@ static const struct ss_cfg_key route_keys[] = {
 	  .show = show_request_ops },
 	{ "response_headers", SS_CFG_OWN, .what = "group", .table = &ops_table, .read = read_response_ops,
 	  .show = show_response_ops },
+	{ "subset", SS_CFG_OWN, .what = "labels", .read = read_route_subset, .show = show_route_subset },
+	{ "hash_policy", SS_CFG_LIST, ROUTE(hash.v), ROUTE(hash.n), .table = &ss_cfg_hash },
 	{ "authorization", SS_CFG_GROUP, ROUTE(authz), ROUTE(authz.present), .table = &ss_cfg_authz },
 };
 static const struct ss_cfg_table route = { .what = "route",

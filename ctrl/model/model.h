@@ -17,6 +17,7 @@
 #include "contract/routes.h"
 #include "contract/snapshot.h"
 #include "contract/tlsconf.h"
+#include "model/model_balance.h"
 
 struct ss_model_src {
 	const char *file;
@@ -93,6 +94,7 @@ struct ss_model_header_match {
 struct ss_model_weighted {
 	char *cluster;
 	uint32_t weight; /* hundredths of a percent */
+	struct ss_model_labels subset; /* n 0: the route's, or the whole cluster */
 };
 
 struct ss_model_route {
@@ -114,6 +116,8 @@ struct ss_model_route {
 	uint32_t n_request_ops, n_response_ops;
 	struct ss_model_header_op *request_ops, *response_ops;
 	struct ss_model_authz authz;
+	struct ss_model_labels subset; /* of destinations that name none */
+	struct ss_model_hashes hash;   /* n 0: the cluster's */
 };
 
 struct ss_model_host {
@@ -143,13 +147,16 @@ struct ss_model_endpoint {
 	struct ss_model_src src;
 	struct ss_addr addr;
 	uint32_t weight;
+	uint32_t priority; /* 0 first */
+	struct ss_model_locality locality;
+	struct ss_model_labels labels;
 };
 
 struct ss_model_cluster {
 	struct ss_model_src src;
 	char *name;
 	enum ss_protocol protocol;
-	enum ss_lb lb;
+	struct ss_model_balance balance;
 	uint64_t connect_timeout_ns;
 	uint32_t max_connections, max_pending, max_requests; /* whole process */
 	struct ss_model_tls tls;
@@ -163,6 +170,7 @@ struct ss_model_cluster {
 struct ss_model_process {
 	struct ss_model_src src;
 	char *node;
+	struct ss_model_locality locality; /* where this node stands */
 	uint32_t n_workers;
 	uint32_t control_core;               /* CPU of the control thread */
 	uint32_t worker_core[SS_MAX_WORKERS]; /* CPU of each worker */

@@ -49,6 +49,7 @@ static void copy_decision(struct px_exchange *x, const struct ss_snapshot *snap,
 	}
 	if (d->cluster) {
 		x->cluster = d->cluster->name;
+		x->wait.subset = d->subset;
 		x->cluster_at = (uint32_t)(d->cluster - snap->clusters);
 	}
 	if (x->timeout_ns)
@@ -214,6 +215,7 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 	if (x->head_sent)
 		return;
 	x->upstream_ns = now - x->sent_at;
+	ss_up_answered(x->p->conf.up, px_cluster(x, snap), &x->wait, x->upstream_ns, now);
 	if (px_response_head(x, ss_http_head(x->up), &out) < 0 ||
 	    ss_http_send_head(x->down, &out, end) == SS_ERR_NO_MEM) {
 		px_drop_upstream(x);

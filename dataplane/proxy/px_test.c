@@ -856,32 +856,6 @@ static void reloads_move_connections(void **state)
 	end(w);
 }
 
-static void weights_and_splits(void **state)
-{
-	struct world *w = start();
-	struct ss_up_wait wait = {0};
-	uint32_t hits[EPS] = {0};
-
-	/* Endpoints 1:2:5, smooth: each window of eight has exactly its share. */
-	w->eps[1].weight = 2;
-	w->eps[2].weight = 5;
-	w->snap.generation = 2;
-	ss_up_adopt(w->up, &w->snap, w->now);
-	ss_list_init(&wait.node);
-	w->cluster.max_requests = 0;
-	for (int i = 1; i <= 100000; i++) {
-		assert_int_equal(ss_up_acquire(w->up, &w->cluster, &wait, w->now), SS_ERR_WAIT);
-		hits[ss_ip4_u32(&wait.at.addr.ip) - 0x0a000001]++;
-		wait.n_tried = 0;
-		ss_up_cancel(w->up, &wait);
-		if (i % 8 == 0) {
-			assert_int_equal(hits[0], i / 8);
-			assert_int_equal(hits[1], i / 4);
-		}
-	}
-	end(w);
-}
-
 static void draws_are_even(void **state)
 {
 	struct world *w = start();
@@ -945,7 +919,6 @@ int main(void)
 		cmocka_unit_test(who_waits_for_an_ejected_endpoint_picks_again),
 		cmocka_unit_test(goaway_moves_new_requests),
 		cmocka_unit_test(reloads_move_connections),
-		cmocka_unit_test(weights_and_splits),
 		cmocka_unit_test(draws_are_even),
 		cmocka_unit_test(exchanges_run_out),
 	};

@@ -25,6 +25,7 @@ struct ss_route_decision {
 	const struct ss_virtual_host *host;    /* NULL when none matched */
 	const struct ss_route *route;          /* NULL when none matched */
 	const struct ss_cluster *cluster;      /* for SS_ACTION_CLUSTERS */
+	uint32_t subset;                       /* of its endpoints: name id, 0: all */
 	const struct ss_authz_rule *rule;      /* that denied or allowed, or NULL */
 };
 

@@ -224,11 +224,13 @@ static const struct ss_route *find_route(struct ss_route_look *k)
 /* -- decision -- */
 
 static const struct ss_cluster *draw_cluster(const struct ss_snapshot *s, const struct ss_route *r,
-					     uint32_t draw)
+					     uint32_t draw, uint32_t *subset)
 {
 	for (uint16_t i = 0; i < r->n_clusters; i++)
-		if (draw < r->clusters[i].upto)
+		if (draw < r->clusters[i].upto) {
+			*subset = r->clusters[i].subset;
 			return &s->clusters[r->clusters[i].cluster];
+		}
 	return NULL;
 }
 
@@ -265,7 +267,7 @@ void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 	out->drop = SS_DROP_NONE;
 	if (out->route->action != SS_ACTION_CLUSTERS)
 		return;
-	out->cluster = draw_cluster(s, out->route, rq->draw);
+	out->cluster = draw_cluster(s, out->route, rq->draw, &out->subset);
 	if (!out->cluster)
 		out->drop = SS_DROP_NO_CLUSTER;
 }

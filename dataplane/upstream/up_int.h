@@ -1,12 +1,13 @@
 /*
  * up_int.h - pools and balancing state, shared by the files of this room.
  *
- * up_pick.c chooses an endpoint, up_pool.c keeps connections and lines, up_outlier.c hears how requests
+ * up_pick.c chooses an endpoint (with those that up_choice_int.h names), up_pool.c keeps connections and lines, up_outlier.c hears how requests
  * ended, upstream.c is the door.
  */
 #ifndef SS_UP_INT_H
 #define SS_UP_INT_H
 
+#include "base/rng.h"
 #include "mem/pool.h"
 #include "upstream/upstream.h"
 
@@ -36,14 +37,17 @@ struct up_pool {
 	uint8_t protocol;
 	uint8_t version; /* of HTTP, as seen last: 0 not known */
 	uint32_t n_line, n_connecting, n_conns;
-	int64_t turn; /* smooth weighted round robin */
+	/* What balancing knows of it (up_sight.c, up_ewma.c). */
+	bool down;       /* when it was looked at last */
+	uint64_t since;  /* it is up; 0: not looked at */
+	uint64_t rtt_at; /* of the last observation; 0: none */
+	double rtt_ns;   /* peak EWMA */
 };
 
 struct up_cluster {
 	uint32_t name;
 	uint32_t n_conns, n_line, n_active;
-	uint32_t cursor; /* plain round robin */
-	bool equal;      /* all weights are the same */
+	uint32_t cursor; /* picks so far */
 	uint64_t generation;
 };
 
@@ -56,11 +60,23 @@ struct ss_up {
 	struct up_pool *pools;       /* by endpoint slot */
 	struct up_cluster *clusters; /* by cluster slot */
 	struct ss_list live, hungry, again, dead;
+	struct ss_rng rng;   /* what is left to chance */
 	struct ss_list late; /* waiters that failed during a call down; on `ready` next time */
 };
 
-/* up_pick.c: index into c->endpoints, or UINT32_MAX. */
-uint32_t up_pick(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, uint64_t now);
+/* up_pick.c: index into c->endpoints, or UINT32_MAX and why. */
+uint32_t up_pick(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now,
+		 enum ss_drop *why);
+/* What was picked is taken, and let go. */
+void up_pick_begin(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w);
+void up_pick_end(struct ss_up *u, struct ss_up_wait *w);
+/* The pool is another endpoint's now: nothing is known of it. */
+void up_pick_forget(struct up_pool *p);
+/* Requests under way in a tier of a cluster, of all workers; counted where balancing has a bound. */
+_Atomic uint32_t *up_load_of(struct ss_up *u, uint32_t slot, uint32_t tier);
+/* up_ewma.c: an endpoint answered after so long, or failed. c: NULL when it is gone. */
+void up_pick_latency(struct ss_up *u, const struct ss_cluster *c, uint32_t ep, uint64_t ns, uint64_t now);
+void up_pick_failed(struct ss_up *u, const struct ss_cluster *c, uint32_t ep, uint64_t now);
 /* The cluster's balancing state; made new for a new generation. */
 struct up_cluster *up_cluster_of(struct ss_up *u, const struct ss_cluster *c, uint64_t generation);
 

@@ -36,6 +36,7 @@ static void leave(struct ss_up *u, struct ss_up_wait *w)
 	if (k->name == w->cluster && k->n_active)
 		k->n_active--;
 	ss_ep_end(u->conf.endpoints, w->at.ep);
+	up_pick_end(u, w);
 	w->place = SS_UP_NOWHERE;
 	w->conn = NULL;
 }
@@ -53,7 +54,9 @@ void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 		return;
 	if (ok)
 		ss_ep_success(u->conf.endpoints, w->at.ep);
-	else if (c && ss_ep_failure(u->conf.endpoints, w->at.ep, &c->outlier, now))
+	else
+		up_pick_failed(u, c, w->at.ep, now);
+	if (!ok && c && ss_ep_failure(u->conf.endpoints, w->at.ep, &c->outlier, now))
 		record_ejection(u, w, now);
 	leave(u, w);
 }

@@ -101,7 +101,7 @@ static void init_pool(struct up_pool *p, const struct ss_cluster *c, const struc
 	p->version = c->protocol == SS_PROTO_H1 || (c->protocol == SS_PROTO_AUTO && !c->tls) ? 1
 		     : c->protocol == SS_PROTO_H2                                            ? 2
 											     : 0;
-	p->turn = 0;
+	up_pick_forget(p);
 }
 
 struct up_pool *up_pool_of(struct ss_up *u, const struct ss_cluster *c, const struct ss_endpoint *e)
@@ -181,7 +181,7 @@ void up_pool_serve(struct ss_up *u, struct up_pool *p, uint64_t now, struct ss_l
 	while (!ss_list_empty(&p->line) && (c = up_pool_free_slot(p))) {
 		struct ss_up_wait *w = ss_list_entry(p->line.next, struct ss_up_wait, node);
 		up_line_leave(u, w);
-		if (ss_ep_pickable(u->conf.endpoints, w->at.ep, now)) {
+		if (w->panic || ss_ep_pickable(u->conf.endpoints, w->at.ep, now)) {
 			c->promised++;
 			w->place = SS_UP_SERVED;
 			w->conn = c->http;

@@ -12,6 +12,7 @@ int ss_up_create(struct ss_up **out, const struct ss_up_conf *conf)
 	if (!u)
 		return SS_ERR_NO_MEM;
 	u->conf = *conf;
+	ss_rng_seed(&u->rng, conf->seed + conf->worker);
 	u->pools = calloc(conf->endpoints->n_eps, sizeof(*u->pools));
 	u->clusters = calloc(conf->endpoints->n_clusters, sizeof(*u->clusters));
 	u->conns = ss_pool_create("upstream_conns", sizeof(struct up_conn), conf->max_conns);
@@ -90,14 +91,15 @@ int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 	struct up_cluster *k = up_cluster_of(u, c, u->generation);
 	struct up_conn *conn = NULL;
 	struct up_pool *p;
+	enum ss_drop why;
 	uint32_t i;
 
 	assert(w->place == SS_UP_NOWHERE && !ss_list_linked(&w->node));
 	if (c->max_requests && k->n_active >= c->max_requests)
 		return refuse(w, SS_DROP_UPSTREAM_OVERFLOW);
-	i = up_pick(u, c, w, now);
+	i = up_pick(u, c, w, now, &why);
 	if (i == UINT32_MAX)
-		return refuse(w, SS_DROP_NO_HEALTHY);
+		return refuse(w, why);
 	p = up_pool_of(u, c, &c->endpoints[i]);
 	/* Those who came first go first. */
 	if (!p->n_line)
@@ -112,6 +114,7 @@ int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 	if (w->n_tried < SS_ARRAY_LEN(w->tried))
 		w->tried[w->n_tried++] = w->at.ep;
 	ss_ep_begin(u->conf.endpoints, w->at.ep);
+	up_pick_begin(u, c, w);
 	k->n_active++;
 	if (!conn)
 		return stand_in_line(u, p, w);
@@ -126,6 +129,13 @@ void ss_up_took(struct ss_up *u, struct ss_up_wait *w)
 	up_unpromise(u, w);
 	w->conn = NULL;
 	w->place = SS_UP_RUNNING;
+}
+
+void ss_up_answered(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, uint64_t ns,
+		    uint64_t now)
+{
+	if (w->place != SS_UP_NOWHERE)
+		up_pick_latency(u, c, w->at.ep, ns, now);
 }
 
 void ss_up_input(struct ss_up *u, struct ss_list *conn_news, uint64_t now, struct ss_list *ready)

@@ -19,6 +19,7 @@ struct ss_up_conf {
 	uint32_t max_conns;
 	uint32_t max_clusters, max_endpoints;
 	uint16_t worker, n_workers; /* round robin starts at a different endpoint on each worker */
+	uint64_t seed;
 	struct ss_http *http;
 	struct ss_ep_table *endpoints;
 	struct ss_counters *counters;
@@ -45,6 +46,12 @@ struct ss_up_wait {
 	enum ss_drop reason;       /* when it failed */
 	uint8_t place;             /* enum ss_up_place */
 	uint8_t n_tried;
+	bool hashed;               /* hash is the request's: sticky policies go by it */
+	bool panic;                /* picked without heed of health */
+	bool bounded;              /* counts in its tier's load */
+	uint32_t tier;             /* of the pick */
+	uint32_t subset;           /* name id of the labels wanted; 0: any endpoint */
+	uint64_t hash;
 	uint32_t tried[4];         /* endpoint slots already tried: not picked again unless nothing else is left */
 };
 
@@ -63,6 +70,9 @@ void ss_up_took(struct ss_up *u, struct ss_up_wait *w);
 void ss_up_cancel(struct ss_up *u, struct ss_up_wait *w);
 /* How a request to w->at ended; feeds outlier detection. c: its cluster now, NULL when it is gone. */
 void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, bool ok, uint64_t now);
+/* The response's head came ns after the request went out: what peak EWMA learns from. */
+void ss_up_answered(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, uint64_t ns,
+		    uint64_t now);
 /* Takes http's connection news; serves waiters: each comes back on `ready` with conn or reason. */
 void ss_up_input(struct ss_up *u, struct ss_list *conn_news, uint64_t now, struct ss_list *ready);
 /* Opens the connections that those in line need. Called at the end of the proxy's run. */

@@ -127,6 +127,7 @@ static int make_up(struct ss_worker *w, uint64_t now)
 				   .max_endpoints = w->conf.endpoints->n_eps,
 				   .worker = w->index,
 				   .n_workers = w->n_workers,
+				   .seed = w->conf.seed,
 				   .http = w->http,
 				   .endpoints = w->conf.endpoints,
 				   .counters = w->counters,

@@ -53,6 +53,7 @@
 	X(RESPONSES_5XX, c, "5xx responses")                                    \
 	X(RETRIES, c, "requests tried again on another endpoint")               \
 	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
+	X(PANIC_PICKS, c, "picks that took no heed of health (panic threshold)") \
 	X(EVENTS_LOST, c, "access-log records dropped because the ring was full") \
 	X(SAMPLED_TURNS, c, "busy turns that the stage ledger has measured")    \
 	X(SAMPLED_BUSY_NS, c, "nanoseconds spent in sampled turns")             \

@@ -84,6 +84,7 @@
 	X(NO_ROUTE_MATCH, r, "NR", "no route matches")                                   \
 	X(NO_CLUSTER, r, "NC", "route names no cluster")                                 \
 	X(NO_HEALTHY, r, "UH", "no healthy endpoint")                                    \
+	X(NO_SUBSET, r, "UH", "no endpoint has the subset's labels")                    \
 	X(DENIED, r, "RBAC", "denied by authorization")                                  \
 	X(CONNECT_FAILED, r, "UF", "connection to the endpoint failed")                  \
 	X(UPSTREAM_TLS, r, "UF", "TLS to the endpoint failed")                           \

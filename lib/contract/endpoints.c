@@ -24,6 +24,7 @@ static bool uneject(struct ss_ep_table *t, struct ss_ep *e, uint64_t until)
 	if (!atomic_compare_exchange_strong(&e->ejected_until, &until, 0))
 		return false;
 	atomic_fetch_sub(&t->cluster[e->cluster].ejected, 1);
+	atomic_fetch_add(&t->cluster[e->cluster].changes, 1);
 	return true;
 }
 
@@ -108,6 +109,7 @@ static bool eject(struct ss_ep_table *t, struct ss_ep *e, const struct ss_outlie
 		atomic_fetch_sub(&c->ejected, 1);
 		return false;
 	}
+	atomic_fetch_add(&c->changes, 1);
 	atomic_store(&e->times_ejected, row);
 	atomic_store(&e->last_until, until);
 	atomic_store(&e->errors, 0);
@@ -155,4 +157,5 @@ void ss_ep_set_unhealthy(struct ss_ep_table *t, uint32_t ep, bool unhealthy)
 		atomic_fetch_add(&t->cluster[e->cluster].unhealthy, 1);
 	else
 		atomic_fetch_sub(&t->cluster[e->cluster].unhealthy, 1);
+	atomic_fetch_add(&t->cluster[e->cluster].changes, 1);
 }

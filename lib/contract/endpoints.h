@@ -52,6 +52,11 @@ static_assert(sizeof(struct ss_ep) == SS_CACHE_LINE, "an endpoint fills one cach
 struct ss_ep_cluster {
 	_Atomic uint32_t ejected;   /* never less than how many of its endpoints are ejected */
 	_Atomic uint32_t unhealthy; /* how many of its endpoints fail their health check (control writes) */
+	_Atomic uint32_t changes;   /* grows after any change of what ss_ep_pickable answers, but by time alone */
+	_Atomic uint32_t panics;    /* picks that took no heed of health (upstream's panic threshold) */
+	_Atomic uint32_t load[8];   /* requests under way by tier, the last for all beyond: only where
+				     * balancing has a bound (contract/balance.h). Workers that pick at once
+				     * do not see each other: off by n_workers - 1 at most */
 } SS_CACHE_ALIGNED;
 
 struct ss_ep_slots; /* who has which slot: control's */

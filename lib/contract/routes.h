@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/span.h"
+#include "contract/balance.h"
 #include "contract/tlsconf.h"
 
 #define SS_WEIGHT_SUM 10000
@@ -39,6 +40,7 @@ struct ss_route_header {
 
 struct ss_weighted_cluster {
 	uint32_t cluster; /* index into ss_snapshot.clusters */
+	uint32_t subset;  /* name id of labels, as ss_lb_set.name; 0: the whole cluster */
 	uint32_t upto;    /* picked when the draw (0..9999) is below this and not below the one before */
 };
 
@@ -89,6 +91,7 @@ struct ss_route {
 	struct ss_header_ops request_ops, response_ops;
 	struct ss_span prefix_rewrite; /* n 0: none */
 	const struct ss_authz *authz;  /* NULL: the listener's */
+	const struct ss_hash_policy *hash; /* NULL: the cluster's */
 };
 
 struct ss_route_index; /* two tiers: contract/route_index.h */

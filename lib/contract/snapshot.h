@@ -15,12 +15,12 @@
 #include <stdatomic.h>
 
 #include "base/addr.h"
+#include "contract/balance.h"
 #include "contract/endpoints.h"
 #include "contract/routes.h"
 #include "contract/tlsconf.h"
 
 enum ss_protocol { SS_PROTO_AUTO = 0, SS_PROTO_H1 = 1, SS_PROTO_H2 = 2 };
-enum ss_lb { SS_LB_ROUND_ROBIN = 0 };
 
 /* Bounds of one listener's or cluster's HTTP (defaults in docs/config.md). */
 struct ss_http_limits {
@@ -58,10 +58,10 @@ struct ss_endpoint {
 struct ss_cluster {
 	uint32_t name;    /* name id: stable over generations */
 	uint32_t slot;    /* in ss_ep_table.cluster */
-	uint8_t lb;       /* enum ss_lb */
 	uint8_t protocol; /* enum ss_protocol; auto: h2 when ALPN says so, else h1 */
 	uint32_t n_endpoints;
 	const struct ss_endpoint *endpoints;
+	const struct ss_balance *balance; /* NULL: plain rotation over all endpoints */
 	const struct ss_tls_client *tls; /* NULL: plaintext */
 	struct ss_outlier_conf outlier;
 	uint64_t connect_timeout_ns; /* TCP and TLS together */

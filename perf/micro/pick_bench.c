@@ -1,25 +1,34 @@
 /*
- * pick_bench.c - dataplane/upstream: the next endpoint among 10 and 10,000, of equal and of different
- * weights. A pick alone: no connection is behind it.
+ * pick_bench.c - dataplane/upstream: the next endpoint among 10, 1,000 and 10,000, by every policy, of equal
+ * and of different weights. A pick alone: no connection is behind it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "build/build.h"
+#include "contract/counters.h"
 #include "perf/micro/micro.h"
 #include "upstream/up_pick.c"
 
 struct picks {
 	struct ss_up u;
-	struct ss_cluster c;
+	struct ss_names *names;
+	struct ss_build *build;
+	struct ss_snapshot *snap;
+	const struct ss_cluster *c;
 	struct ss_up_wait wait;
+	struct ss_counters counters;
 };
 
 static void pick(void *at, uint32_t n)
 {
 	struct picks *p = at;
+	enum ss_drop why;
 
-	for (uint32_t i = 0; i < n; i++)
-		micro_keep(up_pick(&p->u, &p->c, &p->wait, SS_NS_PER_SEC));
+	for (uint32_t i = 0; i < n; i++) {
+		p->wait.hash = p->wait.hash * 6364136223846793005ull + 1442695040888963407ull;
+		micro_keep(up_pick(&p->u, p->c, &p->wait, SS_NS_PER_SEC, &why));
+	}
 }
 
 /* What a request does to its endpoint's counts when it begins and when it ends well. */
@@ -28,53 +37,95 @@ static void account(void *at, uint32_t n)
 	struct picks *p = at;
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t ep = p->c.endpoints[i % p->c.n_endpoints].ep;
+		uint32_t ep = p->c->endpoints[i % p->c->n_endpoints].ep;
 		ss_ep_begin(p->u.conf.endpoints, ep);
 		ss_ep_success(p->u.conf.endpoints, ep);
 		ss_ep_end(p->u.conf.endpoints, ep);
 	}
 }
 
-static void make(struct picks *p, uint32_t n, bool weights)
-{
-	struct ss_endpoint *e = calloc(n, sizeof(*e));
+struct kind {
+	const char *name;
+	struct ss_balance_conf conf;
+	bool weights;
+};
 
-	*p = (struct picks){.c = {.name = 9, .n_endpoints = n, .endpoints = e}};
+static const struct kind kinds[] = {
+	{"equal", {.policy = SS_LB_ROUND_ROBIN}, false},
+	{"weighted", {.policy = SS_LB_ROUND_ROBIN}, true},
+	{"least_request", {.policy = SS_LB_LEAST_REQUEST, .choices = 2, .bias = 100}, false},
+	{"least_request_weighted", {.policy = SS_LB_LEAST_REQUEST, .choices = 2, .bias = 100}, true},
+	{"peak_ewma", {.policy = SS_LB_PEAK_EWMA, .decay_ns = 10 * SS_NS_PER_SEC, .default_rtt_ns = 1}, false},
+	{"random", {.policy = SS_LB_RANDOM}, false},
+	{"maglev", {.policy = SS_LB_MAGLEV, .table_size = 65537}, false},
+	{"maglev_bounded", {.policy = SS_LB_MAGLEV, .table_size = 65537, .balance_factor = 125}, false},
+	{"ring_hash", {.policy = SS_LB_RING_HASH, .ring_min = 1024, .ring_max = 8388608}, false},
+};
+
+static struct ss_model *model_of(const struct kind *k, uint32_t n)
+{
+	struct ss_model *m = ss_model_new();
+	struct ss_model_cluster *c = ss_model_alloc(m, sizeof(*c));
+
+	m->clusters = c;
+	m->n_clusters = 1;
+	c->name = ss_model_text(m, "c");
+	c->balance.conf = k->conf;
+	c->n_endpoints = n;
+	c->endpoints = ss_model_alloc(m, n * sizeof(*c->endpoints));
+	for (uint32_t i = 0; i < n; i++)
+		c->endpoints[i] = (struct ss_model_endpoint){.addr = {ss_ip4(0x0a000000 + i), 80},
+							     .weight = k->weights ? 1 + i % 5 : 1};
+	return m;
+}
+
+static void make(struct picks *p, const struct kind *k, uint32_t n)
+{
+	struct ss_model *m = model_of(k, n);
+	struct ss_model_errors errors = {0};
+	struct ss_build_conf conf = {.n_workers = 1};
+
+	memset(p, 0, sizeof(*p));
+	p->names = ss_names_create(20000);
 	assert(ss_ep_table_create(&p->u.conf.endpoints, n, 1) == 0);
-	assert(ss_ep_cluster_hold(p->u.conf.endpoints, 9, &p->c.slot) == 0);
-	for (uint32_t i = 0; i < n; i++) {
-		e[i] = (struct ss_endpoint){.addr = {ss_ip4(0x0a000000 + i), 80},
-					    .weight = weights ? 1 + i % 5 : 1};
-		assert(ss_ep_hold(p->u.conf.endpoints, p->c.slot, &e[i].addr, &e[i].ep) == 0);
-	}
+	conf.names = p->names;
+	conf.endpoints = p->u.conf.endpoints;
+	assert(ss_build_create(&p->build, &conf) == 0);
+	assert(ss_build_snapshot(p->build, m, 1, &p->snap, &errors) == 0);
+	p->c = &p->snap->clusters[0];
 	p->u.generation = 1;
+	p->u.conf.counters = &p->counters;
 	p->u.clusters = calloc(1, sizeof(struct up_cluster));
 	p->u.pools = calloc(n, sizeof(struct up_pool));
+	p->wait.hashed = true;
+	ss_rng_seed(&p->u.rng, 1);
+	ss_model_free(m);
 }
 
 static void drop(struct picks *p)
 {
-	free((void *)p->c.endpoints);
+	ss_build_destroy(p->snap);
+	ss_build_free(p->build);
 	ss_ep_table_free(p->u.conf.endpoints);
+	ss_names_free(p->names);
 	free(p->u.clusters);
 	free(p->u.pools);
 }
 
 void micro_items(struct micro *m)
 {
-	static const uint32_t sizes[] = {10, 10000};
-	char name[48];
+	static const uint32_t sizes[] = {10, 1000, 10000};
+	static struct picks p;
+	char name[64];
 
-	for (uint32_t i = 0; i < 2 * SS_ARRAY_LEN(sizes); i++) {
-		struct picks p;
-		make(&p, sizes[i / 2], i % 2);
-		snprintf(name, sizeof(name), "upstream.pick.%s.%u", i % 2 ? "weighted" : "equal",
-			 sizes[i / 2]);
-		micro_run(m, name, pick, &p);
-		if (!(i % 2)) {
-			snprintf(name, sizeof(name), "upstream.account.%u", sizes[i / 2]);
-			micro_run(m, name, account, &p);
+	for (uint32_t k = 0; k < SS_ARRAY_LEN(kinds); k++)
+		for (uint32_t i = 0; i < SS_ARRAY_LEN(sizes); i++) {
+			make(&p, &kinds[k], sizes[i]);
+			snprintf(name, sizeof(name), "upstream.pick.%s.%u", kinds[k].name, sizes[i]);
+			micro_run(m, name, pick, &p);
+			snprintf(name, sizeof(name), "upstream.account.%u", sizes[i]);
+			if (!k && i != 1)
+				micro_run(m, name, account, &p);
+			drop(&p);
 		}
-		drop(&p);
-	}
 }

@@ -1,0 +1,254 @@
+/*
+ * build_lb.c - a cluster's endpoints as tiers: of all of them, and of each subset that a route names; with what
+ * every worker writes while it picks.
+ */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "build/build_int.h"
+
+/* A cluster's balancing under way. */
+struct lb {
+	struct ss_build_job *j;
+	const struct ss_model_cluster *m;
+	const struct ss_cluster *c;
+	struct ss_balance *b;
+	uint32_t *rank; /* by endpoint: priority and distance */
+	struct ss_lb_tier *tiers;
+	struct ss_lb_set *sets;
+	uint32_t n_tiers;
+};
+
+/* -- how near an endpoint is -- */
+
+static bool same(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+/* As Istio's locality failover: 0 same subzone, 1 same zone, 2 same region, 3 elsewhere. A part that this
+ * node does not name is the same everywhere. */
+static uint32_t distance(const struct ss_model_locality *here, const struct ss_model_locality *e)
+{
+	if (!here->region)
+		return 0;
+	if (!same(here->region, e->region))
+		return 3;
+	if (here->zone && !same(here->zone, e->zone))
+		return 2;
+	if (here->subzone && !same(here->subzone, e->subzone))
+		return 1;
+	return 0;
+}
+
+static uint32_t rank_of(const struct lb *l, uint32_t i)
+{
+	const struct ss_model_endpoint *e = &l->m->endpoints[i];
+	bool near = l->m->balance.locality == SS_LB_LOCALITY_FAILOVER;
+
+	return e->priority * 4 + (near ? distance(&l->j->model->process.locality, &e->locality) : 0);
+}
+
+/* -- labels -- */
+
+/* Both are sorted by name. */
+static bool has_labels(const struct ss_model_labels *have, const struct ss_model_labels *want)
+{
+	uint32_t k = 0;
+
+	for (uint32_t i = 0; i < want->n; i++, k++) {
+		while (k < have->n && strcmp(have->v[k].name, want->v[i].name) < 0)
+			k++;
+		if (k == have->n || strcmp(have->v[k].name, want->v[i].name) ||
+		    strcmp(have->v[k].value, want->v[i].value))
+			return false;
+	}
+	return true;
+}
+
+static uint32_t members(const struct lb *l, const struct ss_model_labels *want)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->m->n_endpoints; i++)
+		n += has_labels(&l->m->endpoints[i].labels, want);
+	return n;
+}
+
+/* Whose endpoints a subset has when nobody has its labels; NULL: nobody's. */
+static const struct ss_model_labels *fall_back(const struct lb *l)
+{
+	static const struct ss_model_labels all;
+	const struct ss_model_balance *b = &l->m->balance;
+
+	if (b->fallback == SS_LB_FALLBACK_ANY)
+		return &all;
+	return b->fallback == SS_LB_FALLBACK_DEFAULT ? &b->default_subset : NULL;
+}
+
+/* -- tiers -- */
+
+static uint32_t next_rank(const struct lb *l, const struct ss_model_labels *want, uint32_t above, uint32_t *n)
+{
+	uint32_t best = UINT32_MAX;
+
+	*n = 0;
+	for (uint32_t i = 0; i < l->m->n_endpoints; i++) {
+		uint32_t r = l->rank[i];
+		if ((above != UINT32_MAX && r <= above) || r > best ||
+		    !has_labels(&l->m->endpoints[i].labels, want))
+			continue;
+		*n = r == best ? *n + 1 : 1;
+		best = r;
+	}
+	return best;
+}
+
+static int build_tables(struct lb *l, struct ss_lb_tier *t)
+{
+	const struct ss_balance_conf *c = &l->b->conf;
+
+	if (c->policy == SS_LB_MAGLEV)
+		return ss_build_maglev(l->j, l->c, c->table_size, t);
+	if (c->policy == SS_LB_RING_HASH)
+		return ss_build_ring(l->j, l->c, c->ring_min, c->ring_max, t);
+	return 0;
+}
+
+static int build_tier(struct lb *l, const struct ss_model_labels *want, uint32_t rank, uint32_t n)
+{
+	uint32_t *at = ss_build_array(l->j, n, sizeof(*at)), k = 0;
+	struct ss_lb_tier *t = &l->tiers[l->n_tiers++];
+
+	if (!at)
+		return SS_ERR_NO_MEM;
+	*t = (struct ss_lb_tier){.n = n, .at = at};
+	for (uint32_t i = 0; i < l->m->n_endpoints; i++) {
+		if (l->rank[i] != rank || !has_labels(&l->m->endpoints[i].labels, want))
+			continue;
+		at[k++] = i;
+		t->weight += l->c->endpoints[i].weight;
+	}
+	return build_tables(l, t);
+}
+
+static int build_set(struct lb *l, const struct ss_model_labels *want, struct ss_lb_set *s)
+{
+	uint32_t rank = UINT32_MAX, n;
+	int err = 0;
+
+	s->first = l->n_tiers;
+	if (!members(l, want))
+		want = fall_back(l);
+	while (want && !err && (rank = next_rank(l, want, rank, &n)) != UINT32_MAX)
+		err = build_tier(l, want, rank, n);
+	s->n_tiers = l->n_tiers - s->first;
+	return err;
+}
+
+static int build_sets(struct lb *l)
+{
+	static const struct ss_model_labels all;
+	const struct ss_build_subset *first = l->j->subsets[l->m - l->j->model->clusters].next;
+	struct ss_lb_set *s = l->sets;
+	int err = build_set(l, &all, s++);
+
+	for (const struct ss_build_subset *k = first; k && !err; k = k->next, s++) {
+		s->name = k->name;
+		err = build_set(l, k->labels, s);
+	}
+	return err;
+}
+
+/* -- what workers write -- */
+
+static int build_sight(struct lb *l, const struct ss_lb_tier *t, struct ss_lb_sight *s)
+{
+	s->up = ss_build_array(l->j, t->n, sizeof(*s->up));
+	if (!s->up || !l->b->by_turn)
+		return s->up ? 0 : SS_ERR_NO_MEM;
+	s->turns = ss_build_array(l->j, t->n, sizeof(*s->turns));
+	s->in = ss_build_array(l->j, t->n, sizeof(*s->in));
+	return s->turns && s->in ? 0 : SS_ERR_NO_MEM;
+}
+
+static int build_worker(struct lb *l, struct ss_lb_worker *w)
+{
+	int err = 0;
+
+	w->ok = ss_build_array(l->j, l->m->n_endpoints, sizeof(*w->ok));
+	w->sight = ss_build_array(l->j, l->n_tiers, sizeof(*w->sight));
+	if (!w->ok || !w->sight)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < l->n_tiers && !err; i++)
+		err = build_sight(l, &l->tiers[i], &w->sight[i]);
+	return err;
+}
+
+static int build_workers(struct lb *l)
+{
+	struct ss_lb_worker *w = ss_build_array(l->j, l->j->n_workers, sizeof(*w));
+	int err = w ? 0 : SS_ERR_NO_MEM;
+
+	for (uint32_t i = 0; i < l->j->n_workers && !err; i++)
+		err = build_worker(l, &w[i]);
+	l->b->worker = w;
+	return err;
+}
+
+/* -- the whole -- */
+
+static bool by_turn(const struct lb *l)
+{
+	const struct ss_balance_conf *c = &l->m->balance.conf;
+	bool equal = true;
+
+	for (uint32_t i = 1; i < l->c->n_endpoints; i++)
+		equal &= l->c->endpoints[i].weight == l->c->endpoints[0].weight;
+	return (c->policy == SS_LB_ROUND_ROBIN || c->policy == SS_LB_LEAST_REQUEST) &&
+	       (!equal || c->slow_start_ns);
+}
+
+/* An endpoint is in one tier of each set: so many tiers suffice. */
+static int prepare(struct lb *l)
+{
+	uint32_t ranks = 0, rank = UINT32_MAX, n;
+	static const struct ss_model_labels all;
+
+	l->rank = ss_build_array(l->j, l->m->n_endpoints, sizeof(*l->rank));
+	if (!l->rank)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < l->m->n_endpoints; i++)
+		l->rank[i] = rank_of(l, i);
+	while ((rank = next_rank(l, &all, rank, &n)) != UINT32_MAX)
+		ranks++;
+	l->b->n_sets = 1;
+	for (const struct ss_build_subset *k = l->j->subsets[l->m - l->j->model->clusters].next; k; k = k->next)
+		l->b->n_sets++;
+	l->tiers = ss_build_array(l->j, (size_t)ranks * l->b->n_sets, sizeof(*l->tiers));
+	l->sets = ss_build_array(l->j, l->b->n_sets, sizeof(*l->sets));
+	return l->tiers && l->sets ? 0 : SS_ERR_NO_MEM;
+}
+
+int ss_build_balance(struct ss_build_job *j, const struct ss_model_cluster *m, struct ss_cluster *c)
+{
+	struct lb l = {.j = j, .m = m, .c = c, .b = ss_build_alloc(j, sizeof(*l.b))};
+	int err;
+
+	if (!l.b)
+		return SS_ERR_NO_MEM;
+	l.b->conf = m->balance.conf;
+	l.b->by_turn = by_turn(&l);
+	err = ss_build_hash_policy(j, &m->balance.hash, &l.b->hash);
+	if (!err)
+		err = prepare(&l);
+	if (!err)
+		err = build_sets(&l);
+	if (!err)
+		err = build_workers(&l);
+	l.b->n_tiers = l.n_tiers;
+	l.b->tiers = l.tiers;
+	l.b->sets = l.sets;
+	c->balance = l.b;
+	return err;
+}

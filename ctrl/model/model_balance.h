@@ -1,0 +1,56 @@
+/*
+ * model_balance.h - what the operator wants of balancing: policies, locality, labels, hash keys.
+ *
+ * Takes:   values from a configuration source.
+ * Gives:   members of ss_model_cluster, ss_model_endpoint and ss_model_route.
+ * Owns:    nothing: the model's memory.
+ * Thread:  control.
+ * Units:   as contract/balance.h.
+ */
+#ifndef SS_MODEL_BALANCE_H
+#define SS_MODEL_BALANCE_H
+
+#include "contract/balance.h"
+
+struct ss_model_label {
+	char *name, *value;
+};
+
+/* Sorted by name, each name once. */
+struct ss_model_labels {
+	uint32_t n;
+	struct ss_model_label *v;
+};
+
+struct ss_model_locality {
+	char *region, *zone, *subzone; /* NULL: not said */
+};
+
+/* When no endpoint has a subset's labels. */
+enum ss_lb_fallback { SS_LB_FALLBACK_NONE = 0, SS_LB_FALLBACK_ANY = 1, SS_LB_FALLBACK_DEFAULT = 2 };
+enum ss_lb_locality { SS_LB_LOCALITY_OFF = 0, SS_LB_LOCALITY_FAILOVER = 1 };
+
+struct ss_model_hash {
+	enum ss_hash_kind kind;
+	char *name;
+	bool terminal;
+	bool make; /* cookie */
+	uint64_t ttl_ns;
+	char *path;
+	bool http_only;
+};
+
+struct ss_model_hashes {
+	uint32_t n;
+	struct ss_model_hash *v;
+};
+
+struct ss_model_balance {
+	struct ss_balance_conf conf;
+	uint32_t locality; /* enum ss_lb_locality */
+	uint32_t fallback; /* enum ss_lb_fallback */
+	struct ss_model_labels default_subset;
+	struct ss_model_hashes hash;
+};
+
+#endif
