@@ -118,16 +118,21 @@ static struct ss_model_route *add_route(struct ss_model_host *h, const char *nam
 	r->src = (struct ss_model_src){"test.cfg", line};
 	r->name = text(name);
 	r->headers = array(4, sizeof(*r->headers));
+	r->query = array(4, sizeof(*r->query));
+	r->cookies = array(4, sizeof(*r->cookies));
+	r->ids = array(4, sizeof(*r->ids));
+	r->snis = array(4, sizeof(*r->snis));
+	r->ports = array(4, sizeof(*r->ports));
 	r->clusters = array(3, sizeof(*r->clusters));
 	r->clusters[0] = (struct ss_model_weighted){text("c"), SS_WEIGHT_SUM};
 	r->n_clusters = 1;
 	return r;
 }
 
-static void add_header(struct ss_model_route *r, const char *spec, bool invert)
+/* "NAME=KIND:VALUE" */
+static void add_match(struct ss_model_header_match *m, const char *spec, bool invert)
 {
-	static const char *kinds[] = {"exact", "prefix", "suffix", "present", "regex"};
-	struct ss_model_header_match *m = &r->headers[r->n_headers++];
+	static const char *kinds[] = {"exact", "prefix", "suffix", "present", "regex", "range"};
 	const char *eq = strchr(spec, '='), *colon = strchr(eq, ':');
 	unsigned k = 0;
 
@@ -135,6 +140,26 @@ static void add_header(struct ss_model_route *r, const char *spec, bool invert)
 		assert_true(++k < SS_ARRAY_LEN(kinds));
 	*m = (struct ss_model_header_match){text_n(spec, (size_t)(eq - spec)), text(colon + 1),
 					    (enum ss_header_match)k, invert};
+	if (k == SS_HM_RANGE)
+		assert_int_equal(sscanf(colon + 1, "%ld..%ld", &m->start, &m->end), 2);
+}
+
+static void add_header(struct ss_model_route *r, const char *spec, bool invert)
+{
+	add_match(&r->headers[r->n_headers++], spec, invert);
+}
+
+static struct ss_model_id id_of(const char *one)
+{
+	size_t n = strlen(one);
+
+	if (!strcmp(one, "any"))
+		return (struct ss_model_id){SS_ID_ANY, text("")};
+	if (!strncmp(one, "domain:", 7))
+		return (struct ss_model_id){SS_ID_DOMAIN, text(one + 7)};
+	if (one[n - 1] == '*')
+		return (struct ss_model_id){SS_ID_PREFIX, text_n(one, n - 1)};
+	return (struct ss_model_id){SS_ID_EXACT, text(one)};
 }
 
 static uint16_t methods_of(char *list)
@@ -149,28 +174,69 @@ static uint16_t methods_of(char *list)
 
 /* -- case files -- */
 
+/* One word of a route's line and what stands behind it; false when it is none of these. */
+static bool read_rest(struct ss_model_route *r, const char *word, char *arg)
+{
+	bool invert = !strncmp(word, "not", 3);
+
+	if (!strcmp(word, "methods"))
+		r->methods = methods_of(arg);
+	else if (!strcmp(word, "header") || !strcmp(word, "not"))
+		add_header(r, arg, invert);
+	else if (!strcmp(word, "query") || !strcmp(word, "not-query"))
+		add_match(&r->query[r->n_query++], arg, invert);
+	else if (!strcmp(word, "cookie") || !strcmp(word, "not-cookie"))
+		add_match(&r->cookies[r->n_cookies++], arg, invert);
+	else if (!strcmp(word, "id"))
+		r->ids[r->n_ids++] = id_of(arg);
+	else if (!strcmp(word, "sni"))
+		r->snis[r->n_snis++] = text(arg);
+	else if (!strcmp(word, "port"))
+		r->ports[r->n_ports++] = (uint32_t)atoi(arg);
+	else
+		return false;
+	return true;
+}
+
 static void read_route(struct ss_model_host *h, char *line, uint32_t no)
 {
+	static const char *const kinds[] = {"", "exact", "prefix", "regex", "segments"};
 	char *save, *word;
 	struct ss_model_route *r = add_route(h, strtok_r(line, " \t", &save), no);
 
 	while ((word = strtok_r(NULL, " \t", &save))) {
 		char *arg = strtok_r(NULL, " \t", &save);
+		unsigned k = 1;
 		assert_non_null(arg);
-		if (!strcmp(word, "methods"))
-			r->methods = methods_of(arg);
-		else if (!strcmp(word, "header") || !strcmp(word, "not"))
-			add_header(r, arg, *word == 'n');
-		else {
-			r->path_kind = !strcmp(word, "exact")    ? SS_PATH_EXACT
-				       : !strcmp(word, "prefix") ? SS_PATH_PREFIX
-								 : SS_PATH_REGEX;
-			r->path = text(arg);
-		}
+		if (read_rest(r, word, arg))
+			continue;
+		while (strcmp(word, kinds[k]))
+			assert_true(++k < SS_ARRAY_LEN(kinds));
+		r->path_kind = (enum ss_path_match)k;
+		r->path = text(arg);
 	}
 }
 
-static void read_request(char *line, struct ss_hdrs *h, struct ss_hdr *v, char **want)
+/* Who asks, and where: what is not in the head. */
+struct asker {
+	struct ss_span id, sni;
+	uint16_t port;
+};
+
+static bool read_asker(struct asker *who, const char *word)
+{
+	if (!strncmp(word, "@id=", 4))
+		who->id = ss_span_str(word + 4);
+	else if (!strncmp(word, "@sni=", 5))
+		who->sni = ss_span_str(word + 5);
+	else if (!strncmp(word, "@port=", 6))
+		who->port = (uint16_t)atoi(word + 6);
+	else
+		return false;
+	return true;
+}
+
+static void read_request(char *line, struct ss_hdrs *h, struct ss_hdr *v, struct asker *who, char **want)
 {
 	char *save, *word, *arrow = strstr(line, "=>");
 
@@ -183,22 +249,32 @@ static void read_request(char *line, struct ss_hdrs *h, struct ss_hdr *v, char *
 	if (ss_span_eq(h->authority, SS_SPAN("-")))
 		h->authority = SS_SPAN_NONE;
 	h->path = ss_span_str(strtok_r(NULL, " \t", &save));
+	*who = (struct asker){.port = 80};
 	while ((word = strtok_r(NULL, " \t", &save))) {
 		char *colon = strchr(word, ':');
+		if (read_asker(who, word))
+			continue;
 		assert_non_null(colon);
 		*colon = 0;
 		assert_int_equal(ss_hdrs_add(h, ss_span_str(word), ss_span_str(colon + 1), 0), 0);
 	}
 }
 
+static struct ss_route_decision decide_for(struct world *w, const struct ss_hdrs *h, const struct asker *who,
+					   uint32_t draw)
+{
+	struct ss_route_request rq = {.head = h, .peer_identity = who->id, .sni = who->sni, .draw = draw};
+	struct ss_route_decision d;
+
+	w->l.addr.port = who->port;
+	ss_route_decide(&w->snap, &w->l, &rq, &d);
+	return d;
+}
+
 static struct ss_route_decision decide(struct world *w, const struct ss_hdrs *h, struct ss_span id,
 				       uint32_t draw)
 {
-	struct ss_route_request rq = {.head = h, .peer_identity = id, .draw = draw};
-	struct ss_route_decision d;
-
-	ss_route_decide(&w->snap, &w->l, &rq, &d);
-	return d;
+	return decide_for(w, h, &(struct asker){.id = id, .port = 80}, draw);
 }
 
 static void answer_text(struct world *w, const struct ss_route_decision *d, char *buf, size_t n)
@@ -235,6 +311,8 @@ static void the_route_cases_hold(void **state)
 			h = add_host(&w, strtok_r(p + 5, " \t", &save));
 			while ((p = strtok_r(NULL, " \t", &save)))
 				h->domains[h->n_domains++] = text(p);
+		} else if (!strcmp(p, "precedence gateway")) {
+			h->precedence = SS_PRECEDENCE_GATEWAY;
 		} else if (!strncmp(p, "route ", 6)) {
 			read_route(h, p + 6, no);
 		}
@@ -248,8 +326,9 @@ static void the_route_cases_hold(void **state)
 		p = chomp(line);
 		if (strncmp(p, "request ", 8))
 			continue;
-		read_request(p + 8, &rq, v, &want);
-		struct ss_route_decision d = decide(&w, &rq, SS_SPAN_NONE, 0);
+		struct asker who;
+		read_request(p + 8, &rq, v, &who, &want);
+		struct ss_route_decision d = decide_for(&w, &rq, &who, 0);
 		answer_text(&w, &d, got, sizeof(got));
 		asked++;
 		if (strcmp(got, want) && ++wrong)
@@ -279,21 +358,13 @@ static void read_rule(struct ss_model_authz *a, char *line)
 			continue;
 		}
 		for (char *one = strtok_r(arg, ",", &s2); one; one = strtok_r(NULL, ",", &s2)) {
-			size_t n = strlen(one);
 			struct ss_model_id *id = &r->ids[r->n_ids];
 			if (!strcmp(word, "paths")) {
 				r->paths[r->n_paths++] = text(one);
 				continue;
 			}
 			r->n_ids++;
-			if (!strcmp(one, "any"))
-				*id = (struct ss_model_id){SS_ID_ANY, text("")};
-			else if (!strncmp(one, "domain:", 7))
-				*id = (struct ss_model_id){SS_ID_DOMAIN, text(one + 7)};
-			else if (one[n - 1] == '*')
-				*id = (struct ss_model_id){SS_ID_PREFIX, text_n(one, n - 1)};
-			else
-				*id = (struct ss_model_id){SS_ID_EXACT, text(one)};
+			*id = id_of(one);
 		}
 	}
 }
@@ -368,33 +439,61 @@ static void the_authz_cases_hold(void **state)
 
 static const char *const texts[] = {"/",   "/a", "/a/",  "/a/b",   "/a/bb",
 				    "/ab", "/b", "/b/a", "/a/b/c", "/aa/b"};
-static const char *const patterns[] = {"/a.*", "/[ab]/b", "(/a|/b)+", "/a/b+", ".*b", "/(a|ab)", "/a/?b?"};
+static const char *const patterns[] = {"/a.*", "/[ab]/b", "(/a|/b)+", "/a/b+", ".*b", "/(a|ab)", "/a/?b?",
+				       "/a|/b", "^/ab?", "/a/b/c?", "/[|]|/a", "/a/(b|c)", "/\\a?b|/a", "/b{1,2}a*"};
 static const char *const names[] = {"x-a", "x-b", "x-c"};
 static const char *const values[] = {"1", "2", "12", "", "21"};
+static const char *const ids[] = {"any", "spiffe://a/x", "spiffe://a/*", "domain:b"};
+static const char *const peers[] = {"", "spiffe://a/x", "spiffe://a/y", "spiffe://b/x"};
+static const char *const sni_patterns[] = {"a.example", "*.a.example", "b.example"};
+static const char *const snis[] = {"", "a.example", "B.example", "x.a.example"};
 static const char *const value_patterns[] = {"1", "[12]+", "2.*", ".*2", "1?"};
 
 #define PICK(r, a) (a)[ss_rng_below(r, SS_ARRAY_LEN(a))]
 
-static void random_route(struct ss_rng *r, struct ss_model_host *h, uint32_t i)
+static void random_match(struct ss_rng *r, struct ss_model_header_match *m)
+{
+	enum ss_header_match kind = ss_rng_chance(r, 1, 2) ? SS_HM_EXACT : (enum ss_header_match)ss_rng_below(r, 6);
+
+	*m = (struct ss_model_header_match){
+		text(PICK(r, names)), text(kind == SS_HM_REGEX ? PICK(r, value_patterns) : PICK(r, values)), kind,
+		ss_rng_chance(r, 1, 4), (int64_t)ss_rng_below(r, 4) - 1, (int64_t)ss_rng_below(r, 25)};
+}
+
+static void random_source(struct ss_rng *r, struct ss_model_route *m)
+{
+	if (ss_rng_chance(r, 1, 2))
+		m->ids[m->n_ids++] = id_of(PICK(r, ids));
+	if (ss_rng_chance(r, 1, 2))
+		m->snis[m->n_snis++] = text(PICK(r, sni_patterns));
+	if (ss_rng_chance(r, 1, 3))
+		m->ports[m->n_ports++] = 80 + ss_rng_below(r, 2);
+}
+
+/* few: how many of the paths are used; one or two make long lists. */
+static void random_route(struct ss_rng *r, struct ss_model_host *h, uint32_t i, uint32_t few)
 {
 	char name[20];
 
 	snprintf(name, sizeof(name), "%u", i);
 	struct ss_model_route *m = add_route(h, name, i);
-	m->path_kind = (enum ss_path_match)ss_rng_below(r, 4);
+	m->path_kind = (enum ss_path_match)ss_rng_below(r, 5);
 	if (m->path_kind == SS_PATH_ANY && !ss_rng_chance(r, 1, 4))
 		m->path_kind = SS_PATH_EXACT;
-	if (m->path_kind != SS_PATH_ANY)
-		m->path = text(m->path_kind == SS_PATH_REGEX ? PICK(r, patterns) : PICK(r, texts));
-	if (ss_rng_chance(r, 1, 2))
+	if (m->path_kind == SS_PATH_REGEX)
+		m->path = text(patterns[ss_rng_below(r, ss_min_u32(few, SS_ARRAY_LEN(patterns)))]);
+	else if (m->path_kind != SS_PATH_ANY)
+		m->path = text(texts[ss_rng_below(r, few)]);
+	if (ss_rng_chance(r, 1, 3))
 		m->methods = (uint16_t)(1 + ss_rng_below(r, 1023));
-	for (uint32_t n = ss_rng_below(r, 3); n; n--) {
-		enum ss_header_match kind = (enum ss_header_match)ss_rng_below(r, 5);
-		m->headers[m->n_headers++] = (struct ss_model_header_match){
-			text(PICK(r, names)),
-			text(kind == SS_HM_REGEX ? PICK(r, value_patterns) : PICK(r, values)), kind,
-			ss_rng_chance(r, 1, 3)};
-	}
+	for (uint32_t n = ss_rng_below(r, 3); n; n--)
+		random_match(r, &m->headers[m->n_headers++]);
+	if (ss_rng_chance(r, 1, 3))
+		random_match(r, &m->query[m->n_query++]);
+	if (ss_rng_chance(r, 1, 3))
+		random_match(r, &m->cookies[m->n_cookies++]);
+	if (ss_rng_chance(r, 1, 5))
+		random_source(r, m);
 }
 
 static bool naive_regex(const char *pattern, const char *subject)
@@ -410,62 +509,177 @@ static bool naive_regex(const char *pattern, const char *subject)
 	return fits;
 }
 
+static bool naive_value(const struct ss_model_header_match *m, const char *v)
+{
+	size_t n = strlen(v), k = strlen(m->value);
+	char *end;
+	long number = strtol(v, &end, 10);
+
+	return m->kind == SS_HM_EXACT     ? !strcmp(v, m->value)
+	       : m->kind == SS_HM_PREFIX  ? !strncmp(v, m->value, k)
+	       : m->kind == SS_HM_SUFFIX  ? n >= k && !strcmp(v + n - k, m->value)
+	       : m->kind == SS_HM_PRESENT ? true
+	       : m->kind == SS_HM_RANGE   ? n && !*end && number >= m->start && number < m->end
+					  : naive_regex(m->value, v);
+}
+
 static bool naive_header(const struct ss_model_header_match *m, const struct ss_hdrs *h)
 {
 	bool fits = false;
 
-	for (uint16_t i = 0; i < h->n; i++) {
-		const char *v = (const char *)h->v[i].value.p;
-		size_t n = strlen(v), k = strlen(m->value);
-		if (strcmp((const char *)h->v[i].name.p, m->name))
-			continue;
-		fits |= m->kind == SS_HM_EXACT     ? !strcmp(v, m->value)
-			: m->kind == SS_HM_PREFIX  ? !strncmp(v, m->value, k)
-			: m->kind == SS_HM_SUFFIX  ? n >= k && !strcmp(v + n - k, m->value)
-			: m->kind == SS_HM_PRESENT ? true
-						   : naive_regex(m->value, v);
+	for (uint16_t i = 0; i < h->n; i++)
+		if (!strcmp((const char *)h->v[i].name.p, m->name))
+			fits |= naive_value(m, (const char *)h->v[i].value.p);
+	return fits != m->invert;
+}
+
+/* all: "a=1&b=2" or "a=1; b=2" */
+static bool naive_pair(const struct ss_model_header_match *m, const char *all, const char *ends)
+{
+	char copy[200], *save, *eq;
+	bool fits = false;
+
+	snprintf(copy, sizeof(copy), "%s", all);
+	for (char *one = strtok_r(copy, ends, &save); one; one = strtok_r(NULL, ends, &save)) {
+		if ((eq = strchr(one, '=')))
+			*eq = '\0';
+		if (!strcmp(one, m->name))
+			fits |= naive_value(m, eq ? eq + 1 : "");
 	}
 	return fits != m->invert;
 }
 
-static bool naive_fits(const struct ss_model_route *m, const struct ss_hdrs *h, const char *path)
+static bool naive_source(const struct ss_model_route *m, const struct asker *who)
 {
-	if (m->path_kind == SS_PATH_EXACT && strcmp(path, m->path))
+	const char *id = (const char *)who->id.p, *sni = (const char *)who->sni.p, *p;
+
+	if (m->n_ports && m->ports[0] != who->port)
 		return false;
-	if (m->path_kind == SS_PATH_PREFIX && strncmp(path, m->path, strlen(m->path)))
+	if (m->n_snis && m->snis[0][0] == '*' &&
+	    (strlen(sni) < strlen(m->snis[0]) || strcasecmp(sni + strlen(sni) - strlen(m->snis[0]) + 1, m->snis[0] + 1)))
 		return false;
-	if (m->path_kind == SS_PATH_REGEX && !naive_regex(m->path, path))
+	if (m->n_snis && m->snis[0][0] != '*' && strcasecmp(sni, m->snis[0]))
+		return false;
+	if (!m->n_ids)
+		return true;
+	p = m->ids[0].value;
+	return m->ids[0].kind == SS_ID_ANY      ? *id
+	       : m->ids[0].kind == SS_ID_EXACT  ? !strcmp(id, p)
+	       : m->ids[0].kind == SS_ID_PREFIX ? !strncmp(id, p, strlen(p))
+						: !strncmp(id, "spiffe://b/", 11);
+}
+
+static bool naive_path(const struct ss_model_route *m, const char *path, bool gateway)
+{
+	size_t n = m->path ? strlen(m->path) : 0;
+
+	if (m->path_kind == SS_PATH_EXACT)
+		return !strcmp(path, m->path);
+	if (m->path_kind == SS_PATH_REGEX)
+		return naive_regex(m->path, path);
+	if (m->path_kind == SS_PATH_PREFIX && !gateway)
+		return !strncmp(path, m->path, n);
+	if (m->path_kind == SS_PATH_ANY)
+		return true;
+	n -= m->path[n - 1] == '/';
+	return !strncmp(path, m->path, n) && (path[n] == '/' || !path[n]);
+}
+
+static bool naive_fits(const struct ss_model_route *m, const struct ss_hdrs *h, const char *path, const char *query,
+		       const char *cookies, const struct asker *who, bool gateway)
+{
+	if (!naive_path(m, path, gateway) || !naive_source(m, who))
 		return false;
 	if (m->methods && !(m->methods & ss_route_method_bit(h->method)))
 		return false;
 	for (uint32_t i = 0; i < m->n_headers; i++)
 		if (!naive_header(&m->headers[i], h))
 			return false;
+	for (uint32_t i = 0; i < m->n_query; i++)
+		if (!naive_pair(&m->query[i], query, "&"))
+			return false;
+	for (uint32_t i = 0; i < m->n_cookies; i++)
+		if (!naive_pair(&m->cookies[i], cookies, "; "))
+			return false;
 	return true;
 }
 
-static int naive_first(const struct ss_model_host *m, const struct ss_hdrs *h, const char *path)
+/* Is x before y, which stands later in the file? The Gateway API's words, one after the other. */
+static bool naive_stays(const struct ss_model_route *x, const struct ss_model_route *y)
 {
-	for (uint32_t i = 0; i < m->n_routes; i++)
-		if (naive_fits(&m->routes[i], h, path))
-			return (int)i;
-	return -1;
+	static const int rank[] = {[SS_PATH_EXACT] = 3, [SS_PATH_REGEX] = 2};
+	int a = x->path_kind < 4 ? rank[x->path_kind] : 0, b = y->path_kind < 4 ? rank[y->path_kind] : 0;
+	size_t n = x->path ? strlen(x->path) : 0, k = y->path ? strlen(y->path) : 0;
+
+	n -= n && a < 2 && x->path[n - 1] == '/';
+	k -= k && b < 2 && y->path[k - 1] == '/';
+	if (a != b)
+		return a > b;
+	if (a != 3 && n != k)
+		return n > k;
+	if (!x->methods != !y->methods)
+		return x->methods != 0;
+	if (x->n_headers + x->n_cookies != y->n_headers + y->n_cookies)
+		return x->n_headers + x->n_cookies > y->n_headers + y->n_cookies;
+	return x->n_query >= y->n_query;
 }
 
-static void random_request(struct ss_rng *r, struct ss_hdrs *h, char *path, char *target)
+static int naive_first(const struct ss_model_host *m, const struct ss_hdrs *h, const char *path, const char *query,
+		       const char *cookies, const struct asker *who)
+{
+	bool gateway = m->precedence == SS_PRECEDENCE_GATEWAY;
+	int best = -1;
+
+	for (uint32_t i = 0; i < m->n_routes; i++)
+		if (naive_fits(&m->routes[i], h, path, query, cookies, who, gateway) &&
+		    (best < 0 || (gateway && !naive_stays(&m->routes[best], &m->routes[i]))))
+			best = (int)i;
+	return best;
+}
+
+static void random_pairs(struct ss_rng *r, char *to, const char *between)
+{
+	*to = '\0';
+	for (uint32_t n = ss_rng_below(r, 4); n; n--) {
+		sprintf(to + strlen(to), "%s%s", *to ? between : "", PICK(r, names));
+		if (ss_rng_chance(r, 4, 5))
+			sprintf(to + strlen(to), "=%s", PICK(r, values));
+	}
+}
+
+struct asked {
+	struct ss_hdrs h;
+	struct ss_hdr v[8];
+	char path[60], target[160], query[80], cookies[80];
+	struct asker who;
+};
+
+static void random_request(struct ss_rng *r, struct asked *q)
 {
 	static const char *const methods[] = {"GET",    "HEAD",    "POST",  "PUT",
 					      "DELETE", "OPTIONS", "PATCH", "X"};
 	static const char *const more[] = {"", "", "b", "/b", "a", "/", "/c"};
 
-	snprintf(path, 60, "%s%s", PICK(r, texts), PICK(r, more));
-	snprintf(target, 80, "%s%s", path, ss_rng_chance(r, 1, 4) ? "?/a/b" : "");
-	h->n = 0;
-	h->method = ss_span_str(PICK(r, methods));
-	h->authority = SS_SPAN("any.example");
-	h->path = ss_span_str(target);
+	snprintf(q->path, sizeof(q->path), "%s%s", PICK(r, texts), PICK(r, more));
+	random_pairs(r, q->query, "&");
+	random_pairs(r, q->cookies, "; ");
+	snprintf(q->target, sizeof(q->target), "%s%s%s", q->path, *q->query ? "?" : "", q->query);
+	ss_hdrs_init(&q->h, q->v, 8);
+	q->h.method = ss_span_str(PICK(r, methods));
+	q->h.authority = SS_SPAN("any.example");
+	q->h.path = ss_span_str(q->target);
 	for (uint32_t n = ss_rng_below(r, 4); n; n--)
-		ss_hdrs_add(h, ss_span_str(PICK(r, names)), ss_span_str(PICK(r, values)), 0);
+		ss_hdrs_add(&q->h, ss_span_str(PICK(r, names)), ss_span_str(PICK(r, values)), 0);
+	ss_hdrs_add(&q->h, SS_SPAN("cookie"), ss_span_str(q->cookies), 0);
+	q->who = (struct asker){ss_span_str(PICK(r, peers)), ss_span_str(PICK(r, snis)),
+				(uint16_t)(80 + ss_rng_below(r, 2))};
+}
+
+static int answered(struct world *w, const struct ss_model_host *m, struct asked *q)
+{
+	struct ss_route_decision d = decide_for(w, &q->h, &q->who, 0);
+
+	return d.route ? (int)strtol(ss_names_text(w->j.names, d.route->name), NULL, 10) : -1;
 }
 
 static void one_random_table(uint64_t seed, uint32_t *matched)
@@ -473,29 +687,26 @@ static void one_random_table(uint64_t seed, uint32_t *matched)
 	struct ss_rng r;
 	struct world w;
 	struct ss_model_host *m;
-	struct ss_hdrs h;
-	struct ss_hdr v[8];
-	char path[60], target[80];
-	uint32_t n;
+	struct asked q;
+	uint32_t n, few;
 
 	ss_rng_seed(&r, seed);
 	world_start(&w);
 	m = add_host(&w, "h");
 	m->domains[m->n_domains++] = text("*");
-	n = 1 + ss_rng_below(&r, 60);
+	m->precedence = ss_rng_chance(&r, 1, 3) ? SS_PRECEDENCE_GATEWAY : SS_FIRST_MATCH;
+	n = 1 + ss_rng_below(&r, 100);
+	few = ss_rng_chance(&r, 1, 3) ? 1 + ss_rng_below(&r, 2) : SS_ARRAY_LEN(texts);
 	for (uint32_t i = 0; i < n; i++)
-		random_route(&r, m, i);
+		random_route(&r, m, i, few);
 	if (world_build(&w) != 0)
 		fail_msg("seed %lu: %s", (unsigned long)seed, w.errors.n ? w.errors.text[0] : "?");
-	ss_hdrs_init(&h, v, 8);
 	for (int i = 0; i < 60; i++) {
-		random_request(&r, &h, path, target);
-		int want = naive_first(m, &h, path);
-		struct ss_route_decision d = decide(&w, &h, SS_SPAN_NONE, 0);
-		int got = d.route ? (int)(d.route - d.host->routes) : -1;
+		random_request(&r, &q);
+		int want = naive_first(m, &q.h, q.path, q.query, q.cookies, &q.who), got = answered(&w, m, &q);
 		if (got != want)
-			fail_msg("seed %lu, request %d (%s %s): wanted route %d, got %d", (unsigned long)seed,
-				 i, h.method.p, target, want, got);
+			fail_msg("seed %lu, request %d (%s %s, cookies %s): wanted route %d, got %d",
+				 (unsigned long)seed, i, q.h.method.p, q.target, q.cookies, want, got);
 		*matched += want >= 0;
 	}
 	world_end(&w);
@@ -545,7 +756,7 @@ static void many_routes_stay_cheap(void **state)
 	}
 	ix = w.l.hosts->hosts[0].index;
 	for (uint32_t i = 0; i <= ix->mask; i++) {
-		run = ix->slots[i].n ? run + 1 : 0;
+		run = ix->tags[i] ? run + 1 : 0;
 		longest = ss_max_u32(longest, run);
 	}
 	assert_true(longest < 40);
@@ -579,8 +790,9 @@ static void weights_draw_exactly(void **state)
 	ss_hdrs_init(&h, v, 1);
 	h.method = SS_SPAN("GET");
 	h.path = SS_SPAN("/");
-	for (uint32_t draw = 0; draw < SS_WEIGHT_SUM; draw++) {
-		struct ss_route_decision d = decide(&w, &h, SS_SPAN_NONE, draw);
+	for (uint64_t draw = 0; draw < SS_WEIGHT_SUM; draw++) {
+		struct ss_route_decision d =
+			decide(&w, &h, SS_SPAN_NONE, (uint32_t)(((draw << 32) + SS_WEIGHT_SUM - 1) / SS_WEIGHT_SUM));
 		assert_non_null(d.cluster);
 		got[d.cluster - w.snap.clusters]++;
 	}
@@ -629,6 +841,15 @@ static void every_error_is_told_at_once(void **state)
 	world_end(&w);
 }
 
+static uint32_t slot_of(const struct ss_route_index *ix)
+{
+	uint32_t i = 0;
+
+	while (!ix->tags[i])
+		i++;
+	return i;
+}
+
 /* Two live snapshots with the same expressions share a database; another set has its own. */
 static void databases_are_shared(void **state)
 {
@@ -645,7 +866,7 @@ static void databases_are_shared(void **state)
 		w.m->n_hosts = 1;
 		w.m->hosts[0] = *m;
 		assert_int_equal(ss_build_routes(&w.j), 0);
-		db[i] = w.j.hosts[0].index->paths;
+		db[i] = w.j.hosts[0].index->slots[slot_of(w.j.hosts[0].index)].db;
 		w.m->n_hosts = i + 1;
 	}
 	assert_ptr_equal(db[0], db[1]);

@@ -1,10 +1,10 @@
-/* build_index.c - a host's exact paths and prefixes as one hash table. */
+/* build_index.c - a host's paths as one hash table, its routes as lists (lib/contract/route_index.h). */
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "build/build_routes.h"
 
-/* Groups routes by kind and text; within a group the order of the file stays. */
+/* Groups routes by kind and text; within a group the order of precedence stays. */
 static int by_text(const void *a, const void *b, void *arg)
 {
 	const struct ss_route *routes = arg;
@@ -25,78 +25,109 @@ static bool same_text(const struct ss_route *x, const struct ss_route *y)
 	return x->path_kind == y->path_kind && ss_span_eq(x->path, y->path);
 }
 
-static void put_slot(struct ss_route_slot *slots, uint32_t mask, const struct ss_route *r, uint32_t first,
-		     uint32_t n)
-{
-	uint64_t h = SS_ROUTE_HASH_START;
-	uint32_t i;
-
-	for (uint32_t b = 0; b < r->path.n; b++)
-		h = ss_route_hash_byte(h, r->path.p[b]);
-	h = ss_route_hash_end(h, r->path_kind);
-	for (i = (uint32_t)h & mask; slots[i].n; i = (i + 1) & mask)
-		;
-	slots[i] = (struct ss_route_slot){
-		.hash = h, .text = r->path, .first = first, .n = n, .kind = r->path_kind};
-}
-
-static bool is_text(const struct ss_route *r)
-{
-	return r->path_kind == SS_PATH_EXACT || r->path_kind == SS_PATH_PREFIX;
-}
-
-/* Places for twice as many entries as there can be: an empty one always ends a search. */
-static uint32_t mask_for(uint32_t n)
-{
-	uint32_t places = 2;
-
-	while (places < 2 * n + 1)
-		places *= 2;
-	return places - 1;
-}
-
-static void fill(struct ss_build_host *h, const uint32_t *ids, struct ss_route_slot *slots, uint64_t *lengths)
-{
-	struct ss_route_index *ix = h->index;
-	uint32_t n = h->model->n_routes, end;
-
-	for (uint32_t first = 0; first < n; first = end) {
-		const struct ss_route *r = &h->routes[ids[first]];
-		for (end = first + 1; end < n && same_text(r, &h->routes[ids[end]]); end++)
-			;
-		if (r->path_kind == SS_PATH_ANY) {
-			ix->any_first = first;
-			ix->any_n = end - first;
-		}
-		if (is_text(r))
-			put_slot(slots, ix->mask, r, first, end - first);
-		if (r->path_kind == SS_PATH_PREFIX)
-			lengths[r->path.n / 64] |= 1ull << (r->path.n % 64);
-	}
-}
-
-int ss_build_index(struct ss_build_job *j, struct ss_build_host *h)
-{
-	struct ss_route_index *ix = h->index;
-	uint32_t n = h->model->n_routes;
-	uint32_t *ids = ss_build_array(j, n, sizeof(*ids));
+/* The table under construction. */
+struct table {
+	struct ss_route_index *ix;
+	uint8_t *tags;
 	struct ss_route_slot *slots;
-	uint64_t *lengths;
+	struct ss_route_lengths *lengths;
+};
 
-	ix->mask = mask_for(n);
+static struct ss_route_slot *put_slot(struct table *t, struct ss_span text, uint8_t kind)
+{
+	uint64_t h = ss_route_hash(SS_ROUTE_HASH_START, text, kind);
+	uint32_t i = (uint32_t)h & t->ix->mask;
+	struct ss_route_lengths *l = &t->lengths[text.n / 8];
+	uint8_t bit = (uint8_t)(1u << (text.n % 8));
+
+	while (t->tags[i])
+		i = (i + 1) & t->ix->mask;
+	t->tags[i] = ss_route_tag(h);
+	t->slots[i] = (struct ss_route_slot){.hash = h, .text = text, .kind = kind};
+	t->ix->n_slots++;
+	l->prefix |= kind == SS_PATH_PREFIX ? bit : 0;
+	l->segments |= kind == SS_PATH_SEGMENTS ? bit : 0;
+	l->regex |= kind == SS_PATH_REGEX ? bit : 0;
+	return &t->slots[i];
+}
+
+/* One group: its list, where its kind is looked for. Expressions wait in h. */
+static int put_group(struct ss_build_job *j, struct ss_build_host *h, struct table *t, uint32_t *ids, uint32_t n)
+{
+	const struct ss_route *r = &h->routes[ids[0]];
+
+	if (r->path_kind == SS_PATH_ANY)
+		return ss_build_list(j, h->routes, ids, n, &t->ix->any);
+	if (r->path_kind != SS_PATH_REGEX)
+		return ss_build_list(j, h->routes, ids, n, &put_slot(t, r->path, r->path_kind)->list);
+	h->regex[h->n_regex] = (struct ss_build_expr){.route = ids[0], .id = h->n_regex};
+	return ss_build_list(j, h->routes, ids, n, &h->expressions[h->n_regex++]);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct ss_build_expr *x = a, *y = b;
+	int c;
+
+	if (x->start.n != y->start.n)
+		return x->start.n < y->start.n ? -1 : 1;
+	c = x->start.n ? memcmp(x->start.p, y->start.p, x->start.n) : 0;
+	return c ? c : x->id < y->id ? -1 : 1;
+}
+
+/* Expressions that begin alike share a database, which is scanned when a path begins so too. */
+static int put_regexes(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h, struct table *t)
+{
+	int err = 0, one;
+
+	for (uint32_t i = 0; i < h->n_regex; i++)
+		h->regex[i].start = ss_build_start(j, h->routes[h->regex[i].route].path);
+	qsort(h->regex, h->n_regex, sizeof(*h->regex), by_start);
+	for (uint32_t first = 0, end; first < h->n_regex && err != SS_ERR_NO_MEM; first = end) {
+		struct ss_route_slot *s = put_slot(t, h->regex[first].start, SS_PATH_REGEX);
+		s->list.first = UINT32_MAX;
+		for (end = first; end < h->n_regex && ss_span_eq(h->regex[first].start, h->regex[end].start); end++)
+			s->list.first = ss_min_u32(s->list.first, h->expressions[h->regex[end].id].first);
+		one = ss_build_regex_paths(j, x, h, h->regex + first, end - first, &s->db);
+		err = one < 0 ? one : err;
+	}
+	return err;
+}
+
+static int make_table(struct ss_build_job *j, struct ss_build_host *h, struct table *t)
+{
+	uint32_t n = h->model->n_routes;
+
+	t->ix->mask = ss_build_mask(n);
 	for (uint32_t i = 0; i < n; i++)
-		if (is_text(&h->routes[i]))
-			ix->longest = ss_max_u32(ix->longest, h->routes[i].path.n);
-	slots = ss_build_array(j, ix->mask + 1, sizeof(*slots));
-	lengths = ss_build_array(j, ix->longest / 64 + 1, sizeof(*lengths));
-	if (!ids || !slots || !lengths)
-		return SS_ERR_NO_MEM;
-	for (uint32_t i = 0; i < n; i++)
+		t->ix->longest = ss_max_u32(t->ix->longest, h->routes[i].path.n);
+	t->ix->tags = t->tags = ss_build_array(j, t->ix->mask + 1, sizeof(*t->tags));
+	t->ix->slots = t->slots = ss_build_array(j, t->ix->mask + 1, sizeof(*t->slots));
+	t->ix->lengths = t->lengths = ss_build_array(j, t->ix->longest / 8 + 1, sizeof(*t->lengths));
+	t->ix->expressions = h->expressions = ss_build_array(j, n, sizeof(*h->expressions));
+	return t->tags && t->slots && t->lengths && h->expressions ? 0 : SS_ERR_NO_MEM;
+}
+
+int ss_build_index(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h)
+{
+	struct table t = {.ix = h->index};
+	uint32_t n = h->model->n_routes, end;
+	uint32_t *ids = ss_build_array(j, n, sizeof(*ids));
+	int err = ids ? make_table(j, h, &t) : SS_ERR_NO_MEM;
+
+	h->regex = calloc(n + 1, sizeof(*h->regex));
+	for (uint32_t i = 0; !err && i < n; i++)
 		ids[i] = i;
-	qsort_r(ids, n, sizeof(*ids), by_text, h->routes);
-	fill(h, ids, slots, lengths);
-	ix->ids = ids;
-	ix->slots = slots;
-	ix->lengths = lengths;
-	return 0;
+	if (!err)
+		qsort_r(ids, n, sizeof(*ids), by_text, h->routes);
+	for (uint32_t first = 0; !err && h->regex && first < n; first = end) {
+		for (end = first + 1; end < n && same_text(&h->routes[ids[first]], &h->routes[ids[end]]); end++)
+			;
+		err = put_group(j, h, &t, ids + first, end - first);
+	}
+	if (!err)
+		err = h->regex ? put_regexes(j, x, h, &t) : SS_ERR_NO_MEM;
+	free(h->regex);
+	h->regex = NULL;
+	return err;
 }

@@ -12,11 +12,10 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/list.h"
 #include "build/build_routes.h"
 
 #define FLAGS (HS_FLAG_ALLOWEMPTY | HS_FLAG_SINGLEMATCH | HS_FLAG_DOTALL)
-#define MAX_HEADER_DBS 64 /* struct ss_route_look.scanned has a bit for each */
+#define MAX_FIELD_DBS 64 /* struct ss_route_look.scanned has a bit for each */
 
 /* Expressions of one database, gathered. */
 struct gather {
@@ -45,20 +44,9 @@ static int gather_init(struct gather *g, uint32_t cap)
 	return g->text && g->flags && g->ids && g->src ? 0 : SS_ERR_NO_MEM;
 }
 
-/* Adds one; 0, SS_ERR_CONFIG (reported) or SS_ERR_NO_MEM. */
-static int gather_add(struct ss_build_job *j, struct gather *g, const char *pattern, uint32_t id,
-		      const struct ss_model_src *src, const char *key)
+/* Adds one; 0 or SS_ERR_NO_MEM. */
+static int gather_add(struct gather *g, const char *pattern, uint32_t id, const struct ss_model_src *src)
 {
-	hs_expr_info_t *seen = NULL;
-	hs_compile_error_t *err = NULL;
-
-	if (hs_expression_info(pattern, FLAGS, &seen, &err) != HS_SUCCESS) {
-		ss_model_error(j->errors, src, key, "regular expression \"%s\": %s", pattern,
-			       err ? err->message : "refused");
-		hs_free_compile_error(err);
-		return SS_ERR_CONFIG;
-	}
-	free(seen);
 	if (asprintf(&g->text[g->n], "\\A(?:%s)\\z", pattern) < 0) {
 		g->text[g->n] = NULL;
 		return SS_ERR_NO_MEM;
@@ -72,14 +60,16 @@ static int gather_add(struct ss_build_job *j, struct gather *g, const char *patt
 
 /* A database, and the expressions that it was made of: "id:text" NUL, one after the other. */
 struct shared {
-	struct ss_list node;
+	struct shared *next; /* in its bucket */
+	uint64_t hash;
 	hs_database_t *db;
 	uint32_t uses; /* snapshots */
 	size_t n;
 	char key[];
 };
 
-static struct ss_list shared_all = {&shared_all, &shared_all};
+#define BUCKETS 4096u
+static struct shared *all[BUCKETS]; /* by hash */
 
 static struct shared *key_of(const struct gather *g)
 {
@@ -96,30 +86,28 @@ static struct shared *key_of(const struct gather *g)
 	for (uint32_t i = 0; i < g->n; i++)
 		p += sprintf(p, "%u:%s", g->ids[i], g->text[i]) + 1;
 	s->n = (size_t)(p - s->key);
-	ss_list_init(&s->node);
+	s->hash = ss_route_hash(SS_ROUTE_HASH_START, ss_span(s->key, (uint32_t)s->n), 0);
 	return s;
 }
 
 static struct shared *find_shared(const struct shared *like)
 {
-	struct ss_list *n;
+	struct shared *s = all[like->hash % BUCKETS];
 
-	ss_list_for(n, &shared_all)
-	{
-		struct shared *s = ss_list_entry(n, struct shared, node);
-		if (s->n == like->n && memcmp(s->key, like->key, s->n) == 0)
-			return s;
-	}
-	return NULL;
+	while (s && !(s->hash == like->hash && s->n == like->n && memcmp(s->key, like->key, s->n) == 0))
+		s = s->next;
+	return s;
 }
 
 static void drop_shared(void *arg)
 {
-	struct shared *s = arg;
+	struct shared *s = arg, **at = &all[s->hash % BUCKETS];
 
 	if (--s->uses)
 		return;
-	ss_list_remove(&s->node);
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
 	hs_free_database(s->db);
 	free(s);
 }
@@ -129,11 +117,36 @@ static void free_scratch(void *scratch)
 	hs_free_scratch(scratch);
 }
 
+/* Every wrong one is told with its own line. The text within the group around it is what is looked at. */
+static int check_each(struct ss_build_job *j, const struct gather *g, const char *key)
+{
+	int bad = 0;
+
+	for (uint32_t i = 0; i < g->n; i++) {
+		char *bare = strndup(g->text[i] + 5, strlen(g->text[i]) - 8); /* "\A(?:" and ")\z" */
+		hs_expr_info_t *seen = NULL;
+		hs_compile_error_t *err = NULL;
+		if (!bare)
+			return SS_ERR_NO_MEM;
+		if (hs_expression_info(bare, FLAGS, &seen, &err) != HS_SUCCESS) {
+			ss_model_error(j->errors, g->src[i], key, "regular expression \"%s\": %s", bare,
+				       err ? err->message : "refused");
+			hs_free_compile_error(err);
+			bad = SS_ERR_CONFIG;
+		}
+		free(seen);
+		free(bare);
+	}
+	return bad;
+}
+
 static int compile_new(struct ss_build_job *j, const struct gather *g, const char *key, hs_database_t **db)
 {
 	hs_compile_error_t *err = NULL;
-	int i;
+	int i = check_each(j, g, key);
 
+	if (i < 0)
+		return i;
 	if (hs_compile_multi((const char *const *)g->text, g->flags, g->ids, g->n, HS_MODE_BLOCK, NULL, db,
 			     &err) == HS_SUCCESS)
 		return 0;
@@ -161,7 +174,8 @@ static int compile(struct ss_build_job *j, struct ss_build_regex *x, const struc
 			return err;
 		}
 		s = fresh;
-		ss_list_push_back(&shared_all, &s->node);
+		s->next = all[s->hash % BUCKETS];
+		all[s->hash % BUCKETS] = s;
 	}
 	s->uses++;
 	if (ss_build_on_free(j, drop_shared, s) < 0)
@@ -173,112 +187,124 @@ static int compile(struct ss_build_job *j, struct ss_build_regex *x, const struc
 	return 0;
 }
 
-static int compile_paths(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h)
+int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const char *const *patterns, uint32_t n,
+		       const struct ss_model_src *src, const char *key, const struct hs_database **out)
 {
-	const struct ss_model_host *m = h->model;
 	struct gather g;
-	int err = gather_init(&g, m->n_routes), one;
+	int err = gather_init(&g, n);
 
-	h->index->first_regex = UINT32_MAX;
-	for (uint32_t i = 0; err != SS_ERR_NO_MEM && i < m->n_routes; i++) {
-		if (m->routes[i].path_kind != SS_PATH_REGEX)
-			continue;
-		h->routes[i].regex = i;
-		h->index->first_regex = ss_min_u32(h->index->first_regex, i);
-		one = gather_add(j, &g, m->routes[i].path, i, &m->routes[i].src, "path");
-		err = one < 0 ? one : err;
-	}
-	if (!err && g.n)
-		err = compile(j, x, &g, "path", &h->index->paths);
+	for (uint32_t i = 0; !err && i < n; i++)
+		err = gather_add(&g, patterns[i], i, src);
+	if (!err && n)
+		err = compile(j, x, &g, key, out);
 	gather_free(&g);
 	return err;
 }
 
-/* The place of a header's name among the databases; a new one when it has none. */
-static uint32_t header_db(struct ss_route_header_db *dbs, uint32_t *n, struct ss_span name)
+int ss_build_regex_paths(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
+			 const struct ss_build_expr *e, uint32_t n, const struct hs_database **out)
+{
+	struct gather g;
+	int err = gather_init(&g, n);
+
+	for (uint32_t i = 0; !err && i < n; i++) {
+		const struct ss_model_route *m = ss_build_model_route(h, e[i].route);
+		err = gather_add(&g, m->path, e[i].id, &m->src);
+	}
+	if (!err)
+		err = compile(j, x, &g, "path", out);
+	gather_free(&g);
+	return err;
+}
+
+/* -- fields: a database for each header, parameter and cookie -- */
+
+/* The place of a name among the databases; a new one when it has none. */
+static uint32_t field_db(struct ss_route_field_db *dbs, uint32_t *n, const struct ss_route_field *f)
 {
 	uint32_t i;
 
-	for (i = 0; i < *n && !ss_span_eq(dbs[i].name, name); i++)
+	for (i = 0; i < *n && !(dbs[i].on == f->on && ss_span_eq(dbs[i].name, f->name)); i++)
 		;
-	if (i == *n && *n < MAX_HEADER_DBS)
-		dbs[(*n)++].name = name;
+	if (i == *n && *n < MAX_FIELD_DBS)
+		dbs[(*n)++] = (struct ss_route_field_db){.name = f->name, .on = f->on};
 	return i;
 }
 
-/* Numbers a host's header expressions and finds the name of each. */
-static int number_headers(struct ss_build_job *j, struct ss_build_host *h, struct ss_route_header_db *dbs,
-			  uint32_t *db_of)
+/* Numbers a host's field expressions and finds the database of each. */
+static int number_fields(struct ss_build_job *j, struct ss_build_host *h, struct ss_route_field_db *dbs,
+			 uint32_t *db_of)
 {
 	struct ss_route_index *ix = h->index;
 	int err = 0;
 
 	for (uint32_t i = 0; i < h->model->n_routes; i++) {
-		/* Ours to write: build_routes.c has just allocated them. */
-		struct ss_route_header *hd = (struct ss_route_header *)h->routes[i].headers;
-		for (uint16_t k = 0; k < h->routes[i].n_headers; k++) {
-			if (hd[k].kind != SS_HM_REGEX)
+		/* Ours to write: build_match.c has just allocated them. */
+		struct ss_route_field *f = (struct ss_route_field *)h->routes[i].fields;
+		for (uint16_t k = 0; k < h->routes[i].n_fields; k++) {
+			if (f[k].kind != SS_HM_REGEX)
 				continue;
-			uint32_t db = header_db(dbs, &ix->n_header_dbs, hd[k].name);
-			if (db == MAX_HEADER_DBS) {
-				ss_model_error(j->errors, &h->model->routes[i].src, "headers",
-					       "more than %d header names with regular expressions",
-					       MAX_HEADER_DBS);
+			uint32_t db = field_db(dbs, &ix->n_field_dbs, &f[k]);
+			if (db == MAX_FIELD_DBS) {
+				ss_model_error(j->errors, &ss_build_model_route(h, i)->src, "match",
+					       "more than %d headers, parameters and cookies with regular expressions",
+					       MAX_FIELD_DBS);
 				err = SS_ERR_CONFIG;
 				continue;
 			}
-			hd[k].regex = ix->n_header_regex;
-			db_of[ix->n_header_regex++] = db;
+			f[k].regex = ix->n_field_regex;
+			db_of[ix->n_field_regex++] = db;
 		}
 	}
 	return err;
 }
 
-static int compile_header_db(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
-			     uint32_t db, struct ss_route_header_db *out)
+static int compile_field_db(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
+			    uint32_t db, struct ss_route_field_db *out)
 {
+	static const char *const keys[] = {"headers", "query", "cookies"};
 	const struct ss_route_index *ix = h->index;
 	struct gather g;
-	int err = gather_init(&g, ix->n_header_regex), one;
+	int err = gather_init(&g, ix->n_field_regex);
 
-	for (uint32_t i = 0; err != SS_ERR_NO_MEM && i < h->model->n_routes; i++) {
-		const struct ss_model_route *m = &h->model->routes[i];
-		for (uint32_t k = 0; err != SS_ERR_NO_MEM && k < m->n_headers; k++) {
-			const struct ss_route_header *hd = &h->routes[i].headers[k];
-			if (hd->kind != SS_HM_REGEX || ix->header_db_of[hd->regex] != db)
-				continue;
-			one = gather_add(j, &g, m->headers[k].value, hd->regex, &m->src, "headers");
-			err = one < 0 ? one : err;
+	for (uint32_t i = 0; !err && i < h->model->n_routes; i++) {
+		const struct ss_route *r = &h->routes[i];
+		for (uint16_t k = 0; !err && k < r->n_fields; k++) {
+			const struct ss_route_field *f = &r->fields[k];
+			if (f->kind == SS_HM_REGEX && ix->field_db_of[f->regex] == db)
+				err = gather_add(&g, (const char *)f->value.p, f->regex,
+						 &ss_build_model_route(h, i)->src);
 		}
 	}
 	if (!err)
-		err = compile(j, x, &g, "headers", &out->db);
+		err = compile(j, x, &g, keys[out->on], &out->db);
 	gather_free(&g);
 	return err;
 }
 
-static int compile_headers(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h)
+int ss_build_regex_fields(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h)
 {
 	struct ss_route_index *ix = h->index;
-	struct ss_route_header_db *dbs;
+	struct ss_route_field_db *dbs;
 	uint32_t *db_of, n = 0;
 	int err, one;
 
+	ix->scratch = x->scratch;
 	for (uint32_t i = 0; i < h->model->n_routes; i++)
-		for (uint16_t k = 0; k < h->routes[i].n_headers; k++)
-			n += h->routes[i].headers[k].kind == SS_HM_REGEX;
+		for (uint16_t k = 0; k < h->routes[i].n_fields; k++)
+			n += h->routes[i].fields[k].kind == SS_HM_REGEX;
 	if (!n)
 		return 0;
-	dbs = ss_build_array(j, MAX_HEADER_DBS, sizeof(*dbs));
+	dbs = ss_build_array(j, MAX_FIELD_DBS, sizeof(*dbs));
 	db_of = ss_build_array(j, n, sizeof(*db_of));
 	if (!dbs || !db_of)
 		return SS_ERR_NO_MEM;
-	ix->header_dbs = dbs;
-	ix->header_db_of = db_of;
-	err = number_headers(j, h, dbs, db_of);
-	x->most_header_regex = ss_max_u32(x->most_header_regex, ix->n_header_regex);
-	for (uint32_t db = 0; !ss_err_class(err) && db < ix->n_header_dbs; db++) {
-		one = compile_header_db(j, x, h, db, &dbs[db]);
+	ix->field_dbs = dbs;
+	ix->field_db_of = db_of;
+	err = number_fields(j, h, dbs, db_of);
+	x->most_field_regex = ss_max_u32(x->most_field_regex, ix->n_field_regex);
+	for (uint32_t db = 0; !ss_err_class(err) && db < ix->n_field_dbs; db++) {
+		one = compile_field_db(j, x, h, db, &dbs[db]);
 		err = one < 0 ? one : err;
 	}
 	return err;
@@ -288,14 +314,6 @@ int ss_build_regex_start(struct ss_build_job *j, struct ss_build_regex *x)
 {
 	*x = (struct ss_build_regex){.scratch = ss_build_array(j, j->n_workers, sizeof(*x->scratch))};
 	return x->scratch ? 0 : SS_ERR_NO_MEM;
-}
-
-int ss_build_regex_host(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h)
-{
-	int a = compile_paths(j, x, h), b = compile_headers(j, x, h);
-
-	h->index->scratch = x->scratch;
-	return a < 0 ? a : b;
 }
 
 static int clone(struct ss_build_job *j, const struct ss_build_regex *x, struct hs_scratch **out)
@@ -317,8 +335,8 @@ int ss_build_regex_finish(struct ss_build_job *j, struct ss_build_regex *x)
 	for (uint32_t w = 0; x->proto && !err && w < j->n_workers; w++) {
 		struct ss_route_scratch *s = &x->scratch[w];
 		/* A line of its own for each worker's words. */
-		s->hits = ss_build_alloc(j, (x->most_header_regex / 64 + 8) / 8 * 64);
-		if (!s->hits || clone(j, x, &s->path) < 0 || clone(j, x, &s->header) < 0)
+		s->hits = ss_build_alloc(j, (x->most_field_regex / 64 + 8) / 8 * 64);
+		if (!s->hits || clone(j, x, &s->path) < 0 || clone(j, x, &s->field) < 0)
 			err = SS_ERR_NO_MEM;
 	}
 	if (x->proto)

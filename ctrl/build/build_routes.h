@@ -1,8 +1,9 @@
 /*
  * build_routes.h - how the files that compile virtual hosts divide the work.
  *
- * build_routes.c walks hosts and routes; build_index.c makes the first tier, build_regex.c the second
- * (lib/contract/route_index.h); build_hosts.c a listener's host patterns; build_authz.c the policies.
+ * build_routes.c walks hosts and routes; build_match.c compiles what a route asks for; build_index.c makes the
+ * table of paths, build_list.c the lists in it, build_regex.c databases of expressions, which build_start.c
+ * groups (lib/contract/route_index.h); build_hosts.c a listener's host patterns; build_authz.c the policies.
  */
 #ifndef SS_BUILD_ROUTES_H
 #define SS_BUILD_ROUTES_H
@@ -10,28 +11,64 @@
 #include "build/build_int.h"
 #include "contract/route_index.h"
 
-/* One host under way: the model's routes and the compiled ones, same order. */
+/* A path expression: its first route, its place in ss_route_index.expressions, what its subjects begin with. */
+struct ss_build_expr {
+	uint32_t route, id;
+	struct ss_span start;
+};
+
+/* One host under way. */
 struct ss_build_host {
 	const struct ss_model_host *model;
 	struct ss_virtual_host *host;
-	struct ss_route *routes;
+	struct ss_route *routes;  /* in the order of precedence */
+	uint32_t *order;          /* of the same: its place in the model */
 	struct ss_route_index *index;
+	struct ss_route_list *expressions; /* build_index.c */
+	struct ss_build_expr *regex;
+	uint32_t n_regex;
 };
 
-/* build_index.c: slots, lengths, ids, any. */
-int ss_build_index(struct ss_build_job *j, struct ss_build_host *h);
+static inline const struct ss_model_route *ss_build_model_route(const struct ss_build_host *h, uint32_t i)
+{
+	return &h->model->routes[h->order[i]];
+}
 
 /* What all hosts of a snapshot share: scratch that is large enough for every database. */
 struct ss_build_regex {
 	void *proto; /* hs_scratch_t, grown database by database */
-	uint32_t most_header_regex;
+	uint32_t most_field_regex;
 	struct ss_route_scratch *scratch; /* n_workers; filled by ss_build_regex_finish */
 };
 
+/* build_match.c: the route's matches; and the order in which a host's routes are tried. */
+int ss_build_match(struct ss_build_job *j, const struct ss_model_host *h, const struct ss_model_route *m,
+		   struct ss_route *r);
+void ss_build_order(const struct ss_model_host *h, uint32_t *order);
+
+/* build_index.c: all of the index but its fields' databases. */
+int ss_build_index(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h);
+
+/* build_list.c: a list of routes; ids is its memory, ascending. */
+int ss_build_list(struct ss_build_job *j, const struct ss_route *routes, uint32_t *ids, uint32_t n,
+		  struct ss_route_list *out);
+int ss_build_by_id(const void *a, const void *b);
+uint32_t ss_build_mask(uint32_t n);
+
+/* build_start.c: never more than what every subject begins with; often less. */
+struct ss_span ss_build_start(struct ss_build_job *j, struct ss_span pattern);
+
+/* build_regex.c */
 int ss_build_regex_start(struct ss_build_job *j, struct ss_build_regex *x);
-/* Compiles a host's expressions, numbers its headers' (ss_route_header.regex), reports each wrong one. */
-int ss_build_regex_host(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h);
-/* Scratch for every worker. Frees what start and host kept in x, always. */
+/* One database of n path expressions. */
+int ss_build_regex_paths(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
+			 const struct ss_build_expr *e, uint32_t n, const struct hs_database **out);
+/* The host's databases of fields; numbers their expressions (ss_route_field.regex), reports each wrong one. */
+int ss_build_regex_fields(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h);
+/* A database of its own for n expressions of one key. */
+int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const char *const *patterns, uint32_t n,
+		       const struct ss_model_src *src, const char *key, const struct hs_database **out);
+/* Scratch for every worker. Frees what start and the others kept in x, always. */
 int ss_build_regex_finish(struct ss_build_job *j, struct ss_build_regex *x);
 
 #endif

@@ -117,6 +117,12 @@ extern const struct ss_cfg_table ss_cfg_balance, ss_cfg_hash, ss_cfg_locality;  
 extern const struct ss_cfg_word ss_cfg_policies[];
 void ss_cfg_labels(struct ss_cfg *c, config_setting_t *s, struct ss_model_labels *l);
 void ss_cfg_show_labels(struct ss_json *j, const char *key, const struct ss_model_labels *l);
+extern const struct ss_cfg_table ss_cfg_match;                                  /* cfg_match.c */
 extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */
+
+/* cfg_match.c: reports a name that no header can have. */
+void ss_cfg_header_name(struct ss_cfg *c, config_setting_t *g, const char *name);
+/* cfg_route.c: "a.example", "*.example" or "*"? */
+bool ss_cfg_is_domain(const char *s);
 
 #endif

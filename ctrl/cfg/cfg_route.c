@@ -1,98 +1,10 @@
 /* Virtual hosts and routes. */
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cfg/cfg_int.h"
 
 #define ROUTE(field) offsetof(struct ss_model_route, field)
-
-/* RFC 9110 5.1: a field name is a token. */
-static bool is_token(const char *s)
-{
-	if (!*s)
-		return false;
-	for (; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr("!#$%&'*+-.^_`|~", *s))
-			return false;
-	return true;
-}
-
-static void check_header_name(struct ss_cfg *c, config_setting_t *g, const char *name)
-{
-	if (name && !is_token(name))
-		ss_cfg_error(c, g, "name", "\"%s\" is no header name", name);
-}
-
-/* ---- match ---- */
-
-#define HEADER(field) offsetof(struct ss_model_header_match, field)
-/* In the order of the enum. */
-static const char *const header_kinds[] = { "exact", "prefix", "suffix", "present", "regex", NULL };
-
-static void check_header(struct ss_cfg *c, config_setting_t *g, void *obj)
-{
-	struct ss_model_header_match *h = obj;
-	if (ss_cfg_count(g, header_kinds) != 1)
-		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, suffix, present, regex");
-	for (int i = 0; header_kinds[i]; i++)
-		if (config_setting_get_member(g, header_kinds[i]))
-			h->kind = (enum ss_header_match)i;
-	check_header_name(c, g, h->name);
-}
-
-static void show_header(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
-{
-	const struct ss_model_header_match *h = obj;
-	if (strcmp(k->name, header_kinds[h->kind]) != 0)
-		return;
-	if (h->kind == SS_HM_PRESENT)
-		ss_json_bool(j, k->name, true);
-	else
-		ss_json_text(j, k->name, h->value);
-}
-
-static const struct ss_cfg_key header_keys[] = {
-	{ "name", SS_CFG_TEXT, HEADER(name), .required = true, .min = 1 },
-	{ "exact", SS_CFG_TEXT, HEADER(value), .show = show_header },
-	{ "prefix", SS_CFG_TEXT, HEADER(value), .min = 1, .show = show_header },
-	{ "suffix", SS_CFG_TEXT, HEADER(value), .min = 1, .show = show_header },
-	{ "present", SS_CFG_TRUE, .show = show_header },
-	{ "regex", SS_CFG_TEXT, HEADER(value), .min = 1, .show = show_header },
-	{ "invert", SS_CFG_BOOL, HEADER(invert), .def = "false" },
-};
-static const struct ss_cfg_table header = { .what = "header", .size = sizeof(struct ss_model_header_match),
-					    .check = check_header, SS_CFG_KEYS(header_keys) };
-
-static const char *const path_kinds[] = { "path", "prefix", "regex", NULL }; /* enum's order, after ANY */
-
-static void check_match(struct ss_cfg *c, config_setting_t *g, void *obj)
-{
-	struct ss_model_route *r = obj;
-	if (ss_cfg_count(g, path_kinds) > 1)
-		ss_cfg_error(c, g, NULL, "has more than one of path, prefix, regex");
-	for (int i = 0; path_kinds[i]; i++)
-		if (config_setting_get_member(g, path_kinds[i]))
-			r->path_kind = (enum ss_path_match)(i + 1);
-	if ((r->path_kind == SS_PATH_EXACT || r->path_kind == SS_PATH_PREFIX) && r->path && r->path[0] != '/')
-		ss_cfg_error(c, g, r->path_kind == SS_PATH_EXACT ? "path" : "prefix", "must begin with /");
-}
-
-static void show_path(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
-{
-	const struct ss_model_route *r = obj;
-	if (r->path_kind != SS_PATH_ANY && !strcmp(k->name, path_kinds[r->path_kind - 1]))
-		ss_json_text(j, k->name, r->path);
-}
-
-static const struct ss_cfg_key match_keys[] = {
-	{ "path", SS_CFG_TEXT, ROUTE(path), .min = 1, .show = show_path },
-	{ "prefix", SS_CFG_TEXT, ROUTE(path), .min = 1, .show = show_path },
-	{ "regex", SS_CFG_TEXT, ROUTE(path), .min = 1, .show = show_path },
-	{ "methods", SS_CFG_METHODS, ROUTE(methods) },
-	{ "headers", SS_CFG_LIST, ROUTE(headers), ROUTE(n_headers), .table = &header },
-};
-static const struct ss_cfg_table match = { .what = "group", .check = check_match, SS_CFG_KEYS(match_keys) };
 
 /* ---- header operations ---- */
 
@@ -109,7 +21,7 @@ static void check_op_name(struct ss_cfg *c, config_setting_t *g, const char *nam
 					    "trailer",    "transfer-encoding", "upgrade", NULL };
 	if (!name)
 		return;
-	check_header_name(c, g, name);
+	ss_cfg_header_name(c, g, name);
 	for (int i = 0; ours[i]; i++)
 		if (!strcasecmp(ours[i], name))
 			ss_cfg_error(c, g, NULL, "\"%s\" is not a route's to change", name);
@@ -267,7 +179,7 @@ static void show_route_subset(struct ss_json *j, const struct ss_cfg_key *k, con
 static const struct ss_cfg_key weighted_keys[] = {
 	{ "name", SS_CFG_REF, WEIGHTED(cluster), .required = true, .what = "cluster",
 	  .find = ss_model_cluster },
-	{ "weight", SS_CFG_HUNDREDTHS, WEIGHTED(weight), .max = SS_WEIGHT_SUM },
+	{ "weight", SS_CFG_HUNDREDTHS, WEIGHTED(weight), .max = 100 * 1000000 },
 	{ "subset", SS_CFG_OWN, .what = "labels", .read = read_subset, .show = show_subset },
 };
 static const struct ss_cfg_table weighted = { .what = "cluster", .size = sizeof(struct ss_model_weighted),
@@ -290,7 +202,8 @@ static void read_cluster(struct ss_cfg *c, config_setting_t *s, void *obj)
 	r->n_clusters = 1;
 }
 
-static void check_weights(struct ss_cfg *c, config_setting_t *g, struct ss_model_route *r)
+/* By the first match weights are percents; in the Gateway API shares of their sum, 1 where none is said. */
+static void check_weights(struct ss_cfg *c, config_setting_t *g, struct ss_model_route *r, bool relative)
 {
 	static const char *const list[] = { "clusters", NULL }, *const weight[] = { "weight", NULL };
 	uint64_t sum = 0;
@@ -298,13 +211,13 @@ static void check_weights(struct ss_cfg *c, config_setting_t *g, struct ss_model
 		return;
 	config_setting_t *s = config_setting_get_member(g, "clusters");
 	for (uint32_t i = 0; i < r->n_clusters; i++) {
-		if (r->n_clusters == 1 && !ss_cfg_count(config_setting_get_elem(s, 0), weight))
-			r->clusters[0].weight = SS_WEIGHT_SUM;
+		if (!ss_cfg_count(config_setting_get_elem(s, i), weight))
+			r->clusters[i].weight = relative ? 100 : r->n_clusters == 1 ? SS_WEIGHT_SUM : 0;
 		sum += r->clusters[i].weight;
 	}
-	if (sum != SS_WEIGHT_SUM)
-		ss_cfg_error(c, s, NULL, "the weights sum to %llu.%02llu, not to 100",
-			     (unsigned long long)sum / 100, (unsigned long long)sum % 100);
+	if (relative ? sum > UINT32_MAX : sum != SS_WEIGHT_SUM)
+		ss_cfg_error(c, s, NULL, "the weights sum to %llu.%02llu, %s", (unsigned long long)sum / 100,
+			     (unsigned long long)sum % 100, relative ? "which is too much" : "not to 100");
 }
 
 static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
@@ -315,8 +228,7 @@ static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
 		ss_cfg_error(c, g, NULL, "needs one of cluster, clusters, direct_response");
 	if (!r->authz.present)
 		r->authz.default_deny = false; /* the default is that of a group that is there */
-	check_weights(c, g, r);
-	if (r->prefix_rewrite && r->path_kind != SS_PATH_PREFIX)
+	if (r->prefix_rewrite && r->path_kind != SS_PATH_PREFIX && r->path_kind != SS_PATH_SEGMENTS)
 		ss_cfg_error(c, g, "prefix_rewrite", "needs match.prefix: that is what it replaces");
 	if (r->prefix_rewrite && r->prefix_rewrite[0] != '/')
 		ss_cfg_error(c, g, "prefix_rewrite", "must begin with /");
@@ -324,7 +236,7 @@ static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
 
 static const struct ss_cfg_key route_keys[] = {
 	{ "name", SS_CFG_TEXT, ROUTE(name), .required = true, .min = 1 },
-	{ "match", SS_CFG_GROUP, 0, .table = &match },
+	{ "match", SS_CFG_GROUP, 0, .table = &ss_cfg_match },
 	{ "cluster", SS_CFG_OWN, ROUTE(clusters), .what = "name", .read = read_cluster },
 	{ "clusters", SS_CFG_LIST, ROUTE(clusters), ROUTE(n_clusters), .required = false,
 	  .table = &weighted },
@@ -352,7 +264,7 @@ static const struct ss_cfg_table route = { .what = "route",
 /* ---- virtual hosts ---- */
 
 /* "a.example", "*.example" or "*". */
-static bool is_domain(const char *s)
+bool ss_cfg_is_domain(const char *s)
 {
 	if (!strcmp(s, "*"))
 		return true;
@@ -369,17 +281,28 @@ static bool is_domain(const char *s)
 static void check_host(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	struct ss_model_host *h = obj;
+	config_setting_t *routes = config_setting_get_member(g, "routes");
+	for (uint32_t i = 0; i < h->n_routes; i++)
+		check_weights(c, config_setting_get_elem(routes, i), &h->routes[i],
+			      h->precedence == SS_PRECEDENCE_GATEWAY);
 	for (uint32_t i = 0; i < h->n_domains; i++)
-		if (h->domains[i] && !is_domain(h->domains[i]))
+		if (h->domains[i] && !ss_cfg_is_domain(h->domains[i]))
 			ss_cfg_error(c, g, "domains",
 				     "\"%s\" is neither a host name, nor \"*.name\", nor \"*\"",
 				     h->domains[i]);
 }
 
+static const struct ss_cfg_word precedences[] = {
+	{ "first_match", SS_FIRST_MATCH },
+	{ "gateway", SS_PRECEDENCE_GATEWAY },
+	{ NULL, 0 },
+};
+
 #define HOST(field) offsetof(struct ss_model_host, field)
 static const struct ss_cfg_key host_keys[] = {
 	{ "name", SS_CFG_TEXT, HOST(name), .required = true, .min = 1 },
 	{ "domains", SS_CFG_TEXTS, HOST(domains), HOST(n_domains), .required = true },
+	{ "precedence", SS_CFG_WORD, HOST(precedence), .def = "first_match", .words = precedences },
 	{ "routes", SS_CFG_LIST, HOST(routes), HOST(n_routes), .required = true, .table = &route },
 };
 const struct ss_cfg_table ss_cfg_host = { .what = "virtual host",

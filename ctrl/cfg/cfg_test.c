@@ -46,7 +46,9 @@ static const char full[] =
 	"                        remove = [ \"x-c\" ]; };\n"
 	"    response_headers = { set = ( { name = \"x-d\"; value = \"3\"; } ); };\n"
 	"    authorization = { default = \"allow\"; rules = ( { name = \"no\"; action = \"deny\"; paths = [ \"/api/x\" ]; } ); }; },\n"
-	"  { name = \"re\"; match = { regex = \"^/v[0-9]+/\"; }; cluster = \"v2\"; },\n"
+	"  { name = \"re\"; match = { regex = \"^/v[0-9]+/\"; query = ( { name = \"Q\"; range = [ -1, 10 ]; } );\
+ cookies = ( { name = \"c\"; suffix = \"x\"; } ); source_ids = [ \"spiffe://mesh.local/d\" ]; sni = [ \"*.s.example\" ];\
+ ports = [ 8443 ]; }; cluster = \"v2\"; },\n"
 	"  { name = \"ok\"; match = { path = \"/health\"; }; direct_response = { status = 200; body = \"hi\\n\"; content_type = \"text/x\"; }; }\n"
 	") } );\n"
 	"listeners = ( { name = \"in\"; address = \"10.1.0.2\"; port = 8443; protocol = \"auto\"; max_connections = 50; edge = true;\n"
@@ -192,6 +194,12 @@ static void routes_are_read(const struct ss_model_host *h)
 	assert_int_equal(r->authz.rules[0].action, SS_AUTHZ_DENY);
 	r = &h->routes[1];
 	assert_int_equal(r->path_kind, SS_PATH_REGEX);
+	assert_int_equal(r->query[0].kind, SS_HM_RANGE);
+	assert_int_equal(r->query[0].start, -1);
+	assert_int_equal(r->query[0].end, 10);
+	assert_int_equal(r->cookies[0].kind, SS_HM_SUFFIX);
+	assert_int_equal(r->n_ids + r->n_snis + r->n_ports, 3);
+	assert_int_equal(r->ports[0], 8443);
 	assert_int_equal(r->n_clusters, 1);
 	assert_string_equal(r->clusters[0].cluster, "v2");
 	assert_int_equal(r->clusters[0].weight, SS_WEIGHT_SUM);
@@ -311,17 +319,17 @@ static const struct bad bad_rows[] = {
 	  "t.cfg:25: virtual_hosts[0].domains: \"a.*.example\" is neither a host name, nor \"*.name\", nor \"*\"" },
 	{ "prefix = \"/api/\"", "prefix = \"api\"", "t.cfg:26: virtual_hosts[0].routes[0].match.prefix: must begin with /" },
 	{ "prefix = \"/api/\"", "prefix = \"/api/\"; path = \"/x\"",
-	  "t.cfg:26: virtual_hosts[0].routes[0].match: has more than one of path, prefix, regex" },
+	  "t.cfg:26: virtual_hosts[0].routes[0].match: has more than one of path, prefix, regex, path_separated_prefix" },
 	{ "\"GET\", \"POST\"", "\"GET\", \"POTS\"",
 	  "t.cfg:26: virtual_hosts[0].routes[0].match.methods: \"POTS\" is no method known here; \"OTHER\" stands for all the rest" },
 	{ "exact = \"canary\"", "exact = \"canary\"; prefix = \"c\"",
-	  "t.cfg:27: virtual_hosts[0].routes[0].match.headers[0]: needs one of exact, prefix, suffix, present, regex" },
+	  "t.cfg:27: virtual_hosts[0].routes[0].match.headers[0]: needs one of exact, prefix, suffix, present, regex, range" },
 	{ "present = true", "present = false",
 	  "t.cfg:27: virtual_hosts[0].routes[0].match.headers[1].present: only true makes sense here" },
 	{ "\"X-Env\"", "\"X Env\"", "t.cfg:27: virtual_hosts[0].routes[0].match.headers[0].name: \"X Env\" is no header name" },
 	{ "66.67", "66.66", "t.cfg:28: virtual_hosts[0].routes[0].clusters: the weights sum to 99.99, not to 100" },
 	{ "66.67", "66.667", "t.cfg:28: virtual_hosts[0].routes[0].clusters[0].weight: 66.667 is no number with at most two decimals" },
-	{ "66.67", "166.67", "t.cfg:28: virtual_hosts[0].routes[0].clusters[0].weight: 166.67 is out of bounds: from 0 to 100" },
+	{ "66.67", "166.67", "t.cfg:28: virtual_hosts[0].routes[0].clusters: the weights sum to 200.00, not to 100" },
 	{ "{ name = \"v2\"; weight = 33.33; }", "{ name = \"v3\"; weight = 33.33; }",
 	  "t.cfg:28: virtual_hosts[0].routes[0].clusters[1].name: there is no cluster named \"v3\"" },
 	{ "cluster = \"v2\"", "cluster = \"v3\"", "t.cfg:34: virtual_hosts[0].routes[1].cluster: there is no cluster named \"v3\"" },
@@ -332,6 +340,12 @@ static const struct bad bad_rows[] = {
 	{ "name = \"x-a\"", "name = \"Host\"",
 	  "t.cfg:30: virtual_hosts[0].routes[0].request_headers.set[0]: \"Host\" is not a route's to change" },
 	{ "\"x-c\"", "\"x:c\"", "t.cfg:30: virtual_hosts[0].routes[0].request_headers.name: \"x:c\" is no header name" },
+	{ "range = [ -1, 10 ]", "range = [ 10, 10 ]",
+	  "t.cfg:34: virtual_hosts[0].routes[1].match.query[0].range: is empty: the end is not in it" },
+	{ "range = [ -1, 10 ]", "range = [ 1 ]",
+	  "t.cfg:34: virtual_hosts[0].routes[1].match.query[0].range: must be two whole numbers, as [ 1, 10 ]: the end is not in it" },
+	{ "ports = [ 8443 ]", "ports = [ 0 ]", "t.cfg:34: virtual_hosts[0].routes[1].match.ports[0]: is no port: from 1 to 65535" },
+	{ "*.s.example", "s.*", "t.cfg:34: virtual_hosts[0].routes[1].match.sni: \"s.*\" is neither a host name nor \"*.name\"" },
 	{ "status = 200", "status = 100", "t.cfg:35: virtual_hosts[0].routes[2].direct_response.status: 100 is out of bounds: from 200 to 599" },
 	{ "status = 200", "status = 204", "t.cfg:35: virtual_hosts[0].routes[2].direct_response.body: a response with status 204 has none" },
 	{ "name = \"re\"", "name = \"split\"",
@@ -488,7 +502,12 @@ static void model_is_shown_as_the_file_says_it(void **state)
 		"\"addresses\":[\"10.1.0.2/24\",\"10.1.0.3/24\"],\"gateway\":\"10.1.0.1\"",
 		"\"allowed_ids\":[{\"exact\":\"spiffe://mesh.local/b\"}]",
 		"\"match\":{\"prefix\":\"/api/\",\"methods\":[\"GET\",\"POST\"],\"headers\":[{\"name\":\"X-Env\","
-		"\"exact\":\"canary\",\"invert\":false},{\"name\":\"x-old\",\"present\":true,\"invert\":true}]}",
+		"\"exact\":\"canary\",\"invert\":false},{\"name\":\"x-old\",\"present\":true,\"invert\":true}],"
+		"\"query\":[],\"cookies\":[],\"source_ids\":[],\"sni\":[],\"ports\":[]}",
+		"{\"regex\":\"^/v[0-9]+/\",\"methods\":[],\"headers\":[],"
+		"\"query\":[{\"name\":\"Q\",\"range\":[-1,10],\"invert\":false}],"
+		"\"cookies\":[{\"name\":\"c\",\"suffix\":\"x\",\"invert\":false}],"
+		"\"source_ids\":[{\"exact\":\"spiffe://mesh.local/d\"}],\"sni\":[\"*.s.example\"],\"ports\":[8443]}",
 		"\"clusters\":[{\"name\":\"v1\",\"weight\":66.67},{\"name\":\"v2\",\"weight\":33.33}],\"timeout\"",
 		"\"request_headers\":{\"remove\":[\"x-c\"],\"set\":[{\"name\":\"x-a\",\"value\":\"1\"}],\"add\":"
 		"[{\"name\":\"x-b\",\"value\":\"2\"}]}",

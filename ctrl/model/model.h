@@ -89,6 +89,7 @@ struct ss_model_header_match {
 	char *name, *value;
 	enum ss_header_match kind;
 	bool invert;
+	int64_t start, end; /* SS_HM_RANGE */
 };
 
 struct ss_model_weighted {
@@ -105,6 +106,11 @@ struct ss_model_route {
 	uint16_t methods;
 	uint32_t n_headers;
 	struct ss_model_header_match *headers;
+	uint32_t n_query, n_cookies, n_ids, n_snis, n_ports;
+	struct ss_model_header_match *query, *cookies;
+	struct ss_model_id *ids; /* of the peer */
+	char **snis;             /* "a.example", "*.example" */
+	uint32_t *ports;         /* the listener's */
 	enum ss_route_action action;
 	uint32_t n_clusters;
 	struct ss_model_weighted *clusters;
@@ -125,6 +131,7 @@ struct ss_model_host {
 	char *name;
 	uint32_t n_domains;
 	char **domains; /* "a.example", "*.example", "*" */
+	enum ss_precedence precedence;
 	uint32_t n_routes;
 	struct ss_model_route *routes;
 };

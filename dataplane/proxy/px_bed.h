@@ -34,11 +34,9 @@ struct world {
 	struct ss_weighted_cluster split;
 	struct ss_virtual_host host;
 	struct ss_route_index index;
-	struct ss_route_slot slots[2];
 	struct ss_host_table hosts;
 	struct ss_host_pattern any;
 	struct ss_authz open, shut;
-	uint64_t lengths[1];
 	uint32_t ids[1];
 	struct ss_http_conn *client;
 	uint32_t held; /* packet buffers, by cases that failed before */
@@ -79,8 +77,7 @@ static SS_UNUSED void make_snapshot(struct world *w)
 				     .timeout_ns = 5 * S,
 				     .idle_timeout_ns = 300 * S,
 				     .max_retries = 1};
-	w->index = (struct ss_route_index){
-		.mask = 1, .slots = w->slots, .lengths = w->lengths, .ids = w->ids, .any_n = 1};
+	w->index = (struct ss_route_index){.any = {.ids = w->ids, .n = 1}};
 	w->host =
 		(struct ss_virtual_host){.name = 20, .n_routes = 1, .routes = &w->route, .index = &w->index};
 	w->any.kind = 2;

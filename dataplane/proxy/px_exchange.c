@@ -85,7 +85,8 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 	const struct ss_listener *l = ss_snapshot_listener(snap, ss_http_cookie(conn));
 	struct ss_route_request rq = {.head = head,
 				      .peer_identity = ss_http_peer(conn)->identity,
-				      .draw = ss_rng_below(&p->rng, SS_WEIGHT_SUM),
+				      .sni = ss_http_peer(conn)->sni,
+				      .draw = (uint32_t)(ss_rng_u64(&p->rng) >> 32),
 				      .worker = p->conf.worker};
 	struct ss_route_decision d;
 	struct px_exchange *x = new_exchange(p, down, now);

@@ -281,25 +281,12 @@ static void add_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, str
 	add(h, SS_H_X_FORWARDED_FOR, ss_span(p, n));
 }
 
-static struct ss_span rewritten(struct ss_span path, const struct ss_route *r, struct ss_arena *a, bool *ok)
+static struct ss_span path_upstream(struct ss_span path, const struct ss_route *r, struct ss_arena *a, bool *ok)
 {
-	struct ss_span w = r->prefix_rewrite, rest;
-	uint8_t *p;
-	uint32_t n = 0;
+	const struct ss_rewrite *w = r->rewrite;
+	struct ss_span to = w ? ss_route_new_path(r, w->kind, w->path, path, a, ok) : path;
 
-	if (!w.n || r->path_kind != SS_PATH_PREFIX || path.n < r->path.n)
-		return ss_arena_copy(a, path, ok);
-	rest = ss_span(path.p + r->path.n, path.n - r->path.n);
-	if (rest.n && rest.p[0] == '/' && w.p[w.n - 1] == '/')
-		w.n--;
-	p = ss_arena_alloc(a, w.n + rest.n + 1);
-	if (!p) {
-		*ok = false;
-		return path;
-	}
-	put(p, &n, w.p, w.n);
-	put(p, &n, rest.p, rest.n);
-	return ss_span(p, n);
+	return to.p == path.p ? ss_arena_copy(a, path, ok) : to;
 }
 
 static bool accepts_trailers(const struct ss_hdrs *h)
@@ -327,7 +314,7 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	h->method = from->method;
 	h->scheme = c->tls ? SS_SPAN("https") : SS_SPAN("http");
 	h->authority = from->authority;
-	h->path = rewritten(from->path, r, a, &ok);
+	h->path = path_upstream(from->path, r, a, &ok);
 	went = pass(h, from, names, stays);
 	if ((names & SS_HDR_BIT(SS_H_TE)) && accepts_trailers(from))
 		add(h, SS_H_TE, SS_SPAN("trailers"));

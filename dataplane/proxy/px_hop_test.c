@@ -56,11 +56,9 @@ struct hop {
 	struct ss_weighted_cluster split;
 	struct ss_virtual_host host;
 	struct ss_route_index index;
-	struct ss_route_slot slots[2];
 	struct ss_host_table hosts;
 	struct ss_host_pattern any;
 	struct ss_authz open;
-	uint64_t lengths[1];
 	uint32_t ids[1];
 	struct pair pairs[PAIRS_MAX];
 	uint32_t n_pairs, linked;
@@ -357,8 +355,7 @@ static void make_proxy(struct hop *h)
 				     .timeout_ns = 5 * SS_NS_PER_SEC,
 				     .idle_timeout_ns = 20 * SS_NS_PER_SEC,
 				     .max_retries = 1};
-	h->index = (struct ss_route_index){
-		.mask = 1, .slots = h->slots, .lengths = h->lengths, .ids = h->ids, .any_n = 1};
+	h->index = (struct ss_route_index){.any = {.ids = h->ids, .n = 1}};
 	h->host = (struct ss_virtual_host){.n_routes = 1, .routes = &h->route, .index = &h->index};
 	h->any.kind = 2;
 	h->hosts =

@@ -350,7 +350,7 @@ static void header_operations_apply(void **state)
 	w->route.response_ops = (struct ss_header_ops){1, rs};
 	w->route.path_kind = SS_PATH_PREFIX;
 	w->route.path = SS_SPAN("/api/");
-	w->route.prefix_rewrite = SS_SPAN("/");
+	w->route.rewrite = &(struct ss_rewrite){.kind = SS_PATH_PREFIX_NEW, .path = SS_SPAN("/")};
 	field(d, "x-a", "old");
 	field(d, "x-b", "1");
 	field(d, "x-c", "1");

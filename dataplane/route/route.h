@@ -10,13 +10,16 @@
 #define SS_ROUTE_H
 
 #include "contract/drops.h"
+#include "contract/redirect.h"
 #include "contract/snapshot.h"
+#include "mem/arena.h"
 #include "wire/hdr.h"
 
 struct ss_route_request {
 	const struct ss_hdrs *head;     /* path already normalised by http (wire/uri.h) */
 	struct ss_span peer_identity;   /* verified, or empty */
-	uint32_t draw;                  /* uniform in 0..9999: the weighted split */
+	struct ss_span sni;             /* the name that the client asked for, or empty */
+	uint32_t draw;                  /* uniform over its 32 bits: the weighted split */
 	uint16_t worker;
 };
 
@@ -26,11 +29,17 @@ struct ss_route_decision {
 	const struct ss_route *route;          /* NULL when none matched */
 	const struct ss_cluster *cluster;      /* for SS_ACTION_CLUSTERS */
 	uint32_t subset;                       /* of its endpoints: name id, 0: all */
+	const struct ss_weighted_cluster *share; /* by which it was drawn */
 	const struct ss_authz_rule *rule;      /* that denied or allowed, or NULL */
 };
 
 void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 		     const struct ss_route_request *rq, struct ss_route_decision *out);
+
+/* A path and query with `text` in place of what kind (enum ss_new_path) says, in the arena; the path itself where
+ * nothing changes. *ok becomes false without memory. */
+struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct ss_span text, struct ss_span path,
+				 struct ss_arena *a, bool *ok);
 
 /* The bit of a method name. */
 uint16_t ss_route_method_bit(struct ss_span method);

@@ -8,28 +8,44 @@
 #include "route/route.h"
 
 struct ss_route_look {
+	const struct ss_route_request *rq;
 	const struct ss_hdrs *head;
 	struct ss_span path;  /* without its query */
+	struct ss_span query;
 	uint16_t method;      /* ss_method_bit */
+	uint16_t asked;       /* method that a CORS preflight asks about; 0: it is none */
+	uint16_t port;        /* the listener's */
 	uint16_t worker;
 	const struct ss_virtual_host *host;
-	uint32_t best;        /* lowest index of a route that matches, SS_ROUTE_NONE */
-	uint64_t scanned;     /* bit: header database that has been scanned for this request */
+	uint32_t best;        /* lowest index of a route that fits, SS_ROUTE_NONE */
+	uint64_t scanned;     /* bit: field database that has been scanned for this request */
 	bool broken;          /* hyperscan failed: decide nothing */
 };
 
 #define SS_ROUTE_NONE UINT32_MAX
 
-/* route_match.c: methods and headers of route i; the path fits already. */
+/* route_fit.c: all of route i but its path. */
 bool ss_route_rest_fits(struct ss_route_look *k, uint32_t i);
-/* route_scan.c: lowers k->best to the first route whose path expression and the rest fit. */
-void ss_route_scan_path(struct ss_route_look *k);
-/* route_scan.c: does some field of the expression's header match it? */
-bool ss_route_scan_header(struct ss_route_look *k, uint32_t regex);
+/* route_list.c: lowers k->best to the first route of the list that fits. */
+void ss_route_try_list(struct ss_route_look *k, const struct ss_route_list *l);
+/* route_scan.c: the same for the routes of the slot's expressions that match the path. */
+void ss_route_scan_path(struct ss_route_look *k, const struct ss_route_slot *s);
+/* route_scan.c: does some value of the expression's name match it? */
+bool ss_route_scan_field(struct ss_route_look *k, uint32_t regex);
 /* route_policy.c */
 bool ss_route_allowed(const struct ss_authz *a, uint16_t method, struct ss_span path, struct ss_span identity,
 		      const struct ss_authz_rule **rule);
 
+/* Where a walk through the values of a name stands; zeroed to begin. */
+struct ss_route_walk {
+	uint16_t i;
+	bool begun;
+	struct ss_span rest;
+};
+
+/* route_fit.c: the next value of that name; false when there is none. */
+bool ss_route_next_value(const struct ss_route_look *k, uint8_t on, struct ss_span name,
+			 struct ss_route_walk *w, struct ss_span *value);
 /* The next field with this name at or after *i, as a value; false when there is none. "host" and
  * ":authority" mean the authority. */
 bool ss_route_next_field(const struct ss_hdrs *h, struct ss_span name, uint16_t *i, struct ss_span *value);

@@ -1,5 +1,6 @@
-/* route_match.c - host, then the first route in the order of the file whose every part fits. */
+/* route_match.c - host, then the first route in the order of precedence whose every part fits. */
 #include "route/route_int.h"
+#include "wire/params.h"
 
 #define HOST_MAX 255 /* RFC 1035 2.3.4 */
 
@@ -106,116 +107,96 @@ static const struct ss_virtual_host *find_host(const struct ss_host_table *t, st
 	return p ? &t->hosts[p->host] : NULL;
 }
 
-/* -- headers -- */
+/* -- paths -- */
 
-bool ss_route_next_field(const struct ss_hdrs *h, struct ss_span name, uint16_t *i, struct ss_span *value)
+#define SCANS 8 /* groups of expressions kept for the end; more are scanned as they are found */
+
+struct scans {
+	uint32_t n;
+	const struct ss_route_slot *slot[SCANS];
+};
+
+static const struct ss_route_slot *find_slot(const struct ss_route_index *ix, uint64_t hash, uint8_t kind,
+					     struct ss_span text)
 {
-	if (ss_span_eq(name, SS_SPAN("host")) || ss_span_eq(name, SS_SPAN(":authority"))) {
-		*value = h->authority;
-		return *i == 0 && h->authority.n;
-	}
-	for (; *i < h->n; (*i)++) {
-		if (ss_span_eq(h->v[*i].name, name)) {
-			*value = h->v[*i].value;
-			return true;
-		}
-	}
-	return false;
-}
+	uint8_t tag = ss_route_tag(hash);
 
-static bool value_fits(const struct ss_route_header *m, struct ss_span value)
-{
-	switch (m->kind) {
-	case SS_HM_EXACT:
-		return ss_span_eq(value, m->value);
-	case SS_HM_PREFIX:
-		return ss_span_starts(value, m->value);
-	case SS_HM_SUFFIX:
-		return ss_span_ends(value, m->value);
-	default:
-		return m->kind == SS_HM_PRESENT;
-	}
-}
-
-/* Some field of that name fits; inverted: none does. */
-static bool header_fits(struct ss_route_look *k, const struct ss_route_header *m)
-{
-	bool fits = false;
-	struct ss_span value;
-
-	if (m->kind == SS_HM_REGEX)
-		fits = ss_route_scan_header(k, m->regex);
-	else
-		for (uint16_t i = 0; !fits && ss_route_next_field(k->head, m->name, &i, &value); i++)
-			fits = value_fits(m, value);
-	return fits != m->invert;
-}
-
-bool ss_route_rest_fits(struct ss_route_look *k, uint32_t i)
-{
-	const struct ss_route *r = &k->host->routes[i];
-
-	if (r->methods && !(r->methods & k->method))
-		return false;
-	for (uint16_t h = 0; h < r->n_headers; h++)
-		if (!header_fits(k, &r->headers[h]))
-			return false;
-	return true;
-}
-
-/* -- first tier -- */
-
-static void try_list(struct ss_route_look *k, uint32_t first, uint32_t n)
-{
-	const uint32_t *ids = k->host->index->ids + first;
-
-	for (uint32_t i = 0; i < n && ids[i] < k->best; i++) {
-		if (ss_route_rest_fits(k, ids[i])) {
-			k->best = ids[i];
-			return;
-		}
-	}
-}
-
-static void try_text(struct ss_route_look *k, uint64_t running, uint8_t kind, uint32_t n)
-{
-	const struct ss_route_index *ix = k->host->index;
-	uint64_t hash = ss_route_hash_end(running, kind);
-	struct ss_span text = ss_span(k->path.p, n);
-
-	for (uint32_t i = (uint32_t)hash & ix->mask; ix->slots[i].n; i = (i + 1) & ix->mask) {
+	for (uint32_t i = (uint32_t)hash & ix->mask; ix->tags[i]; i = (i + 1) & ix->mask) {
 		const struct ss_route_slot *s = &ix->slots[i];
-		if (s->hash == hash && s->kind == kind && ss_span_eq(s->text, text)) {
-			try_list(k, s->first, s->n);
+		if (ix->tags[i] == tag && s->hash == hash && s->kind == kind && ss_span_eq(s->text, text))
+			return s;
+	}
+	return NULL;
+}
+
+static void try_text(struct ss_route_look *k, uint64_t h, uint64_t tail, uint32_t n, uint8_t kind)
+{
+	uint64_t hash = ss_route_hash_end(h, tail, n, kind);
+	const struct ss_route_slot *s = find_slot(k->host->index, hash, kind, ss_span(k->path.p, n));
+
+	if (s)
+		ss_route_try_list(k, &s->list);
+}
+
+/* Expressions cost most: what text finds first may make them needless. */
+static void note_regex(struct ss_route_look *k, uint64_t h, uint64_t tail, uint32_t n, struct scans *scans)
+{
+	uint64_t hash = ss_route_hash_end(h, tail, n, SS_PATH_REGEX);
+	const struct ss_route_slot *s =
+		find_slot(k->host->index, hash, SS_PATH_REGEX, ss_span(k->path.p, n));
+
+	if (s && scans->n < SCANS)
+		scans->slot[scans->n++] = s;
+	else if (s)
+		ss_route_scan_path(k, s);
+}
+
+/* All that is `at` to `at` + 7 bytes long. word: the path's bytes from there on. */
+static void try_lengths(struct ss_route_look *k, uint64_t h, uint64_t word, uint32_t at, struct scans *scans)
+{
+	struct ss_route_lengths l = k->host->index->lengths[at / 8];
+
+	for (uint32_t bits = l.prefix | l.segments | l.regex; bits; bits &= bits - 1) {
+		uint32_t r = (uint32_t)__builtin_ctz(bits), n = at + r;
+		uint64_t tail = word & ((1ull << (8 * r)) - 1);
+		if (n > k->path.n)
 			return;
-		}
+		if (l.prefix & (1u << r))
+			try_text(k, h, tail, n, SS_PATH_PREFIX);
+		if ((l.segments & (1u << r)) && (n == k->path.n || k->path.p[n] == '/'))
+			try_text(k, h, tail, n, SS_PATH_SEGMENTS);
+		if (l.regex & (1u << r))
+			note_regex(k, h, tail, n, scans);
 	}
 }
 
 static void try_texts(struct ss_route_look *k)
 {
 	const struct ss_route_index *ix = k->host->index;
-	uint32_t most = ss_min_u32(k->path.n, ix->longest);
-	uint64_t h = SS_ROUTE_HASH_START;
+	struct scans scans = {0};
+	uint64_t h = SS_ROUTE_HASH_START, word = ss_route_word(k->path, 0);
+	uint32_t at = 0, last = ss_min_u32(k->path.n, ix->longest) & ~7u;
 
-	for (uint32_t n = 0;; n++) {
-		if (ix->lengths[n / 64] & (1ull << (n % 64)))
-			try_text(k, h, SS_PATH_PREFIX, n);
-		if (n == most)
+	for (;; at += 8) {
+		try_lengths(k, h, word, at, &scans);
+		if (at == last)
 			break;
-		h = ss_route_hash_byte(h, k->path.p[n]);
+		h = ss_route_mix(h, word);
+		word = ss_route_word(k->path, at + 8);
 	}
-	if (most == k->path.n)
-		try_text(k, h, SS_PATH_EXACT, most);
+	if (k->path.n <= ix->longest)
+		try_text(k, h, word, k->path.n, SS_PATH_EXACT);
+	for (uint32_t i = 0; i < scans.n; i++)
+		ss_route_scan_path(k, scans.slot[i]);
 }
 
 static const struct ss_route *find_route(struct ss_route_look *k)
 {
 	const struct ss_route_index *ix = k->host->index;
 
-	try_list(k, ix->any_first, ix->any_n);
-	try_texts(k);
-	ss_route_scan_path(k);
+	ss_route_try_list(k, &ix->any);
+	if (ix->n_slots)
+		try_texts(k);
 	if (k->broken || k->best == SS_ROUTE_NONE)
 		return NULL;
 	return &k->host->routes[k->best];
@@ -223,37 +204,53 @@ static const struct ss_route *find_route(struct ss_route_look *k)
 
 /* -- decision -- */
 
-static const struct ss_cluster *draw_cluster(const struct ss_snapshot *s, const struct ss_route *r,
-					     uint32_t draw, uint32_t *subset)
+/* A draw of 32 bits, scaled to what the weights sum to. */
+static const struct ss_weighted_cluster *draw_share(const struct ss_route *r, uint32_t draw)
 {
+	uint32_t at = (uint32_t)((uint64_t)draw * r->weight_sum >> 32);
+
 	for (uint16_t i = 0; i < r->n_clusters; i++)
-		if (draw < r->clusters[i].upto) {
-			*subset = r->clusters[i].subset;
-			return &s->clusters[r->clusters[i].cluster];
-		}
+		if (at < r->clusters[i].upto)
+			return &r->clusters[i];
 	return NULL;
 }
 
-static struct ss_span without_query(struct ss_span path)
+static void look(struct ss_route_look *k, const struct ss_listener *l, const struct ss_route_request *rq)
 {
-	const uint8_t *q = path.n ? memchr(path.p, '?', path.n) : NULL;
+	const struct ss_hdrs *head = rq->head;
 
-	if (!path.n)
-		return ss_span("", 0); /* hyperscan wants a pointer even for nothing */
-	return q ? ss_span(path.p, (uint32_t)(q - path.p)) : path;
+	*k = (struct ss_route_look){
+		.rq = rq,
+		.head = head,
+		.path = ss_path_only(head->path),
+		.query = ss_path_query(head->path),
+		.worker = rq->worker,
+		.port = l->addr.port,
+		.method = ss_route_method_bit(head->method),
+		.best = SS_ROUTE_NONE,
+	};
+	if (!k->path.n)
+		k->path = ss_span("", 0); /* hyperscan wants a pointer even for nothing */
+}
+
+static void draw_cluster(const struct ss_snapshot *s, const struct ss_route_request *rq,
+			 struct ss_route_decision *out)
+{
+	out->share = draw_share(out->route, rq->draw);
+	if (!out->share) {
+		out->drop = SS_DROP_NO_CLUSTER;
+		return;
+	}
+	out->cluster = &s->clusters[out->share->cluster];
+	out->subset = out->share->subset;
 }
 
 void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 		     const struct ss_route_request *rq, struct ss_route_decision *out)
 {
-	struct ss_route_look k = {
-		.head = rq->head,
-		.path = without_query(rq->head->path),
-		.worker = rq->worker,
-		.method = ss_route_method_bit(rq->head->method),
-		.best = SS_ROUTE_NONE,
-	};
+	struct ss_route_look k;
 
+	look(&k, l, rq);
 	*out = (struct ss_route_decision){.drop = SS_DROP_NO_ROUTE_MATCH};
 	k.host = out->host = find_host(l->hosts, rq->head->authority);
 	out->route = k.host ? find_route(&k) : NULL;
@@ -265,9 +262,6 @@ void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 		return;
 	}
 	out->drop = SS_DROP_NONE;
-	if (out->route->action != SS_ACTION_CLUSTERS)
-		return;
-	out->cluster = draw_cluster(s, out->route, rq->draw, &out->subset);
-	if (!out->cluster)
-		out->drop = SS_DROP_NO_CLUSTER;
+	if (out->route->action == SS_ACTION_CLUSTERS)
+		draw_cluster(s, rq, out);
 }

@@ -1,4 +1,4 @@
-/* route_scan.c - the second tier: hyperscan over paths and header values. */
+/* route_scan.c - the second tier: hyperscan over paths and the values of fields. */
 #include <hs.h>
 
 #include "route/route_int.h"
@@ -8,30 +8,26 @@ static const struct ss_route_scratch *scratch_of(const struct ss_route_look *k)
 	return &k->host->index->scratch[k->worker];
 }
 
-/* Matches come in no order of the file, so that the best so far is carried along. */
+/* Matches come in no order, so that the best so far is carried along. */
 static int on_path(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
 		   void *arg)
 {
 	struct ss_route_look *k = arg;
 
-	if (id < k->best && ss_route_rest_fits(k, id))
-		k->best = id;
+	ss_route_try_list(k, &k->host->index->expressions[id]);
 	return 0;
 }
 
-void ss_route_scan_path(struct ss_route_look *k)
+void ss_route_scan_path(struct ss_route_look *k, const struct ss_route_slot *s)
 {
-	const struct ss_route_index *ix = k->host->index;
-
-	if (!ix->paths || ix->first_regex >= k->best)
+	if (s->list.first >= k->best)
 		return;
-	if (hs_scan(ix->paths, (const char *)k->path.p, k->path.n, 0, scratch_of(k)->path, on_path, k) !=
-	    HS_SUCCESS)
+	if (hs_scan(s->db, (const char *)k->path.p, k->path.n, 0, scratch_of(k)->path, on_path, k) != HS_SUCCESS)
 		k->broken = true;
 }
 
-static int on_header(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
-		     void *arg)
+static int on_field(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
+		    void *arg)
 {
 	uint64_t *hits = arg;
 
@@ -39,29 +35,30 @@ static int on_header(unsigned int id, unsigned long long from, unsigned long lon
 	return 0;
 }
 
-static void scan_header(struct ss_route_look *k, uint32_t db)
+static void scan_field(struct ss_route_look *k, uint32_t db)
 {
-	const struct ss_route_header_db *d = &k->host->index->header_dbs[db];
+	const struct ss_route_field_db *d = &k->host->index->field_dbs[db];
 	const struct ss_route_scratch *s = scratch_of(k);
+	struct ss_route_walk w = {0};
 	struct ss_span value;
 
-	for (uint16_t i = 0; ss_route_next_field(k->head, d->name, &i, &value); i++)
+	while (ss_route_next_value(k, d->on, d->name, &w, &value))
 		if (hs_scan(d->db, (const char *)(value.n ? value.p : (const uint8_t *)""), value.n, 0,
-			    s->header, on_header, s->hits) != HS_SUCCESS)
+			    s->field, on_field, s->hits) != HS_SUCCESS)
 			k->broken = true;
 }
 
-bool ss_route_scan_header(struct ss_route_look *k, uint32_t regex)
+bool ss_route_scan_field(struct ss_route_look *k, uint32_t regex)
 {
 	const struct ss_route_index *ix = k->host->index;
-	uint32_t db = ix->header_db_of[regex];
+	uint32_t db = ix->field_db_of[regex];
 	uint64_t *hits = scratch_of(k)->hits;
 
 	if (!k->scanned)
-		memset(hits, 0, (ix->n_header_regex + 63) / 64 * 8);
+		memset(hits, 0, (ix->n_field_regex + 63) / 64 * 8);
 	if (!(k->scanned & (1ull << db))) {
 		k->scanned |= 1ull << db;
-		scan_header(k, db);
+		scan_field(k, db);
 	}
 	return hits[regex / 64] & (1ull << (regex % 64));
 }

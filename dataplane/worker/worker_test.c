@@ -46,13 +46,8 @@ static const struct ss_route route = { .name = 3, .action = SS_ACTION_DIRECT, .d
 				       .direct_body = { (const uint8_t *)"hello\n", 6 },
 				       .direct_type = { (const uint8_t *)"text/plain", 10 },
 				       .timeout_ns = SS_NS_PER_SEC };
-static const struct ss_route_slot no_slot[1];
-static const uint64_t no_lengths[1];
 static const uint32_t first_id[1] = { 0 };
-static const struct ss_route_scratch scratch[SS_MAX_WORKERS];
-static const struct ss_route_index route_index = { .slots = no_slot, .lengths = no_lengths, .ids = first_id,
-						   .any_n = 1, .first_regex = UINT32_MAX,
-						   .scratch = scratch };
+static const struct ss_route_index route_index = { .any = { .ids = first_id, .n = 1 } };
 static const struct ss_virtual_host host = { .name = 2, .n_routes = 1, .routes = &route,
 					     .index = &route_index };
 static const struct ss_host_pattern any_host = { .kind = 2 };

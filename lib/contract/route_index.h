@@ -1,19 +1,20 @@
 /*
- * route_index.h - the shape of a virtual host's index: first tier exact and prefix paths, second tier
- * regular expressions.
+ * route_index.h - the shape of a virtual host's index: the few routes that can fit a request, found without
+ * looking at the others.
  *
  * Takes:   what ctrl/build made of a host's routes.
- * Gives:   the few routes whose path fits a request's, without looking at the others.
+ * Gives:   lists of routes by path, and within a long list by the value of a header, parameter or cookie.
  * Owns:    nothing: the snapshot's memory, hyperscan's databases and scratch.
  * Thread:  immutable once published, but scratch[i] and what it points to are written by worker i.
  *
- * First tier: one hash table holds every distinct exact path and every distinct prefix. A path is
- * hashed byte by byte, and looked up as a prefix at each length that some prefix has, and at its end as
- * an exact path: the cost grows with the path's length, not with the number of routes. Each entry lists
- * its routes in the order of the file.
- * Second tier: all regular expressions over the path in one hyperscan database (expression id = route's
- * index); for each header name that has any, one database (expression id = ss_route_header.regex). An
- * expression must match the whole subject, as if it stood in ^(?:...)$.
+ * Paths: one hash table holds every distinct exact path, every distinct prefix, and the text with which
+ * expressions begin. A path is hashed eight bytes at a time, and looked up as a prefix at each length that
+ * some prefix has, and at its end as an exact path: the cost grows with the path's length, not with the
+ * number of routes. Tags of one byte each say where a search ends, so that a miss touches little memory.
+ * Expressions are grouped by the text that they surely begin with, one hyperscan database for each: those
+ * whose beginning does not fit the path are not scanned. An expression must match the whole subject, as if
+ * it stood in ^(?:...)$, and lists the routes that have it.
+ * Lists: the routes of one path that want an exact value stand under that value (struct ss_route_inner).
  */
 #ifndef SS_ROUTE_INDEX_H
 #define SS_ROUTE_INDEX_H
@@ -24,54 +25,125 @@
 
 struct hs_database;
 struct hs_scratch;
+struct ss_route_inner;
 
-/* Routes that share one exact path or one prefix. n 0: an empty place in the table. */
+/* Routes by index, ascending, which is the order of precedence. */
+struct ss_route_list {
+	const uint32_t *ids;
+	const struct ss_route_inner *inner; /* NULL: few, looked at one by one */
+	uint32_t n, first;                  /* first: ids[0] */
+};
+
+/* A name that some exact matches of a list are about. n 0: an empty place. */
+struct ss_route_name {
+	uint64_t hash;
+	struct ss_span name;
+	uint8_t on; /* enum ss_field_on */
+};
+
+/* The routes of a list that want this value of this name. */
+struct ss_route_value {
+	uint64_t hash; /* of name and value */
+	const struct ss_route_name *name; /* NULL: an empty place */
+	struct ss_span value;
+	struct ss_route_list list;
+};
+
+struct ss_route_inner {
+	uint64_t filter[SS_FIELD_ONS]; /* ss_route_name_bit of every name: what misses is not looked up */
+	uint32_t names_mask, values_mask;
+	const struct ss_route_name *names;
+	const struct ss_route_value *values;
+	struct ss_route_list rest; /* routes without an exact match */
+};
+
+/* Routes that share one exact path or one prefix, or expressions that begin alike. */
 struct ss_route_slot {
 	uint64_t hash;
 	struct ss_span text;
-	uint32_t first, n; /* in ss_route_index.ids */
-	uint8_t kind;      /* SS_PATH_EXACT or SS_PATH_PREFIX */
+	struct ss_route_list list;    /* expressions: only `first` is set */
+	const struct hs_database *db; /* expressions: ids in ss_route_index.expressions */
+	uint8_t kind;                 /* enum ss_path_match */
 };
 
-struct ss_route_header_db {
+/* For eight lengths in a row, one bit each: something of that kind is so long. */
+struct ss_route_lengths {
+	uint8_t prefix, segments, regex;
+};
+
+/* All expressions over one header, parameter or cookie; expression id = ss_route_field.regex. */
+struct ss_route_field_db {
 	struct ss_span name;
+	uint8_t on;
 	const struct hs_database *db;
 };
 
-/* What one worker writes while it decides. A path scan and a header scan may be under way at once. */
+/* What one worker writes while it decides. A path scan and a field scan may be under way at once. */
 struct ss_route_scratch {
-	struct hs_scratch *path, *header; /* NULL when the snapshot has no expressions */
-	uint64_t *hits;                   /* bit: header expression that matched this request */
+	struct hs_scratch *path, *field; /* NULL when the snapshot has no expressions */
+	uint64_t *hits;                  /* bit: field expression that matched this request */
 };
 
 struct ss_route_index {
-	uint32_t mask; /* places in slots, less one */
-	uint32_t longest; /* length of the longest exact path or prefix */
+	struct ss_route_list any; /* routes of any path */
+	uint32_t n_slots;         /* in use; 0: no path is looked up */
+	uint32_t mask;            /* places in tags and slots, less one */
+	uint32_t longest;         /* length of the longest text */
+	const uint8_t *tags;      /* 0: an empty place */
 	const struct ss_route_slot *slots;
-	const uint64_t *lengths; /* bit n: some prefix is n bytes long; longest + 1 bits */
-	const uint32_t *ids;     /* indexes of routes */
-	uint32_t any_first, any_n; /* routes of any path, in ids */
-	const struct hs_database *paths; /* NULL: no expression over paths */
-	uint32_t first_regex;            /* lowest route index that has one */
-	uint32_t n_header_dbs, n_header_regex;
-	const struct ss_route_header_db *header_dbs;
-	const uint32_t *header_db_of; /* by header expression id */
+	const struct ss_route_lengths *lengths; /* longest / 8 + 1 */
+	const struct ss_route_list *expressions;
+	uint32_t n_field_dbs, n_field_regex;
+	const struct ss_route_field_db *field_dbs;
+	const uint32_t *field_db_of; /* by field expression id */
 	const struct ss_route_scratch *scratch; /* by worker */
 };
 
-#define SS_ROUTE_HASH_START 0xcbf29ce484222325ull
+#define SS_ROUTE_HASH_START 0x9e3779b97f4a7c15ull
 
-/* One byte more of the path (FNV-1a: cheap per byte; the table's content is the operator's alone). */
-static inline uint64_t ss_route_hash_byte(uint64_t h, uint8_t c)
+/* Eight bytes more. The table's content is the operator's alone: a stranger cannot fill it with collisions. */
+static inline uint64_t ss_route_mix(uint64_t h, uint64_t word)
 {
-	return (h ^ c) * 0x100000001b3ull;
+	h = (h ^ word) * 0xd6e8feb86659fd93ull;
+	return h ^ (h >> 32);
 }
 
-/* The hash of an entry, of the running hash of its text. */
-static inline uint64_t ss_route_hash_end(uint64_t h, uint8_t kind)
+/* Up to eight bytes of s from `at` on, those beyond its end as zero. */
+static inline uint64_t ss_route_word(struct ss_span s, uint32_t at)
 {
-	h ^= (uint64_t)kind << 56;
-	return h ^ (h >> 29) ^ (h >> 47);
+	uint64_t w = 0;
+
+	if (at + 8 <= s.n)
+		memcpy(&w, s.p + at, 8);
+	else if (at < s.n)
+		memcpy(&w, s.p + at, s.n - at);
+	return w;
+}
+
+/* The hash of a text of n bytes: h over its whole words, tail its last n % 8 bytes. */
+static inline uint64_t ss_route_hash_end(uint64_t h, uint64_t tail, uint32_t n, uint8_t kind)
+{
+	return ss_route_mix(ss_route_mix(h, tail), (uint64_t)n << 8 | kind);
+}
+
+static inline uint64_t ss_route_hash(uint64_t h, struct ss_span s, uint8_t kind)
+{
+	uint32_t at = 0;
+
+	for (; at + 8 <= s.n; at += 8)
+		h = ss_route_mix(h, ss_route_word(s, at));
+	return ss_route_hash_end(h, ss_route_word(s, at), s.n, kind);
+}
+
+static inline uint8_t ss_route_tag(uint64_t hash)
+{
+	return (uint8_t)(hash >> 56) | 1;
+}
+
+/* names are not empty */
+static inline uint64_t ss_route_name_bit(struct ss_span name)
+{
+	return 1ull << ((name.n * 7 + name.p[0] + name.p[name.n - 1] * 3u) & 63);
 }
 
 #endif

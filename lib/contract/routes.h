@@ -5,7 +5,8 @@
  * Gives:   immutable tables; the decision is a pure function over them.
  * Owns:    nothing: the snapshot's memory.
  * Thread:  immutable once published (scratch apart: contract/route_index.h).
- * Units:   nanoseconds; weights in hundredths of a percent (sum 10,000).
+ * Units:   nanoseconds; weights as the virtual host's precedence says: hundredths of a percent that sum to
+ *          10,000, or shares of whatever they sum to.
  */
 #ifndef SS_ROUTES_H
 #define SS_ROUTES_H
@@ -17,11 +18,25 @@
 
 #define SS_WEIGHT_SUM 10000
 
-enum ss_path_match { SS_PATH_ANY = 0, SS_PATH_EXACT = 1, SS_PATH_PREFIX = 2, SS_PATH_REGEX = 3 };
-enum ss_header_match {
-	SS_HM_EXACT = 0, SS_HM_PREFIX = 1, SS_HM_SUFFIX = 2, SS_HM_PRESENT = 3, SS_HM_REGEX = 4,
+enum ss_path_match {
+	SS_PATH_ANY = 0, SS_PATH_EXACT = 1, SS_PATH_PREFIX = 2, SS_PATH_REGEX = 3,
+	SS_PATH_SEGMENTS = 4, /* a prefix that ends where a segment does: "/a" takes "/a" and "/a/b", not "/ab" */
 };
-enum ss_route_action { SS_ACTION_CLUSTERS = 0, SS_ACTION_DIRECT = 1 };
+/* RANGE: a whole number from start up to, and without, end. */
+enum ss_header_match {
+	SS_HM_EXACT = 0, SS_HM_PREFIX = 1, SS_HM_SUFFIX = 2, SS_HM_PRESENT = 3, SS_HM_REGEX = 4, SS_HM_RANGE = 5,
+};
+/* What a field match looks at. */
+enum ss_field_on { SS_ON_HEADER = 0, SS_ON_QUERY = 1, SS_ON_COOKIE = 2 };
+#define SS_FIELD_ONS 3u
+enum ss_route_action { SS_ACTION_CLUSTERS = 0, SS_ACTION_DIRECT = 1, SS_ACTION_REDIRECT = 2 };
+/* Which of the routes that fit is taken. */
+enum ss_precedence {
+	SS_FIRST_MATCH = 0,
+	/* Gateway API, HTTPRouteRule: exact path, longest prefix, method, most headers, most query parameters, then
+	 * the order of the file. Expressions stand between exact paths and prefixes, the longest first. */
+	SS_PRECEDENCE_GATEWAY = 1,
+};
 
 /* Methods as a bit set; SS_METHOD_OTHER stands for every method not named. 0 matches all. */
 enum ss_method_bit {
@@ -30,18 +45,23 @@ enum ss_method_bit {
 	SS_METHOD_CONNECT = 128, SS_METHOD_TRACE = 256, SS_METHOD_OTHER = 512,
 };
 
-struct ss_route_header {
-	struct ss_span name; /* lower case */
+/* One of the values of that name fits; inverted: none does. */
+struct ss_route_field {
+	struct ss_span name; /* headers: lower case */
 	uint8_t kind;        /* enum ss_header_match */
+	uint8_t on;          /* enum ss_field_on */
 	bool invert;
+	uint32_t regex; /* SS_HM_REGEX: id in its host's field databases */
 	struct ss_span value;
-	uint32_t regex; /* SS_HM_REGEX: id in its host's header database */
+	int64_t start, end; /* SS_HM_RANGE */
 };
 
-struct ss_weighted_cluster {
-	uint32_t cluster; /* index into ss_snapshot.clusters */
-	uint32_t subset;  /* name id of labels, as ss_lb_set.name; 0: the whole cluster */
-	uint32_t upto;    /* picked when the draw (0..9999) is below this and not below the one before */
+/* Who asks, and where: one of each list that has entries must fit. */
+struct ss_route_source {
+	uint16_t n_ids, n_snis, n_ports;
+	const struct ss_id_match *ids;
+	const struct ss_span *snis;   /* lower case; one that begins with "." fits every name that ends so */
+	const uint16_t *ports;        /* the listener's */
 };
 
 enum ss_header_op_kind { SS_OP_SET = 0, SS_OP_ADD = 1, SS_OP_REMOVE = 2 };
@@ -53,6 +73,24 @@ struct ss_header_op {
 struct ss_header_ops {
 	uint16_t n;
 	const struct ss_header_op *op;
+};
+
+/* Operations that are set for one share alone stand before the route's and its host's (build joins them). */
+struct ss_weighted_cluster {
+	uint32_t cluster; /* index into ss_snapshot.clusters */
+	uint32_t subset;  /* name id of labels, as ss_lb_set.name; 0: the whole cluster */
+	uint32_t upto;    /* picked when the draw (below weight_sum) is below this and not below the one before */
+	uint32_t weight;
+	uint64_t salt; /* of the cluster's name: the same on every appliance */
+	bool own_ops;  /* these in place of the route's */
+	struct ss_header_ops request_ops, response_ops;
+};
+
+/* A client keeps its share of a split: by a cookie, made when there is none, or by a header. */
+struct ss_sticky {
+	bool cookie;
+	struct ss_span name;       /* headers: lower case */
+	struct ss_span attributes; /* of Set-Cookie, from "; " on */
 };
 
 enum ss_authz_action { SS_AUTHZ_ALLOW = 0, SS_AUTHZ_DENY = 1 };
@@ -72,25 +110,42 @@ struct ss_authz {
 	const struct ss_authz_rule *rules;
 };
 
+struct ss_redirect; /* contract/redirect.h */
+struct ss_rewrite;
+struct ss_cors;     /* contract/cors.h */
+
+/* Answers in place of everything behind it, with 503. */
+struct ss_maintenance {
+	struct ss_span body, type;
+	uint32_t retry_after_s; /* 0: not said */
+};
+
+/* What a decision reads comes first. Pointers that are NULL: the route does not use it. */
 struct ss_route {
 	uint32_t name; /* name id */
 	uint32_t line; /* of the configuration file */
+	uint16_t methods;
+	uint16_t n_fields, n_clusters;
 	uint8_t path_kind;
 	uint8_t action;
-	uint16_t methods;
-	struct ss_span path; /* exact text, or prefix: any bytes may follow it. The query plays no part. */
-	uint32_t regex;      /* SS_PATH_REGEX: id in its host's path database (its own index) */
-	uint16_t n_headers, n_clusters;
-	const struct ss_route_header *headers;
+	const struct ss_route_field *fields;
+	const struct ss_route_source *source;
 	const struct ss_weighted_cluster *clusters;
+	uint32_t weight_sum;
+	const struct ss_sticky *sticky;
+	const struct ss_authz *authz; /* NULL: the listener's */
+	const struct ss_cors *cors;
+	const struct ss_maintenance *maintenance;
+	/* Exact text, or how it begins (segments: without a slash at its end). The query plays no part. */
+	struct ss_span path;
 	uint16_t direct_status;
 	struct ss_span direct_body, direct_type;
+	const struct ss_redirect *redirect; /* SS_ACTION_REDIRECT */
+	const struct ss_rewrite *rewrite;
 	uint64_t timeout_ns;      /* to the response's headers, retries included; 0: none */
 	uint64_t idle_timeout_ns; /* stream without a byte either way; 0: none */
 	uint32_t max_retries;     /* on failed connect and refused stream */
-	struct ss_header_ops request_ops, response_ops;
-	struct ss_span prefix_rewrite; /* n 0: none */
-	const struct ss_authz *authz;  /* NULL: the listener's */
+	struct ss_header_ops request_ops, response_ops; /* the route's, then its host's */
 	const struct ss_hash_policy *hash; /* NULL: the cluster's */
 };
 
@@ -99,8 +154,9 @@ struct ss_route_index; /* two tiers: contract/route_index.h */
 struct ss_virtual_host {
 	uint32_t name; /* name id */
 	uint32_t n_routes;
-	const struct ss_route *routes; /* in the order of the file; the first match wins */
+	const struct ss_route *routes; /* in the order of precedence: the first that fits wins */
 	const struct ss_route_index *index;
+	const struct ss_maintenance *maintenance; /* of requests that no route takes, too */
 };
 
 /* A host pattern: exact ("a.example"), suffix ("*.example" as ".example"), or any ("*"). */

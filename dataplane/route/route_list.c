@@ -1,0 +1,78 @@
+/*
+ * route_list.c - the first route of a list that fits. A long list is asked by what the request has: its
+ * headers, parameters and cookies are walked once, and those with a name that exact matches are about are
+ * looked up with their value. The cost grows with the request, not with the list.
+ */
+#include "route/route_int.h"
+#include "wire/params.h"
+
+static const struct ss_route_name *find_name(const struct ss_route_inner *in, uint8_t on, struct ss_span name)
+{
+	uint64_t h;
+
+	if (!name.n || !(in->filter[on] & ss_route_name_bit(name)))
+		return NULL;
+	h = ss_route_hash(SS_ROUTE_HASH_START, name, on);
+	for (uint32_t i = (uint32_t)h & in->names_mask; in->names[i].name.n; i = (i + 1) & in->names_mask)
+		if (in->names[i].hash == h && in->names[i].on == on && ss_span_eq(in->names[i].name, name))
+			return &in->names[i];
+	return NULL;
+}
+
+static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on, struct ss_span name,
+		      struct ss_span value)
+{
+	const struct ss_route_name *n = find_name(in, on, name);
+	uint64_t h;
+
+	if (!n)
+		return;
+	h = ss_route_hash(n->hash, value, 0);
+	for (uint32_t i = (uint32_t)h & in->values_mask; in->values[i].name; i = (i + 1) & in->values_mask) {
+		const struct ss_route_value *v = &in->values[i];
+		if (v->hash == h && v->name == n && ss_span_eq(v->value, value)) {
+			ss_route_try_list(k, &v->list);
+			return;
+		}
+	}
+}
+
+static void try_headers(struct ss_route_look *k, const struct ss_route_inner *in)
+{
+	try_value(k, in, SS_ON_HEADER, SS_SPAN("host"), k->head->authority);
+	for (uint16_t i = 0; i < k->head->n; i++)
+		if (k->head->v[i].tok != SS_H_HOST)
+			try_value(k, in, SS_ON_HEADER, k->head->v[i].name, k->head->v[i].value);
+}
+
+static void try_inner(struct ss_route_look *k, const struct ss_route_inner *in)
+{
+	struct ss_span name, value, rest = k->query;
+
+	if (in->filter[SS_ON_HEADER])
+		try_headers(k, in);
+	while (in->filter[SS_ON_QUERY] && ss_query_next(&rest, &name, &value))
+		try_value(k, in, SS_ON_QUERY, name, value);
+	for (uint16_t i = 0; in->filter[SS_ON_COOKIE] && i < k->head->n; i++) {
+		rest = k->head->v[i].value;
+		while (k->head->v[i].tok == SS_H_COOKIE && ss_cookie_next(&rest, &name, &value))
+			try_value(k, in, SS_ON_COOKIE, name, value);
+	}
+	ss_route_try_list(k, &in->rest);
+}
+
+void ss_route_try_list(struct ss_route_look *k, const struct ss_route_list *l)
+{
+	if (!l->n || l->first >= k->best)
+		return;
+	if (l->inner) {
+		try_inner(k, l->inner);
+		return;
+	}
+	for (uint32_t i = 0; i < l->n && l->ids[i] < k->best; i++) {
+		if (ss_route_rest_fits(k, l->ids[i])) {
+			k->best = l->ids[i];
+			return;
+		}
+	}
+}
