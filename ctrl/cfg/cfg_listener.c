@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cfg/cfg_int.h"
+#include "model/text_index.h"
 
 /* ---- HTTP bounds, of listeners and clusters alike ---- */
 
@@ -79,25 +80,21 @@ static bool owned(const struct ss_model_process *p, const struct ss_ip *ip)
 }
 
 /* Two hosts of one listener may not claim the same domain: neither would be the one that is meant. */
-static void check_domains(struct ss_cfg *c, config_setting_t *g, const struct ss_model_host *a,
-			  const struct ss_model_host *b)
-{
-	for (uint32_t i = 0; i < a->n_domains; i++)
-		for (uint32_t j = 0; j < b->n_domains; j++)
-			if (a->domains[i] && b->domains[j] && !strcasecmp(a->domains[i], b->domains[j]))
-				ss_cfg_error(c, g, "virtual_hosts",
-					     "both \"%s\" and \"%s\" claim the domain \"%s\"", b->name,
-					     a->name, a->domains[i]);
-}
-
 static void check_hosts(struct ss_cfg *c, config_setting_t *g, const struct ss_model_listener *l)
 {
-	for (uint32_t i = 0; i < l->n_hosts; i++)
-		for (uint32_t j = 0; j < i; j++) {
-			uint32_t a = ss_model_host(c->m, l->hosts[i]), b = ss_model_host(c->m, l->hosts[j]);
-			if (a != SS_MODEL_NONE && b != SS_MODEL_NONE && a != b)
-				check_domains(c, g, &c->m->hosts[a], &c->m->hosts[b]);
+	struct ss_text_index claimed = { .any_case = true };
+
+	for (uint32_t i = 0; i < l->n_hosts; i++) {
+		uint32_t at = ss_model_host(c->m, l->hosts[i]);
+		const struct ss_model_host *h = at == SS_MODEL_NONE ? NULL : &c->m->hosts[at];
+		for (uint32_t k = 0; h && k < h->n_domains; k++) {
+			uint32_t other = h->domains[k] ? ss_text_index_put(&claimed, h->domains[k], at) : SS_TEXT_NONE;
+			if (other != SS_TEXT_NONE && other != at)
+				ss_cfg_error(c, g, "virtual_hosts", "both \"%s\" and \"%s\" claim the domain \"%s\"",
+					     c->m->hosts[other].name, h->name, h->domains[k]);
 		}
+	}
+	ss_text_index_free(&claimed);
 }
 
 static void check_listener(struct ss_cfg *c, config_setting_t *g, void *obj)

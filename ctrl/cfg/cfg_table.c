@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cfg/cfg_int.h"
+#include "model/text_index.h"
 
 #define LIST_MAX 65536
 
@@ -232,10 +233,11 @@ static void read_texts(struct ss_cfg *c, config_setting_t *s, const struct ss_cf
 	for (uint32_t i = 0; i < n && k->type == SS_CFG_REFS; i++)
 		if (texts[i] && k->find(c->m, texts[i]) == SS_MODEL_NONE)
 			ss_cfg_error(c, s, NULL, "there is no %s named \"%s\"", k->what, texts[i]);
+	struct ss_text_index seen = { 0 };
 	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t j = 0; j < i; j++)
-			if (texts[i] && texts[j] && !strcmp(texts[i], texts[j]))
-				ss_cfg_error(c, s, NULL, "\"%s\" is there twice", texts[i]);
+		if (texts[i] && ss_text_index_put(&seen, texts[i], i) != SS_TEXT_NONE)
+			ss_cfg_error(c, s, NULL, "\"%s\" is there twice", texts[i]);
+	ss_text_index_free(&seen);
 	*(char ***)(obj + k->at) = texts;
 	*(uint32_t *)(obj + k->at_n) = n;
 }
@@ -262,17 +264,14 @@ static char *name_of(void *obj)
 }
 
 static void refuse_twin(struct ss_cfg *c, config_setting_t *e, const struct ss_cfg_table *t, char *array,
-			uint32_t i)
+			uint32_t i, struct ss_text_index *names)
 {
-	char *obj = array + (size_t)i * t->size;
-	for (uint32_t j = 0; j < i && name_of(obj); j++) {
-		char *other = array + (size_t)j * t->size;
-		if (!name_of(other) || strcmp(name_of(other), name_of(obj)) != 0)
-			continue;
-		ss_cfg_error(c, e, "name", "there is a %s named \"%s\" already, in line %u", t->what,
-			     name_of(obj), ((struct ss_model_src *)(void *)other)->line);
+	const char *name = name_of(array + (size_t)i * t->size);
+	uint32_t elder = name ? ss_text_index_put(names, name, i) : SS_TEXT_NONE;
+	if (elder == SS_TEXT_NONE)
 		return;
-	}
+	const struct ss_model_src *src = (void *)(array + (size_t)elder * t->size);
+	ss_cfg_error(c, e, "name", "there is a %s named \"%s\" already, in line %u", t->what, name, src->line);
 }
 
 static void read_element(struct ss_cfg *c, config_setting_t *e, const struct ss_cfg_table *t, char *obj)
@@ -303,14 +302,16 @@ static void read_list(struct ss_cfg *c, config_setting_t *s, const struct ss_cfg
 	}
 	char *array = ss_cfg_alloc(c, (size_t)(n + 1) * t->size);
 	*(void **)(obj + k->at) = array;
+	struct ss_text_index names = { 0 };
 	for (uint32_t i = 0; i < n && array; i++) {
 		config_setting_t *e = config_setting_get_elem(s, i);
 		/* Counted before it is read: a check may look at its elder siblings. */
 		read_element(c, e, t, array + (size_t)i * t->size);
 		*(uint32_t *)(obj + k->at_n) = i + 1;
 		if (t->named)
-			refuse_twin(c, e, t, array, i);
+			refuse_twin(c, e, t, array, i, &names);
 	}
+	ss_text_index_free(&names);
 	if (k->required && n == 0)
 		ss_cfg_error(c, s, NULL, "must not be empty");
 }

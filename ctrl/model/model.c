@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "model/text_index.h"
 
 /* A model is built once and freed whole, so its memory is a list of blocks. */
 struct ss_model_block {
@@ -11,9 +12,23 @@ struct ss_model_block {
 	_Alignas(16) unsigned char bytes[];
 };
 
+/* Of each kind of object: the first `seen` of them are in the index. */
+struct ss_model_names {
+	struct {
+		struct ss_text_index index;
+		uint32_t seen;
+	} secrets, trusts, hosts, clusters;
+};
+
 struct ss_model *ss_model_new(void)
 {
-	return calloc(1, sizeof(struct ss_model));
+	struct ss_model *m = calloc(1, sizeof(struct ss_model));
+
+	if (m && !(m->names = calloc(1, sizeof(*m->names)))) {
+		free(m);
+		return NULL;
+	}
+	return m;
 }
 
 void ss_model_free(struct ss_model *m)
@@ -25,6 +40,11 @@ void ss_model_free(struct ss_model *m)
 		m->blocks = b->next;
 		free(b);
 	}
+	ss_text_index_free(&m->names->secrets.index);
+	ss_text_index_free(&m->names->trusts.index);
+	ss_text_index_free(&m->names->hosts.index);
+	ss_text_index_free(&m->names->clusters.index);
+	free(m->names);
 	free(m);
 }
 
@@ -47,14 +67,28 @@ char *ss_model_text(struct ss_model *m, const char *text)
 	return copy ? memcpy(copy, text, n) : NULL;
 }
 
-/* Every named object begins with its source, then its name; the four searches differ in type only. */
-#define FIND(fn, array, count)                                         \
-	uint32_t fn(const struct ss_model *m, const char *name)        \
-	{                                                              \
-		for (uint32_t i = 0; name && i < m->count; i++)        \
-			if (m->array[i].name && !strcmp(m->array[i].name, name)) \
-				return i;                              \
-		return SS_MODEL_NONE;                                  \
+/*
+ * The four searches differ in type only. The newest object may still be without its name: it is looked at again.
+ * Two of one name are a mistake that is told elsewhere; the first is meant. A model that is not from
+ * ss_model_new, but written down, has no index and is small.
+ */
+#define FIND(fn, array, count)                                                                    \
+	uint32_t fn(const struct ss_model *m, const char *name)                                   \
+	{                                                                                         \
+		struct ss_model_names *names = m->names;                                          \
+		if (!name)                                                                        \
+			return SS_MODEL_NONE;                                                     \
+		for (uint32_t i = names ? names->array.seen : 0; i < m->count; i++) {             \
+			const char *its = m->array[i].name;                                       \
+			if (!names && its && !strcmp(its, name))                                  \
+				return i;                                                         \
+			if (!names || (!its && i + 1 == m->count))                                \
+				continue;                                                         \
+			if (its)                                                                  \
+				ss_text_index_put(&names->array.index, its, i);                   \
+			names->array.seen = i + 1;                                                \
+		}                                                                                 \
+		return names ? ss_text_index_get(&names->array.index, name) : SS_MODEL_NONE;      \
 	}
 
 FIND(ss_model_secret, secrets, n_secrets)

@@ -201,9 +201,11 @@ struct ss_model_process {
 };
 
 struct ss_model_block;
+struct ss_model_names;
 
 struct ss_model {
 	struct ss_model_block *blocks; /* its memory */
+	struct ss_model_names *names;  /* what ss_model_secret() and its like have seen so far */
 	char *file;                    /* the file it was read from */
 	char hash[17];                 /* hex of 64 bits over the canonical text */
 	struct ss_model_process process;
