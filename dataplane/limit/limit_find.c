@@ -1,0 +1,94 @@
+/* limit_find.c - the bucket of a policy, or of one of its keys: an identity, an address, a header's value. */
+#include <string.h>
+
+#include "limit/limit_int.h"
+
+static struct ss_span header_of(const struct ss_limit *l, const struct ss_limit_request *rq)
+{
+	const struct ss_hdr *f = ss_hdrs_find_name(rq->head, l->header);
+
+	return f ? f->value : SS_SPAN_NONE;
+}
+
+/* RFC 4291 2.5.4, RFC 6177: a site has a /64 at least, so one host has as many addresses as it likes. */
+static struct ss_span address_of(const struct ss_ip *ip)
+{
+	return ss_span(ip->b, ip->family == 6 ? 8 : 4);
+}
+
+/* 64 bits instead of the key: with a secret that nobody outside knows, two keys share them once in 2^64. */
+static uint64_t hash_of(const struct ss_limit_table *t, const struct ss_limit *l, struct ss_span key)
+{
+	struct ss_sipkey mine = {{t->key.k[0] ^ l->slot, t->key.k[1]}};
+	uint64_t h = ss_siphash(&mine, key.n ? (const void *)key.p : "", key.n);
+
+	return h ? h : 1;
+}
+
+static uint32_t fullest(const struct ss_limit_set *s, uint64_t *key, uint64_t *full_at)
+{
+	uint32_t best = 0;
+
+	*full_at = UINT64_MAX;
+	for (uint32_t i = 0; i < SS_LIMIT_WAYS; i++) {
+		uint64_t at = atomic_load_explicit(&s->full_at[i], memory_order_relaxed);
+		if (at >= *full_at)
+			continue;
+		best = i;
+		*full_at = at;
+		*key = atomic_load_explicit(&s->key[i], memory_order_relaxed);
+	}
+	return best;
+}
+
+/* Who loses the swap looks again: another worker may have made room for the same key. */
+static _Atomic uint64_t *bucket_of(struct ss_limit_set *s, uint64_t h, uint64_t ticks, bool *evicted)
+{
+	for (;;) {
+		uint64_t had = 0, full_at;
+		uint32_t i;
+
+		for (i = 0; i < SS_LIMIT_WAYS; i++)
+			if (atomic_load_explicit(&s->key[i], memory_order_relaxed) == h)
+				return &s->full_at[i];
+		i = fullest(s, &had, &full_at);
+		if (!atomic_compare_exchange_strong_explicit(&s->key[i], &had, h, memory_order_relaxed,
+							     memory_order_relaxed))
+			continue;
+		*evicted = full_at > ticks;
+		if (*evicted)
+			atomic_store_explicit(&s->full_at[i], ticks, memory_order_relaxed);
+		return &s->full_at[i];
+	}
+}
+
+static const struct ss_limit_pace *pace_of(const struct ss_limit *l, struct ss_span identity)
+{
+	for (uint16_t i = 0; i < l->n_overrides; i++)
+		for (uint16_t k = 0; k < l->overrides[i].n_ids; k++)
+			if (ss_id_matches(&l->overrides[i].ids[k], identity))
+				return &l->overrides[i].pace;
+	return &l->pace;
+}
+
+void ss_limit_find(struct ss_limit_table *t, const struct ss_limit *l, const struct ss_limit_request *rq,
+		   uint64_t ticks, struct ss_limit_bucket *out)
+{
+	struct ss_span key = l->key == SS_LIMIT_IDENTITY ? rq->identity
+			     : l->key == SS_LIMIT_SOURCE ? address_of(rq->source)
+			     : l->key == SS_LIMIT_HEADER ? header_of(l, rq)
+							 : SS_SPAN_NONE;
+	struct ss_limit_counts *c = ss_limit_counts_of(t, rq->worker, l->slot);
+	bool evicted = false;
+	uint64_t h;
+
+	*out = (struct ss_limit_bucket){.limit = l, .pace = &l->pace, .full_at = &t->slot[l->slot].full_at};
+	if (l->key == SS_LIMIT_ALL)
+		return;
+	h = hash_of(t, l, key);
+	out->full_at = bucket_of(&t->set[h & t->set_mask], h, ticks, &evicted);
+	if (l->n_overrides)
+		out->pace = pace_of(l, rq->identity);
+	if (evicted)
+		__atomic_store_n(&c->evicted, c->evicted + 1, __ATOMIC_RELAXED);
+}

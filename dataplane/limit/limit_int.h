@@ -1,0 +1,29 @@
+/*
+ * limit_int.h - a bucket found, and what the files of this room do for each other.
+ *
+ * limit_bucket.c takes and gives back tokens; limit_find.c finds the bucket of a key; limit.c is the door.
+ */
+#ifndef SS_LIMIT_INT_H
+#define SS_LIMIT_INT_H
+
+#include "limit/limit.h"
+
+struct ss_limit_bucket {
+	const struct ss_limit *limit;
+	const struct ss_limit_pace *pace;
+	_Atomic uint64_t *full_at;
+};
+
+/* limit_bucket.c; ticks: the time. */
+bool ss_limit_has(const struct ss_limit_bucket *b, uint64_t ticks);
+bool ss_limit_take(const struct ss_limit_bucket *b, uint64_t ticks);
+/* Undoes a take: as if it had never been. */
+void ss_limit_give(const struct ss_limit_bucket *b);
+/* Whole tokens that are there; *wait: ticks until one is. */
+uint32_t ss_limit_left(const struct ss_limit_bucket *b, uint64_t ticks, uint64_t *wait, uint64_t *full);
+
+/* limit_find.c; rq has what the policy's key asks for. */
+void ss_limit_find(struct ss_limit_table *t, const struct ss_limit *l, const struct ss_limit_request *rq,
+		   uint64_t ticks, struct ss_limit_bucket *out);
+
+#endif
