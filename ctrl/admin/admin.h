@@ -7,7 +7,7 @@
  * Thread:  control. Never blocks on a client: slow readers are dropped at a bound.
  * Errors:  the first line of an answer is "ok" or "error"; every refusal says why.
  *
- * Commands: status, stats, stages, clusters, config, flows, reload, drain. What follows the first line is one JSON
+ * Commands: status, stats, stages, clusters, limits, config, flows, reload, drain. What follows the first line is one JSON
  * object; that of an error is {"errors": [...]}.
  */
 #ifndef SS_ADMIN_H
@@ -51,6 +51,7 @@ struct ss_admin_conf {
 	struct ss_publish *publish;
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
+	struct ss_limit_table *limits;
 	uint32_t n_workers;
 	struct ss_counters *const *counters; /* one per worker */
 	const struct ss_clock *clock;        /* the workers', for ejected_until */

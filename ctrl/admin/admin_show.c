@@ -179,6 +179,31 @@ void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j)
 	ss_json_end_list(j);
 }
 
+/* ---- rate limits ---- */
+
+void ss_admin_show_limits(struct ss_admin *a, struct ss_json *j)
+{
+	static const char *const keys[] = { "none", "identity", "source", "header" };
+	const struct ss_snapshot *s = ss_publish_current(a->conf.publish);
+	ss_json_list(j, "limits");
+	for (uint32_t i = 0; s && a->conf.limits && i < s->n_limits; i++) {
+		const struct ss_limit *l = &s->limits[i];
+		struct ss_limit_counts c = ss_limit_counted(a->conf.limits, l->slot);
+		ss_json_object(j, NULL);
+		ss_json_text(j, "name", ss_names_text(a->conf.names, l->name));
+		ss_json_text(j, "key", keys[l->key]);
+		ss_json_bool(j, "enforce", l->enforce);
+		ss_json_double(j, "per_second", (double)SS_NS_PER_SEC * SS_LIMIT_TICKS / (double)l->pace.cost, 3);
+		ss_json_u64(j, "burst", l->pace.burst);
+		ss_json_u64(j, "passed", c.passed);
+		ss_json_u64(j, "limited", c.limited);
+		ss_json_u64(j, "tolerated", c.tolerated);
+		ss_json_u64(j, "evicted", c.evicted);
+		ss_json_end_object(j);
+	}
+	ss_json_end_list(j);
+}
+
 /* ---- config, flows ---- */
 
 void ss_admin_show_config(struct ss_admin *a, struct ss_json *j)

@@ -22,6 +22,7 @@ struct ss_build_conf {
 	struct ss_names *names;        /* borrowed for the builder's life */
 	struct ss_ep_table *endpoints; /* borrowed for the builder's life */
 	uint32_t n_workers;
+	struct ss_limit_table *limits; /* as endpoints; NULL where a model has no rate limits */
 };
 
 int ss_build_create(struct ss_build **out, const struct ss_build_conf *conf);

@@ -3,7 +3,7 @@
  *
  * Each part is one function that compiles its piece of the model, reports every error it finds with
  * ss_model_error, and returns 0 or a negative number after having looked at all of its piece. Parts
- * run in this order: clusters, routes, listeners.
+ * run in this order: clusters, limits, routes, listeners.
  */
 #ifndef SS_BUILD_INT_H
 #define SS_BUILD_INT_H
@@ -15,10 +15,12 @@ struct ss_build_job {
 	const struct ss_model *model;
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
+	struct ss_limit_table *limit_table;
 	uint32_t n_workers;
 	struct ss_snapshot *snap;             /* under construction, writable; its memory is the job's */
 	const struct ss_virtual_host *hosts;  /* one per model host, same order; set by ss_build_routes */
 	struct ss_build_subset *subsets;      /* by model cluster: those that routes name; set by ss_build_subsets */
+	const struct ss_limit *limits;        /* one per model limit, same order; set by ss_build_limits */
 	struct ss_model_errors *errors;
 };
 
@@ -73,6 +75,13 @@ int ss_build_ring(struct ss_build_job *j, const struct ss_cluster *c, uint32_t m
 /* build_hash.c: a hash policy; *out NULL when it has no parts. */
 int ss_build_hash_policy(struct ss_build_job *j, const struct ss_model_hashes *m,
 			 const struct ss_hash_policy **out);
+/* build_limits.c: fills snap->limits and n_limits; holds their buckets (contract/limits.h) as build_clusters.c
+ * does its slots. */
+int ss_build_limits(struct ss_build_job *j);
+/* build_limits.c: the policies of both lists (b may be NULL), each once; *out NULL when there are none. */
+int ss_build_limit_list(struct ss_build_job *j, const struct ss_model_src *src,
+			const struct ss_model_limit_names *a, const struct ss_model_limit_names *b,
+			const struct ss_limit_list **out);
 
 /* build_routes.c: compiles every virtual host of the model once, into j->hosts. */
 int ss_build_routes(struct ss_build_job *j);

@@ -124,6 +124,7 @@ static int build_route(struct ss_build_job *j, const struct ss_model_host *h, co
 	err = worse(err, ss_build_hash_policy(j, &m->hash, &r->hash));
 	if (m->authz.present)
 		err = worse(err, ss_build_authz(j, &m->authz, &r->authz));
+	err = worse(err, ss_build_limit_list(j, &m->src, &m->limits, &h->limits, &r->limits));
 	return err;
 }
 

@@ -80,10 +80,11 @@ static struct ss_snapshot *begin(const struct ss_build *b, const struct ss_model
 int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
 		      struct ss_snapshot **out, struct ss_model_errors *errors)
 {
-	static int (*const parts[])(struct ss_build_job *) = { ss_build_clusters, ss_build_routes,
+	static int (*const parts[])(struct ss_build_job *) = { ss_build_clusters, ss_build_limits, ss_build_routes,
 							       ss_build_listeners };
 	struct ss_build_job j = {
 		.b = b, .model = m, .names = b->conf.names, .endpoints = b->conf.endpoints,
+		.limit_table = b->conf.limits,
 		.n_workers = b->conf.n_workers, .errors = errors, .snap = begin(b, m, generation),
 	};
 	uint32_t before = errors->n;

@@ -119,6 +119,7 @@ void ss_cfg_labels(struct ss_cfg *c, config_setting_t *s, struct ss_model_labels
 void ss_cfg_show_labels(struct ss_json *j, const char *key, const struct ss_model_labels *l);
 extern const struct ss_cfg_table ss_cfg_match;                                  /* cfg_match.c */
 extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */
+extern const struct ss_cfg_table ss_cfg_limit;                                  /* cfg_limits.c */
 
 /* cfg_match.c: reports a name that no header can have. */
 void ss_cfg_header_name(struct ss_cfg *c, config_setting_t *g, const char *name);

@@ -29,6 +29,7 @@ static const struct ss_cfg_key root_keys[] = {
 	{ "secrets", SS_CFG_LIST, ROOT_LIST(secrets, n_secrets), .table = &ss_cfg_secret },
 	{ "trust", SS_CFG_LIST, ROOT_LIST(trusts, n_trusts), .table = &ss_cfg_trust },
 	{ "clusters", SS_CFG_LIST, ROOT_LIST(clusters, n_clusters), .table = &ss_cfg_cluster },
+	{ "rate_limits", SS_CFG_LIST, ROOT_LIST(limits, n_limits), .table = &ss_cfg_limit },
 	{ "virtual_hosts", SS_CFG_LIST, ROOT_LIST(hosts, n_hosts), .table = &ss_cfg_host },
 	{ "listeners", SS_CFG_LIST, ROOT_LIST(listeners, n_listeners), .required = true,
 	  .table = &ss_cfg_listener },
@@ -44,6 +45,9 @@ static void check_root(struct ss_cfg *c, config_setting_t *g, void *obj)
 	if (m->n_clusters > m->process.max_clusters)
 		ss_cfg_error(c, g, "clusters", "has %u entries, memory.clusters allows %u", m->n_clusters,
 			     m->process.max_clusters);
+	if (m->n_limits > m->process.max_limits)
+		ss_cfg_error(c, g, "rate_limits", "has %u entries, memory.rate_limits allows %u", m->n_limits,
+			     m->process.max_limits);
 	if (endpoints > m->process.max_endpoints)
 		ss_cfg_error(c, g, "clusters", "have %llu endpoints in all, memory.endpoints allows %u",
 			     (unsigned long long)endpoints, m->process.max_endpoints);

@@ -253,6 +253,8 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "subset", SS_CFG_OWN, .what = "labels", .read = read_route_subset, .show = show_route_subset },
 	{ "hash_policy", SS_CFG_LIST, ROUTE(hash.v), ROUTE(hash.n), .table = &ss_cfg_hash },
 	{ "authorization", SS_CFG_GROUP, ROUTE(authz), ROUTE(authz.present), .table = &ss_cfg_authz },
+	{ "rate_limits", SS_CFG_REFS, ROUTE(limits.name), ROUTE(limits.n), .what = "rate limit",
+	  .find = ss_model_limit },
 };
 static const struct ss_cfg_table route = { .what = "route",
 					   .size = sizeof(struct ss_model_route),
@@ -303,6 +305,8 @@ static const struct ss_cfg_key host_keys[] = {
 	{ "name", SS_CFG_TEXT, HOST(name), .required = true, .min = 1 },
 	{ "domains", SS_CFG_TEXTS, HOST(domains), HOST(n_domains), .required = true },
 	{ "precedence", SS_CFG_WORD, HOST(precedence), .def = "first_match", .words = precedences },
+	{ "rate_limits", SS_CFG_REFS, HOST(limits.name), HOST(limits.n), .what = "rate limit",
+	  .find = ss_model_limit },
 	{ "routes", SS_CFG_LIST, HOST(routes), HOST(n_routes), .required = true, .table = &route },
 };
 const struct ss_cfg_table ss_cfg_host = { .what = "virtual host",

@@ -17,7 +17,7 @@ struct ss_model_names {
 	struct {
 		struct ss_text_index index;
 		uint32_t seen;
-	} secrets, trusts, hosts, clusters;
+	} secrets, trusts, hosts, clusters, limits;
 };
 
 struct ss_model *ss_model_new(void)
@@ -44,6 +44,7 @@ void ss_model_free(struct ss_model *m)
 	ss_text_index_free(&m->names->trusts.index);
 	ss_text_index_free(&m->names->hosts.index);
 	ss_text_index_free(&m->names->clusters.index);
+	ss_text_index_free(&m->names->limits.index);
 	free(m->names);
 	free(m);
 }
@@ -68,7 +69,7 @@ char *ss_model_text(struct ss_model *m, const char *text)
 }
 
 /*
- * The four searches differ in type only. The newest object may still be without its name: it is looked at again.
+ * The searches differ in type only. The newest object may still be without its name: it is looked at again.
  * Two of one name are a mistake that is told elsewhere; the first is meant. A model that is not from
  * ss_model_new, but written down, has no index and is small.
  */
@@ -95,6 +96,7 @@ FIND(ss_model_secret, secrets, n_secrets)
 FIND(ss_model_trust, trusts, n_trusts)
 FIND(ss_model_host, hosts, n_hosts)
 FIND(ss_model_cluster, clusters, n_clusters)
+FIND(ss_model_limit, limits, n_limits)
 
 /* Shown in place of a line that there is no memory to format. */
 static char no_memory[] = "out of memory while reporting an error";

@@ -18,11 +18,8 @@
 #include "contract/snapshot.h"
 #include "contract/tlsconf.h"
 #include "model/model_balance.h"
-
-struct ss_model_src {
-	const char *file;
-	uint32_t line;
-};
+#include "model/model_limits.h"
+#include "model/model_src.h"
 
 struct ss_model_port {
 	struct ss_model_src src;
@@ -42,11 +39,6 @@ struct ss_model_trust {
 	struct ss_model_src src;
 	char *name, *trust_domain,
 		*bundle; /* bundle: PEM file of CAs; trust_domain may be NULL (DNS peers) */
-};
-
-struct ss_model_id {
-	enum ss_id_match_kind kind;
-	char *value;
 };
 
 /* tls of a listener or a cluster. */
@@ -124,6 +116,7 @@ struct ss_model_route {
 	struct ss_model_authz authz;
 	struct ss_model_labels subset; /* of destinations that name none */
 	struct ss_model_hashes hash;   /* n 0: the cluster's */
+	struct ss_model_limit_names limits;
 };
 
 struct ss_model_host {
@@ -132,6 +125,7 @@ struct ss_model_host {
 	uint32_t n_domains;
 	char **domains; /* "a.example", "*.example", "*" */
 	enum ss_precedence precedence;
+	struct ss_model_limit_names limits;
 	uint32_t n_routes;
 	struct ss_model_route *routes;
 };
@@ -145,6 +139,7 @@ struct ss_model_listener {
 	bool edge;
 	struct ss_model_tls tls;
 	struct ss_model_authz authz;
+	struct ss_model_limit_names limits;
 	struct ss_http_limits http;
 	uint32_t n_hosts;
 	char **hosts; /* names of virtual hosts */
@@ -191,6 +186,7 @@ struct ss_model_process {
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
 	uint32_t max_endpoints, max_clusters;
+	uint32_t max_limits, max_limit_keys; /* rate limits; buckets of their keys */
 	uint64_t drain_timeout_ns;
 	char *admin_socket;
 	char *metrics_address; /* NULL: off */
@@ -209,12 +205,13 @@ struct ss_model {
 	char *file;                    /* the file it was read from */
 	char hash[17];                 /* hex of 64 bits over the canonical text */
 	struct ss_model_process process;
-	uint32_t n_secrets, n_trusts, n_hosts, n_listeners, n_clusters;
+	uint32_t n_secrets, n_trusts, n_hosts, n_listeners, n_clusters, n_limits;
 	struct ss_model_secret *secrets;
 	struct ss_model_trust *trusts;
 	struct ss_model_host *hosts;
 	struct ss_model_listener *listeners;
 	struct ss_model_cluster *clusters;
+	struct ss_model_limit *limits;
 };
 
 /* Errors are collected, not stopped at: an operator sees all of them at once. */
@@ -237,6 +234,7 @@ uint32_t ss_model_secret(const struct ss_model *m, const char *name);
 uint32_t ss_model_trust(const struct ss_model *m, const char *name);
 uint32_t ss_model_host(const struct ss_model *m, const char *name);
 uint32_t ss_model_cluster(const struct ss_model *m, const char *name);
+uint32_t ss_model_limit(const struct ss_model *m, const char *name);
 
 /* printf-like; src may be NULL. */
 void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key,

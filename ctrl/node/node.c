@@ -22,6 +22,7 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 	if (ss_loop_create(&n->loop) < 0 || ss_node_make_build(n, &m->process) < 0)
 		return SS_ERR_NO_MEM;
 	fleet.endpoints = n->endpoints;
+	fleet.limits = n->limits;
 	if ((code = ss_fleet_create(&n->fleet, &fleet, err, err_n)) < 0)
 		return code;
 	publish.mail = ss_fleet_mail(n->fleet);

@@ -13,7 +13,10 @@ int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p)
 	if (!n->names || ss_ep_table_create(&n->endpoints, p->max_endpoints, p->max_clusters) < 0)
 		return SS_ERR_NO_MEM;
 	conf.names = n->names;
+	if (ss_limit_table_create(&n->limits, p->max_limits, p->max_limit_keys, p->n_workers) < 0)
+		return SS_ERR_NO_MEM;
 	conf.endpoints = n->endpoints;
+	conf.limits = n->limits;
 	return ss_build_create(&n->build, &conf);
 }
 
@@ -23,6 +26,7 @@ void ss_node_free_build(struct ss_node *n)
 		ss_build_free(n->build);
 	if (n->endpoints)
 		ss_ep_table_free(n->endpoints);
+	ss_limit_table_free(n->limits);
 	ss_names_free(n->names);
 }
 

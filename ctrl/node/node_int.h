@@ -25,6 +25,7 @@ struct ss_node {
 	struct ss_snapshot_box box;
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
+	struct ss_limit_table *limits;
 	struct ss_build *build;
 	struct ss_fleet *fleet;
 	struct ss_publish *publish;

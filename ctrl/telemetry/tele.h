@@ -52,6 +52,7 @@ struct ss_tele_conf {
 	struct ss_event_ring *const *events;
 	const struct ss_names *names;
 	struct ss_ep_table *endpoints;
+	struct ss_limit_table *limits;
 	const struct ss_clock *clock; /* the workers' */
 	struct ss_tele_ask ask;
 };

@@ -248,6 +248,35 @@ static void endpoints(const struct ss_tele *t, const struct ss_snapshot *s, stru
 	}
 }
 
+/* -- rate limits -- */
+
+static void limit(const struct ss_tele *t, const struct ss_limit *l, const char *name, const char *outcome,
+		  uint64_t n, struct evbuffer *out)
+{
+	evbuffer_add_printf(out, "%s{", name);
+	label(out, "limit", ss_names_text(t->conf.names, l->name), true);
+	if (outcome)
+		label(out, "outcome", outcome, false);
+	evbuffer_add_printf(out, "} %llu\n", (unsigned long long)n);
+}
+
+static void limits(const struct ss_tele *t, const struct ss_snapshot *s, struct evbuffer *out)
+{
+	const char *name = "sidestep_rate_limit_requests_total", *gone = "sidestep_rate_limit_evicted_total";
+
+	family(out, name, "counter", "requests that met a rate limit: passed, limited, or tolerated by a dry run");
+	for (uint32_t i = 0; s && t->conf.limits && i < s->n_limits; i++) {
+		struct ss_limit_counts c = ss_limit_counted(t->conf.limits, s->limits[i].slot);
+		limit(t, &s->limits[i], name, "passed", c.passed, out);
+		limit(t, &s->limits[i], name, "limited", c.limited, out);
+		limit(t, &s->limits[i], name, "tolerated", c.tolerated, out);
+	}
+	family(out, gone, "counter", "buckets of a key that made room before they were full again");
+	for (uint32_t i = 0; s && t->conf.limits && i < s->n_limits; i++)
+		limit(t, &s->limits[i], gone, NULL,
+		      ss_limit_counted(t->conf.limits, s->limits[i].slot).evicted, out);
+}
+
 void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 {
 	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
@@ -259,4 +288,5 @@ void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 	latency(t, out);
 	pools(t, out);
 	endpoints(t, s, out);
+	limits(t, s, out);
 }

@@ -27,6 +27,7 @@ struct ss_proxy_conf {
 	struct ss_counters *counters;
 	struct ss_event_ring *events;
 	struct ss_ep_table *endpoints;
+	struct ss_limit_table *limits; /* NULL where no snapshot has rate limits */
 };
 
 int ss_proxy_create(struct ss_proxy **out, const struct ss_proxy_conf *conf, uint64_t now);

@@ -88,6 +88,7 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 				      .sni = ss_http_peer(conn)->sni,
 				      .draw = (uint32_t)(ss_rng_u64(&p->rng) >> 32),
 				      .worker = p->conf.worker};
+	struct ss_limit_verdict limit = {0};
 	struct ss_route_decision d;
 	struct px_exchange *x = new_exchange(p, down, now);
 
@@ -109,10 +110,13 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_reply(x, d.drop, now);
 	} else if (ss_span_eq(head->method, SS_SPAN("CONNECT"))) {
 		px_reply(x, SS_DROP_TUNNEL, now);
+	} else if ((l->limits || d.route->limits) && px_limited(x, l, d.route, &limit, now)) {
+		return;
 	} else if (d.route->action == SS_ACTION_DIRECT) {
 		px_direct(x, d.route, now);
 	} else if (px_request_head(x, l, d.route, d.cluster) < 0 ||
-		   px_copy_ops(ss_http_arena(down), &d.route->response_ops, &x->response_ops) < 0) {
+		   px_copy_ops(ss_http_arena(down), &d.route->response_ops, &x->response_ops) < 0 ||
+		   (limit.limit && px_limit_tell(x, &limit) < 0)) {
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
 	} else {
 		x->keep = worth_keeping(x);

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "buf/buf.h"
 #include "contract/counters.h"
+#include "limit/limit.h"
 #include "mem/pool.h"
 #include "proxy/proxy.h"
 #include "timer/wheel.h"
@@ -130,9 +131,22 @@ int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops);
 /* px_reply.c */
 /* Our own answer, or a reset when a head has gone out already. Counts `why`. */
 void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now);
+/* The same with more fields, PX_MORE_MAX at most; borrowed. */
+#define PX_MORE_MAX 6
+void px_reply_more(struct px_exchange *x, enum ss_drop why, const struct ss_hdr *more, uint16_t n_more,
+		   uint64_t now);
+/* n in decimal digits, in buf. */
+struct ss_span px_number(char buf[12], uint32_t n);
 void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now);
 /* Counts a response's class; remembers its status. */
 void px_count_status(struct px_exchange *x, uint16_t status);
+
+/* px_limit.c */
+/* Has a rate limit refused it? Then it is answered. Else *v says what to tell the client: v->limit NULL: nothing. */
+bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r,
+		struct ss_limit_verdict *v, uint64_t now);
+/* Adds X-RateLimit-* to what the response will get. 0 or SS_ERR_NO_MEM. */
+int px_limit_tell(struct px_exchange *x, const struct ss_limit_verdict *v);
 
 /* px_log.c */
 void px_log(struct px_exchange *x, uint64_t now);

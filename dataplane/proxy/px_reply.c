@@ -12,6 +12,8 @@ struct answer {
 static const struct answer answers[] = {
 	{SS_DROP_NO_ROUTE_MATCH, 404, 12},
 	{SS_DROP_DENIED, 403, 7},
+	/* RESOURCE_EXHAUSTED: clients retry UNAVAILABLE, which is Envoy's default here, and that feeds the overload. */
+	{SS_DROP_RATE_LIMITED, 429, 8},
 	{SS_DROP_NO_CLUSTER, 503, 14},
 	{SS_DROP_NO_HEALTHY, 503, 14},
 	{SS_DROP_NO_SUBSET, 503, 14},
@@ -46,7 +48,7 @@ void px_count_status(struct px_exchange *x, uint16_t status)
 		ss_count(x->p->conf.counters, class[status / 100 - 2], 1);
 }
 
-static struct ss_span number(char *buf, uint32_t n)
+struct ss_span px_number(char buf[12], uint32_t n)
 {
 	char *p = buf + 11;
 
@@ -90,26 +92,35 @@ static void send(struct px_exchange *x, struct ss_hdrs *h, struct ss_span body, 
 	px_arm(x);
 }
 
-/* gRPC over HTTP/2, Responses: Trailers-Only is "HTTP-Status Content-Type Trailers" in one block. */
-static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why, uint64_t now)
+static void add_more(struct ss_hdrs *h, const struct ss_hdrs *more)
 {
-	struct ss_hdr v[4];
+	for (uint16_t i = 0; i < more->n; i++)
+		ss_hdrs_add(h, more->v[i].name, more->v[i].value, 0);
+}
+
+/* gRPC over HTTP/2, Responses: Trailers-Only is "HTTP-Status Content-Type Trailers" in one block. */
+static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
+		       uint64_t now)
+{
+	struct ss_hdr v[4 + PX_MORE_MAX];
 	struct ss_hdrs h;
 	char code[12];
 
 	ss_hdrs_init(&h, v, SS_ARRAY_LEN(v));
 	h.status = 200;
 	ss_hdrs_add(&h, SS_SPAN("content-type"), SS_SPAN("application/grpc"), 0);
-	ss_hdrs_add(&h, SS_SPAN("grpc-status"), number(code, a.grpc), 0);
+	ss_hdrs_add(&h, SS_SPAN("grpc-status"), px_number(code, a.grpc), 0);
 	/* Printable ASCII without "%" as the drops' texts are needs no percent-encoding. */
 	ss_hdrs_add(&h, SS_SPAN("grpc-message"), ss_span_str(ss_drop_text(why)), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
+	add_more(&h, more);
 	send(x, &h, SS_SPAN_NONE, now);
 }
 
-static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why, uint64_t now)
+static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
+		       uint64_t now)
 {
-	struct ss_hdr v[4];
+	struct ss_hdr v[4 + PX_MORE_MAX];
 	struct ss_hdrs h;
 	char text[200], length[12];
 	struct ss_out o = ss_out(text, sizeof(text));
@@ -124,13 +135,16 @@ static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 	ss_hdrs_init(&h, v, SS_ARRAY_LEN(v));
 	h.status = a.status;
 	ss_hdrs_add(&h, SS_SPAN("content-type"), SS_SPAN("text/plain"), 0);
-	ss_hdrs_add(&h, SS_SPAN("content-length"), number(length, body.n), 0);
+	ss_hdrs_add(&h, SS_SPAN("content-length"), px_number(length, body.n), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
+	add_more(&h, more);
 	send(x, &h, body, now);
 }
 
-void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now)
+void px_reply_more(struct px_exchange *x, enum ss_drop why, const struct ss_hdr *more, uint16_t n_more,
+		   uint64_t now)
 {
+	const struct ss_hdrs m = {.v = (struct ss_hdr *)more, .n = n_more};
 	struct answer a = answer_for(why);
 
 	x->drop = why;
@@ -139,10 +153,15 @@ void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now)
 		ss_http_reset(x->down, SS_HTTP_INTERNAL_ERROR);
 		px_finish(x, now);
 	} else if (x->grpc) {
-		grpc_reply(x, a, why, now);
+		grpc_reply(x, a, why, &m, now);
 	} else {
-		text_reply(x, a, why, now);
+		text_reply(x, a, why, &m, now);
 	}
+}
+
+void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now)
+{
+	px_reply_more(x, why, NULL, 0, now);
 }
 
 void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now)
@@ -163,7 +182,7 @@ void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now)
 	if (r->direct_type.n)
 		ss_hdrs_add(&h, SS_SPAN("content-type"), r->direct_type, 0);
 	if (!bodiless)
-		ss_hdrs_add(&h, SS_SPAN("content-length"), number(length, r->direct_body.n), 0);
+		ss_hdrs_add(&h, SS_SPAN("content-length"), px_number(length, r->direct_body.n), 0);
 	px_apply_ops(&h, &r->response_ops);
 	send(x, &h, bodiless ? SS_SPAN_NONE : r->direct_body, now);
 }

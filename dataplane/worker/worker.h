@@ -47,6 +47,7 @@ struct ss_worker_conf {
 	const struct ss_clock *clock;
 	struct ss_snapshot_box *box;
 	struct ss_ep_table *endpoints;
+	struct ss_limit_table *limits; /* NULL where no snapshot has rate limits */
 	struct ss_counters *counters;
 	struct ss_mailbox *mail;
 	struct ss_event_ring *events;

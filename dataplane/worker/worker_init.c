@@ -145,7 +145,8 @@ static int make_proxy(struct ss_worker *w, uint64_t now)
 				      .bufs = &w->bufs,
 				      .counters = w->counters,
 				      .events = w->conf.events,
-				      .endpoints = w->conf.endpoints };
+				      .endpoints = w->conf.endpoints,
+				      .limits = w->conf.limits };
 	return ss_proxy_create(&w->proxy, &conf, now);
 }
 

@@ -86,6 +86,7 @@
 	X(NO_HEALTHY, r, "UH", "no healthy endpoint")                                    \
 	X(NO_SUBSET, r, "UH", "no endpoint has the subset's labels")                    \
 	X(DENIED, r, "RBAC", "denied by authorization")                                  \
+	X(RATE_LIMITED, r, "RL", "over a rate limit")                                    \
 	X(CONNECT_FAILED, r, "UF", "connection to the endpoint failed")                  \
 	X(UPSTREAM_TLS, r, "UF", "TLS to the endpoint failed")                           \
 	X(UPSTREAM_RESET, r, "UC", "endpoint closed the connection")                     \

@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "base/span.h"
 #include "contract/balance.h"
+#include "contract/limits.h"
 #include "contract/tlsconf.h"
 
 #define SS_WEIGHT_SUM 10000
@@ -147,6 +148,7 @@ struct ss_route {
 	uint32_t max_retries;     /* on failed connect and refused stream */
 	struct ss_header_ops request_ops, response_ops; /* the route's, then its host's */
 	const struct ss_hash_policy *hash; /* NULL: the cluster's */
+	const struct ss_limit_list *limits; /* its own and its host's; NULL: none */
 };
 
 struct ss_route_index; /* two tiers: contract/route_index.h */

@@ -43,6 +43,7 @@ struct ss_listener {
 	const struct ss_tls_server *tls; /* never NULL; mode disable for plaintext */
 	const struct ss_host_table *hosts;
 	const struct ss_authz *authz;    /* never NULL */
+	const struct ss_limit_list *limits; /* NULL: none */
 	struct ss_http_limits http;
 	bool edge;     /* true: drops x-request-id and x-forwarded-* that came from outside */
 	uint32_t line; /* of the configuration file */
@@ -74,9 +75,10 @@ struct ss_snapshot {
 	uint64_t generation;
 	char hash[17]; /* hex of 64 bits over the configuration's text, NUL-terminated */
 	uint32_t n_workers;
-	uint32_t n_listeners, n_clusters;
+	uint32_t n_listeners, n_clusters, n_limits;
 	const struct ss_listener *listeners;
 	const struct ss_cluster *clusters;
+	const struct ss_limit *limits;
 	void *memory; /* control's: everything the generation owns */
 };
 

@@ -149,6 +149,19 @@ void ctl_show_clusters(const struct ctl_json *v)
 		printf("no clusters\n");
 }
 
+/* ---- rate limits ---- */
+
+void ctl_show_limits(const struct ctl_json *v)
+{
+	static const struct column limits[] = {
+		{ "LIMIT", "name", false },	  { "KEY", "key", false },	   { "PER SECOND", "per_second", true },
+		{ "BURST", "burst", true },	  { "ENFORCED", "enforce", false }, { "PASSED", "passed", true },
+		{ "LIMITED", "limited", true },	  { "TOLERATED", "tolerated", true },
+		{ "EVICTED", "evicted", true },
+	};
+	TABLE(ctl_json_get(v, "limits"), limits, "");
+}
+
 /* ---- config: the tree, as the file would lay it out ---- */
 
 static void show_text(const char *s)
