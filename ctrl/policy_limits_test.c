@@ -1,0 +1,203 @@
+/* policy_limits_test.c - a file's rate limits, read and compiled: slots over generations, who names what, mistakes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build/build.h"
+#include "cfg/cfg.h"
+
+static struct ss_names *names;
+static struct ss_ep_table *endpoints;
+static struct ss_limit_table *limits;
+static struct ss_build *build;
+static uint64_t generation;
+static char path[] = "/tmp/limits_test_XXXXXX";
+
+/* %s: the limits, what the listener, the host and the route name. */
+static const char form[] =
+	"ports = ( { name = \"p\"; device = \"net_null0\"; addresses = [ \"10.0.0.1/24\" ]; } );\n"
+	"memory = { rate_limits = 6; };\n"
+	"rate_limits = ( %s );\n"
+	"clusters = ( { name = \"c\"; endpoints = ( { address = \"10.0.0.2\"; port = 80; } ); } );\n"
+	"virtual_hosts = ( { name = \"h\"; domains = [ \"*\" ]; %s\n"
+	"  routes = ( { name = \"r\"; cluster = \"c\"; %s }, { name = \"s\"; cluster = \"c\"; } ); } );\n"
+	"listeners = ( { name = \"l\"; address = \"10.0.0.1\"; port = 80; virtual_hosts = [ \"h\" ]; %s } );\n";
+
+static struct ss_snapshot *compile(const char *all, const char *host, const char *route, const char *listener,
+				   struct ss_model_errors *e)
+{
+	struct ss_snapshot *snap = NULL;
+	struct ss_model *m = NULL;
+	FILE *f = fopen(path, "w");
+
+	*e = (struct ss_model_errors){0};
+	fprintf(f, form, all, host, route, listener);
+	fclose(f);
+	if (ss_cfg_load(path, &m, e) == 0)
+		ss_build_snapshot(build, m, ++generation, &snap, e);
+	ss_model_free(m);
+	return snap;
+}
+
+static struct ss_snapshot *good(const char *all, const char *host, const char *route, const char *listener)
+{
+	struct ss_model_errors e;
+	struct ss_snapshot *snap = compile(all, host, route, listener, &e);
+
+	for (uint32_t i = 0; i < e.n; i++)
+		print_message("%s\n", e.text[i]);
+	assert_non_null(snap);
+	return snap;
+}
+
+static const struct ss_route *route_of(const struct ss_snapshot *s, uint32_t i)
+{
+	return &s->listeners[0].hosts->hosts[0].routes[i];
+}
+
+static void each_is_compiled_as_it_is_written(void **state)
+{
+	struct ss_snapshot *s = good("{ name = \"a\"; rate = \"10/m\"; },"
+				     "{ name = \"b\"; rate = \"5/s\"; burst = 7; key = \"identity\"; enforce = false;"
+				     "  overrides = ( { ids = ( \"spiffe://m/x\", { any = true; } ); rate = \"1/h\"; } );"
+				     "  response_headers = \"always\"; },"
+				     "{ name = \"c\"; rate = \"2/d\"; key = \"header\"; header = \"X-Tenant\"; }",
+				     "", "", "");
+	const struct ss_limit *l = s->limits;
+
+	assert_int_equal(s->n_limits, 3);
+	assert_int_equal(l[0].pace.burst, 10);
+	assert_int_equal(l[0].pace.cost, 6 * SS_NS_PER_SEC * SS_LIMIT_TICKS);
+	assert_int_equal(l[0].key, SS_LIMIT_ALL);
+	assert_int_equal(l[0].say, SS_LIMIT_SAY_LIMITED);
+	assert_true(l[0].enforce);
+	assert_int_equal(l[1].pace.burst, 7);
+	assert_int_equal(l[1].key, SS_LIMIT_IDENTITY);
+	assert_int_equal(l[1].say, SS_LIMIT_SAY_ALWAYS);
+	assert_false(l[1].enforce);
+	assert_int_equal(l[1].n_overrides, 1);
+	assert_int_equal(l[1].overrides[0].n_ids, 2);
+	assert_int_equal(l[1].overrides[0].pace.cost, 3600 * SS_NS_PER_SEC * SS_LIMIT_TICKS);
+	assert_true(ss_span_eq(l[2].header, SS_SPAN("x-tenant")));
+	assert_null(s->listeners[0].limits);
+	assert_null(route_of(s, 0)->limits);
+	ss_build_destroy(s);
+}
+
+static void a_route_has_its_own_and_its_hosts(void **state)
+{
+	struct ss_snapshot *s = good("{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; },"
+				     "{ name = \"c\"; rate = \"1/s\"; }",
+				     "rate_limits = [ \"a\" ];", "rate_limits = [ \"b\", \"a\" ];",
+				     "rate_limits = [ \"c\" ];");
+	const struct ss_limit_list *r = route_of(s, 0)->limits;
+
+	assert_int_equal(r->n, 2);
+	assert_ptr_equal(r->limit[0], &s->limits[1]);
+	assert_ptr_equal(r->limit[1], &s->limits[0]);
+	assert_int_equal(route_of(s, 1)->limits->n, 1);
+	assert_ptr_equal(s->listeners[0].limits->limit[0], &s->limits[2]);
+	ss_build_destroy(s);
+}
+
+static void a_name_keeps_its_bucket(void **state)
+{
+	struct ss_snapshot *one = good("{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }", "", "", "");
+	struct ss_snapshot *two;
+	uint32_t b = one->limits[1].slot;
+
+	atomic_store(&limits->slot[b].full_at, 77);
+	two = good("{ name = \"x\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"9/s\"; }", "", "", "");
+	assert_int_equal(two->limits[1].slot, b);
+	assert_int_not_equal(two->limits[0].slot, one->limits[0].slot);
+	ss_build_destroy(one);
+	assert_int_equal(atomic_load(&limits->slot[b].full_at), 77);
+	ss_build_destroy(two);
+	/* Six slots, and every generation gives back what it held. */
+	for (int i = 0; i < 20; i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "{ name = \"n%d\"; rate = \"1/s\"; }", i);
+		ss_build_destroy(good(text, "", "", ""));
+	}
+}
+
+static void mistakes_name_their_line(void **state)
+{
+	static const struct {
+		const char *all, *route, *says;
+	} rows[] = {
+		{"{ name = \"a\"; }", "", ":3: rate_limits[0].rate: is missing"},
+		{"{ name = \"a\"; rate = \"ten\"; }", "", ":3: rate_limits[0].rate: \"ten\" is no rate"},
+		{"{ name = \"a\"; rate = \"10/w\"; }", "", ":3: rate_limits[0].rate: \"10/w\" is no rate"},
+		{"{ name = \"a\"; rate = \"0/s\"; }", "", ":3: rate_limits[0].rate: \"0/s\" is no rate"},
+		{"{ name = \"a\"; rate = \"-5/s\"; }", "", ":3: rate_limits[0].rate: \"-5/s\" is no rate"},
+		{"{ name = \"a\"; rate = \"1/d\"; burst = 400; }", "",
+		 ":3: rate_limits[0].burst: 400 tokens take longer than 31 days to come"},
+		{"{ name = \"a\"; rate = \"1/s\"; key = \"header\"; }", "", ":3: rate_limits[0].header: is missing"},
+		{"{ name = \"a\"; rate = \"1/s\"; header = \"x\"; }", "", ":3: rate_limits[0].header: needs key"},
+		{"{ name = \"a\"; rate = \"1/s\"; key = \"cookie\"; }", "", "is none of \"none\", \"identity\""},
+		{"{ name = \"a\"; rate = \"1/s\"; overrides = ( { ids = ( \"x\" ); rate = \"1/s\"; } ); }", "",
+		 "need key = \"identity\""},
+		{"{ name = \"a\"; rate = \"1/s\"; }, { name = \"a\"; rate = \"1/s\"; }", "",
+		 "there is a rate limit named \"a\" already"},
+		{"{ name = \"a\"; rate = \"1/s\"; }", "rate_limits = [ \"b\" ];",
+		 ":6: virtual_hosts[0].routes[0].rate_limits: there is no rate limit named \"b\""},
+		{"{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }, { name = \"c\"; rate = \"1/s\"; },"
+		 "{ name = \"d\"; rate = \"1/s\"; }, { name = \"e\"; rate = \"1/s\"; }",
+		 "rate_limits = [ \"a\", \"b\", \"c\", \"d\", \"e\" ];", "5 are too many"},
+		{"{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }, { name = \"c\"; rate = \"1/s\"; },"
+		 "{ name = \"d\"; rate = \"1/s\"; }, { name = \"e\"; rate = \"1/s\"; }, { name = \"f\"; rate = \"1/s\"; },"
+		 "{ name = \"g\"; rate = \"1/s\"; }",
+		 "", "rate_limits: has 7 entries, memory.rate_limits allows 6"},
+	};
+
+	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
+		struct ss_model_errors e;
+		struct ss_snapshot *s = compile(rows[i].all, "", rows[i].route, "", &e);
+		assert_null(s);
+		assert_true(e.n > 0);
+		if (!strstr(e.text[0], rows[i].says))
+			fail_msg("got %s, want %s", e.text[0], rows[i].says);
+		ss_model_errors_free(&e);
+	}
+}
+
+static int open_all(void **state)
+{
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	names = ss_names_create(1000);
+	assert_int_equal(ss_ep_table_create(&endpoints, 8, 8), 0);
+	assert_int_equal(ss_limit_table_create(&limits, 6, 64, 1), 0);
+	return ss_build_create(&build, &(struct ss_build_conf){names, endpoints, 1, limits});
+}
+
+static int close_all(void **state)
+{
+	ss_build_free(build);
+	ss_limit_table_free(limits);
+	ss_ep_table_free(endpoints);
+	ss_names_free(names);
+	return unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_is_compiled_as_it_is_written),
+		cmocka_unit_test(a_route_has_its_own_and_its_hosts),
+		cmocka_unit_test(a_name_keeps_its_bucket),
+		cmocka_unit_test(mistakes_name_their_line),
+	};
+
+	return cmocka_run_group_tests(tests, open_all, close_all);
+}
