@@ -82,7 +82,7 @@ FULL = (
          "plaintext HTTP/1.1 out, veth", "latency_in_storm", MTLS_PEERS, up="h1", storm=300),
     Cell("latency-reload-k", "Latency at 2,000 requests/s while the configuration is read again five times a second, "
          "mTLS HTTP/2 in, plaintext HTTP/1.1 out, veth", "latency_in_reloads",
-         ("sidestep", "sidestep-many", "haproxy-master", "nginx"), up="h1"),
+         ("sidestep", "sidestep-many", "sidestep-services", "haproxy-master", "nginx"), up="h1"),
     Cell("idle-10000-mtls-k", "10,000 idle mTLS HTTP/2 connections, veth", "memory", MTLS_PEERS, up="h1",
          connections=10000),
     Cell("idle-10000-h2c-k", "10,000 idle plaintext HTTP/2 connections, veth", "memory", MTLS_PEERS, down="h2c",

@@ -172,12 +172,13 @@ class Repeated:
     def __init__(self, function, interval):
         self.function, self.interval, self.over = function, interval, threading.Event()
         self.thread = threading.Thread(target=self.repeat)
-        self.times = 0
+        self.took = []  # seconds of each call
 
     def repeat(self):
         while not self.over.wait(self.interval):
+            begun = time.monotonic()
             self.function()
-            self.times += 1
+            self.took.append(time.monotonic() - begun)
 
     def __enter__(self):
         self.thread.start()

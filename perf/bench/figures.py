@@ -27,6 +27,10 @@ FIGURES = {
     "packets": Figure("Packets of the subject", "per request", LESS, "Received and sent, on both sides."),
     "offered_rps": Figure("Offered rate", "1/s", None, "The share of the subject's own capacity, which was "
                           "measured just before."),
+    "start_ms": Figure("Start", "ms", LESS, "From the command to the first connection that can be made, what the "
+                       "harness itself takes included."),
+    "reload_ms": Figure("One reload", "ms", LESS, "From the operator's word to its answer: read, compiled, taken over "
+                        "by the workers."),
     "reloads": Figure("Reloads while measuring", "", None, ""),
     "p50_us": Figure("Latency, p50", "µs", LESS, "From the moment a request was due, open loop."),
     "p90_us": Figure("Latency, p90", "µs", LESS, "From the moment a request was due, open loop."),

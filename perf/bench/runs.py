@@ -1,10 +1,11 @@
 """One run of one cell with one subject: starts it, loads it, and returns figure -> value."""
 import contextlib
+import statistics
 import time
 
 from bench import clients, ledger, measure
 from bench.places import OTHER_CORE, SUBJECT_CORE
-from bench.subjects import SUBJECTS, Hop
+from bench.subjects import SUBJECTS, Hop, Sidestep
 
 
 class Runner:
@@ -99,10 +100,15 @@ class Runner:
 
     def latency_in_reloads(self, cell, name):
         """Latency while the configuration is read again five times a second; no request may fail."""
-        with measure.IdlePolls(), self.standing(cell, name) as subject, \
-                clients.Repeated(subject.reload, 0.2) as reloads:
-            figures, window = self.paced(cell, subject, cell.rate, 8)
-        return {**figures, "reloads": reloads.times}, window
+        begun = time.monotonic()
+        with measure.IdlePolls(), self.standing(cell, name) as subject:
+            start = time.monotonic() - begun
+            with clients.Repeated(subject.reload, 0.2) as reloads:
+                figures, window = self.paced(cell, subject, cell.rate, 8)
+            figures["memory_per_sidecar_mb"] = subject.resident() / 1e6
+        if isinstance(subject, Sidestep):  # which answers when it is done; others are only told
+            figures["reload_ms"] = 1000 * statistics.median(reloads.took)
+        return {**figures, "reloads": len(reloads.took), "start_ms": 1000 * start}, window
 
     def idle(self, cell, name):
         """CPU time of a subject that holds idle connections and is asked nothing."""

@@ -244,15 +244,19 @@ class Sidestep(Subject):
                 "workers": {"count": 1, "cores": [SUBJECT_CORE], "control_core": SUBJECT_CORE,
                             "busy_poll": self.poll},
                 "memory": self.sized(), "ports": self.ports(),
-                "listeners": [{"name": "in", "address": self.path.vip, "port": hop.port, "virtual_hosts": ["all"],
+                "listeners": [{"name": "in", "address": self.path.vip, "port": hop.port,
+                               "virtual_hosts": ["all", *(h["name"] for h in self.other_hosts())],
                                "max_connections": self.sized()["connections"],
                                **({"tls": tls} if hop.tls else {})}],
-                "virtual_hosts": one_host([*self.other_routes(), route("origin")]),
+                "virtual_hosts": [*one_host([*self.other_routes(), route("origin")]), *self.other_hosts()],
                 "clusters": [cluster("origin", [(self.path.origin, hop.origin_port)], **up), *self.other_clusters()]}
 
     def other_routes(self):
         """Routes that no request takes, before the one that all take; a hundred to a cluster."""
         return [route(f"other-{i // 100}", f"/other/{i}/", name=f"other-{i}") for i in range(self.others)]
+
+    def other_hosts(self):
+        return []
 
     def other_clusters(self):
         return [cluster(f"other-{i}", [(self.path.origin, 20000 + k) for k in range(min(100, self.others - 100 * i))])
@@ -304,6 +308,24 @@ class SidestepMany(Sidestep):
     """10,000 routes, and as many endpoints in 100 clusters."""
     others = 9999
     memory = {**Sidestep.memory, "endpoints": 12000}
+
+
+class SidestepServices(Sidestep):
+    """1,000 services more, each a virtual host of 5 routes and a cluster of 20 endpoints."""
+    services = 1000
+    memory = {**Sidestep.memory, "endpoints": 21000, "clusters": 1100}
+
+    def other_hosts(self):
+        return [{"name": f"service-{i}", "domains": [f"service-{i}.example"],
+                 "routes": [route(f"service-{i}", prefix, name=name, **more) for name, prefix, more in (
+                     ("health", "/health", {}),
+                     ("writes", "/api/", {"match": {"prefix": "/api/", "methods": ["POST"]}}),
+                     ("api", "/api/", {}), ("images", "/images/", {}), ("rest", "/", {}))]}
+                for i in range(self.services)]
+
+    def other_clusters(self):
+        return [cluster(f"service-{i}", [(self.path.origin, 20000 + k) for k in range(20)])
+                for i in range(self.services)]
 
 
 class SidestepFewMemif(SidestepMemif):
@@ -403,8 +425,10 @@ def load_listens(place, address):
 # Medium (k: kernel wires, m: memif) -> name -> who.
 SUBJECTS = {"k": {"direct": Direct, "sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx,
                   "h2o": H2o, "haproxy-no-tso": HAProxyNoTso, "nghttpx-no-tso": NghttpxNoTso,
-                  "sidestep-adaptive": SidestepAdaptive, "sidestep-many": SidestepMany, "haproxy-many": HAProxyMany,
-                  "nginx-many": NginxMany, "haproxy-master": HAProxyMaster, "two-sidestep": TwoSidestep,
+                  "sidestep-adaptive": SidestepAdaptive, "sidestep-many": SidestepMany,
+                  "sidestep-services": SidestepServices,
+                  "haproxy-many": HAProxyMany, "nginx-many": NginxMany, "haproxy-master": HAProxyMaster,
+                  "two-sidestep": TwoSidestep,
                   "two-haproxy": TwoHAProxy, "two-nghttpx": TwoNghttpx},
             "m": {"direct": DirectMemif, "sidestep": SidestepMemif, "sidestep-few": SidestepFewMemif,
                   "sidestep-many": SidestepManyMemif}}
