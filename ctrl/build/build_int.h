@@ -91,6 +91,10 @@ int ss_build_host_table(struct ss_build_job *j, const struct ss_model_listener *
 /* build_routes.c: rules, deny before allow. *out is never NULL on success: an absent policy allows all. */
 int ss_build_authz(struct ss_build_job *j, const struct ss_model_authz *a, const struct ss_authz **out);
 
+/* build_retry.c: *out is NULL when the route's requests are never sent again. */
+int ss_build_retry(struct ss_build_job *j, const struct ss_model_host *h, const struct ss_model_route *m,
+		   const struct ss_retry **out);
+
 /* build_tls.c: a listener's side; *out is never NULL on success (mode disable without contexts).
  * protocol decides which ALPN names are offered. */
 int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, enum ss_protocol protocol,

@@ -83,7 +83,7 @@ static void build_plain(struct ss_build_job *j, const struct ss_model_route *m, 
 		.direct_type = ss_build_text(j, m->direct_type),
 		.timeout_ns = m->timeout_ns,
 		.idle_timeout_ns = m->idle_timeout_ns,
-		.max_retries = m->max_retries,
+		.max_stream_ns = m->max_stream_ns,
 	};
 }
 
@@ -121,6 +121,7 @@ static int build_route(struct ss_build_job *j, const struct ss_model_host *h, co
 	if (m->action == SS_ACTION_CLUSTERS)
 		err = worse(err, build_split(j, h, m, r));
 	err = worse(err, build_rewrite(j, m, r));
+	err = worse(err, ss_build_retry(j, h, m, &r->retry));
 	err = worse(err, ss_build_hash_policy(j, &m->hash, &r->hash));
 	if (m->authz.present)
 		err = worse(err, ss_build_authz(j, &m->authz, &r->authz));

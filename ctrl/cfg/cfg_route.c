@@ -223,11 +223,13 @@ static void check_weights(struct ss_cfg *c, config_setting_t *g, struct ss_model
 static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	static const char *const where[] = { "cluster", "clusters", "direct_response", NULL };
+	static const char *const retries[] = { "max_retries", NULL };
 	struct ss_model_route *r = obj;
 	if (ss_cfg_count(g, where) != 1)
 		ss_cfg_error(c, g, NULL, "needs one of cluster, clusters, direct_response");
 	if (!r->authz.present)
 		r->authz.default_deny = false; /* the default is that of a group that is there */
+	r->max_retries_set = ss_cfg_count(g, retries) != 0;
 	if (r->prefix_rewrite && r->path_kind != SS_PATH_PREFIX && r->path_kind != SS_PATH_SEGMENTS)
 		ss_cfg_error(c, g, "prefix_rewrite", "needs match.prefix: that is what it replaces");
 	if (r->prefix_rewrite && r->prefix_rewrite[0] != '/')
@@ -244,7 +246,10 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "timeout", SS_CFG_DURATION, ROUTE(timeout_ns), .def = "5s", .max = 86400 * SS_NS_PER_SEC },
 	{ "idle_timeout", SS_CFG_DURATION, ROUTE(idle_timeout_ns), .def = "5m",
 	  .max = 86400 * SS_NS_PER_SEC },
-	{ "max_retries", SS_CFG_U32, ROUTE(max_retries), .def = "1", .max = 4 },
+	{ "max_stream_duration", SS_CFG_DURATION, ROUTE(max_stream_ns), .def = "0s",
+	  .max = 86400 * SS_NS_PER_SEC },
+	{ "max_retries", SS_CFG_U32, ROUTE(max_retries), .max = 10 },
+	{ "retry", SS_CFG_GROUP, ROUTE(retry), ROUTE(retry.present), .table = &ss_cfg_retry },
 	{ "prefix_rewrite", SS_CFG_TEXT, ROUTE(prefix_rewrite), .min = 1 },
 	{ "request_headers", SS_CFG_OWN, .what = "group", .table = &ops_table, .read = read_request_ops,
 	  .show = show_request_ops },
@@ -307,6 +312,7 @@ static const struct ss_cfg_key host_keys[] = {
 	{ "precedence", SS_CFG_WORD, HOST(precedence), .def = "first_match", .words = precedences },
 	{ "rate_limits", SS_CFG_REFS, HOST(limits.name), HOST(limits.n), .what = "rate limit",
 	  .find = ss_model_limit },
+	{ "retry", SS_CFG_GROUP, HOST(retry), HOST(retry.present), .table = &ss_cfg_retry },
 	{ "routes", SS_CFG_LIST, HOST(routes), HOST(n_routes), .required = true, .table = &route },
 };
 const struct ss_cfg_table ss_cfg_host = { .what = "virtual host",

@@ -41,7 +41,7 @@ static const char full[] =
 	"  { name = \"split\"; match = { prefix = \"/api/\"; methods = [ \"GET\", \"POST\" ]; headers = (\n"
 	"      { name = \"X-Env\"; exact = \"canary\"; }, { name = \"x-old\"; present = true; invert = true; } ); };\n"
 	"    clusters = ( { name = \"v1\"; weight = 66.67; }, { name = \"v2\"; weight = 33.33; } );\n"
-	"    timeout = \"1500ms\"; idle_timeout = \"10s\"; max_retries = 2; prefix_rewrite = \"/\";\n"
+	"    timeout = \"1500ms\"; idle_timeout = \"10s\"; max_retries = 2; max_stream_duration = \"1h\"; retry = { on = \"5xx,connect-error\"; max_attempts = 3; backoff = { base = \"10ms\"; }; retriable_status = [ 502, 503 ]; retriable_headers = [ \"x-again\" ]; }; prefix_rewrite = \"/\";\n"
 	"    request_headers = { set = ( { name = \"x-a\"; value = \"1\"; } ); add = ( { name = \"x-b\"; value = \"2\"; } );\n"
 	"                        remove = [ \"x-c\" ]; };\n"
 	"    response_headers = { set = ( { name = \"x-d\"; value = \"3\"; } ); };\n"
@@ -183,6 +183,14 @@ static void routes_are_read(const struct ss_model_host *h)
 	assert_int_equal(r->clusters[1].weight, 3333);
 	assert_int_equal(r->timeout_ns, 1500 * SS_NS_PER_MS);
 	assert_int_equal(r->max_retries, 2);
+	assert_true(r->max_retries_set && r->retry.present);
+	assert_int_equal(r->retry.on, SS_RETRY_5XX | SS_RETRY_CONNECT_FAILURE | SS_RETRY_STATUS_CODES | SS_RETRY_HEADERS);
+	assert_int_equal(r->retry.max_retries, 2); /* three tries */
+	assert_int_equal(r->retry.n_status, 2);
+	assert_int_equal(r->retry.status[1], 503);
+	assert_int_equal(r->retry.base_ns, 10 * SS_NS_PER_MS);
+	assert_int_equal(r->retry.max_ns, SS_NS_PER_SEC);
+	assert_int_equal(r->max_stream_ns, 3600 * SS_NS_PER_SEC);
 	assert_int_equal(r->n_request_ops, 3);
 	assert_int_equal(r->request_ops[0].kind, SS_OP_REMOVE);
 	assert_string_equal(r->request_ops[0].name, "x-c");
@@ -204,7 +212,10 @@ static void routes_are_read(const struct ss_model_host *h)
 	assert_string_equal(r->clusters[0].cluster, "v2");
 	assert_int_equal(r->clusters[0].weight, SS_WEIGHT_SUM);
 	assert_int_equal(r->timeout_ns, 5 * SS_NS_PER_SEC);
-	assert_int_equal(r->max_retries, 1);
+	assert_false(r->max_retries_set || r->retry.present);
+	assert_int_equal(r->retry.max_retries, 3);
+	assert_int_equal(r->retry.per_try_ns, SS_NS_PER_SEC);
+	assert_int_equal(r->retry.base_ns, 100 * SS_NS_PER_MS);
 	assert_false(r->authz.present);
 	assert_false(r->authz.default_deny);
 	r = &h->routes[2];
@@ -336,7 +347,13 @@ static const struct bad bad_rows[] = {
 	{ "cluster = \"v2\"; ", "", "t.cfg:34: virtual_hosts[0].routes[1]: needs one of cluster, clusters, direct_response" },
 	{ "cluster = \"v2\"", "cluster = \"v2\"; prefix_rewrite = \"/\"",
 	  "t.cfg:34: virtual_hosts[0].routes[1].prefix_rewrite: needs match.prefix: that is what it replaces" },
-	{ "max_retries = 2", "max_retries = 9", "t.cfg:29: virtual_hosts[0].routes[0].max_retries: 9 is out of bounds: from 0 to 4" },
+	{ "max_retries = 2", "max_retries = 11", "t.cfg:29: virtual_hosts[0].routes[0].max_retries: 11 is out of bounds: from 0 to 10" },
+	{ "5xx,connect-error", "5xx,conect-error", "t.cfg:29: virtual_hosts[0].routes[0].retry.on: \"conect-error\" is no condition for a retry" },
+	{ "\"5xx,connect-error\"", "[ ]", "t.cfg:29: virtual_hosts[0].routes[0].retry.on: must not be empty; max_retries = 0 turns retries off" },
+	{ "max_attempts = 3", "max_attempts = 3; max_retries = 1",
+	  "t.cfg:29: virtual_hosts[0].routes[0].retry.max_attempts: is there beside max_retries: one of the two" },
+	{ "base = \"10ms\"", "base = \"10s\"", "t.cfg:29: virtual_hosts[0].routes[0].retry.backoff: max is shorter than base" },
+	{ "[ 502, 503 ]", "[ 502, 700 ]", "t.cfg:29: virtual_hosts[0].routes[0].retry.retriable_status[1]: must be a status code from 200 to 599" },
 	{ "name = \"x-a\"", "name = \"Host\"",
 	  "t.cfg:30: virtual_hosts[0].routes[0].request_headers.set[0]: \"Host\" is not a route's to change" },
 	{ "\"x-c\"", "\"x:c\"", "t.cfg:30: virtual_hosts[0].routes[0].request_headers.name: \"x:c\" is no header name" },

@@ -19,6 +19,7 @@
 #include "contract/tlsconf.h"
 #include "model/model_balance.h"
 #include "model/model_limits.h"
+#include "model/model_retry.h"
 #include "model/model_src.h"
 
 struct ss_model_port {
@@ -108,8 +109,10 @@ struct ss_model_route {
 	struct ss_model_weighted *clusters;
 	uint16_t direct_status;
 	char *direct_body, *direct_type;
-	uint64_t timeout_ns, idle_timeout_ns;
-	uint32_t max_retries;
+	uint64_t timeout_ns, idle_timeout_ns, max_stream_ns;
+	uint32_t max_retries; /* over the policy's, when it is set */
+	bool max_retries_set;
+	struct ss_model_retry retry;
 	char *prefix_rewrite;
 	uint32_t n_request_ops, n_response_ops;
 	struct ss_model_header_op *request_ops, *response_ops;
@@ -126,6 +129,7 @@ struct ss_model_host {
 	char **domains; /* "a.example", "*.example", "*" */
 	enum ss_precedence precedence;
 	struct ss_model_limit_names limits;
+	struct ss_model_retry retry; /* of routes without their own */
 	uint32_t n_routes;
 	struct ss_model_route *routes;
 };

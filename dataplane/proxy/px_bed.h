@@ -31,6 +31,7 @@ struct world {
 	struct ss_cluster cluster;
 	struct ss_endpoint eps[EPS];
 	struct ss_route route;
+	struct ss_retry retry; /* at once, so that nothing need be waited for */
 	struct ss_weighted_cluster split;
 	struct ss_virtual_host host;
 	struct ss_route_index index;
@@ -70,13 +71,16 @@ static SS_UNUSED void make_snapshot(struct world *w)
 			(struct ss_endpoint){.addr = {.ip = ss_ip4(0x0a000001 + i), .port = 80}, .weight = 1};
 		assert_int_equal(ss_ep_hold(w->table, w->cluster.slot, &w->eps[i].addr, &w->eps[i].ep), 0);
 	}
+	w->retry = (struct ss_retry){.on = SS_RETRY_RESET | SS_RETRY_CONNECT_FAILURE | SS_RETRY_REFUSED_STREAM,
+				     .max_retries = 1,
+				     .body_max = 65536};
 	w->split = (struct ss_weighted_cluster){.cluster = 0, .upto = SS_WEIGHT_SUM};
 	w->route = (struct ss_route){.name = 21,
 				     .clusters = &w->split,
 				     .n_clusters = 1,
 				     .timeout_ns = 5 * S,
 				     .idle_timeout_ns = 300 * S,
-				     .max_retries = 1};
+				     .retry = &w->retry};
 	w->index = (struct ss_route_index){.any = {.ids = w->ids, .n = 1}};
 	w->host =
 		(struct ss_virtual_host){.name = 20, .n_routes = 1, .routes = &w->route, .index = &w->index};

@@ -21,6 +21,9 @@ static struct px_exchange *new_exchange(struct ss_proxy *p, struct ss_http_strea
 	*x = (struct px_exchange){.p = p,
 				  .down = down,
 				  .deadline = SS_NEVER,
+				  .try_ends = SS_NEVER,
+				  .cap = SS_NEVER,
+				  .ends = SS_NEVER,
 				  .last = now,
 				  .idle_ns = PX_IDLE_NS,
 				  .state = PX_ANSWERED};
@@ -43,17 +46,15 @@ static void copy_decision(struct px_exchange *x, const struct ss_snapshot *snap,
 	x->host = d->host ? d->host->name : 0;
 	x->route = d->route ? d->route->name : 0;
 	if (d->route) {
-		x->timeout_ns = d->route->timeout_ns;
-		x->idle_ns = d->route->idle_timeout_ns;
-		x->max_retries = (uint8_t)ss_min_u32(d->route->max_retries, 4);
+		x->host_at = (uint32_t)(d->host - l->hosts->hosts);
+		x->route_at = (uint32_t)(d->route - d->host->routes);
+		px_read_limits(x, l, d->route, now);
 	}
 	if (d->cluster) {
 		x->cluster = d->cluster->name;
 		x->wait.subset = d->subset;
 		x->cluster_at = (uint32_t)(d->cluster - snap->clusters);
 	}
-	if (x->timeout_ns)
-		x->deadline = now + x->timeout_ns;
 }
 
 static bool is_grpc(const struct ss_hdrs *h)
@@ -66,9 +67,10 @@ static bool is_grpc(const struct ss_hdrs *h)
 /* Bytes are kept for another attempt unless the request says that they will be too many. */
 static bool worth_keeping(const struct px_exchange *x)
 {
-	const struct ss_hdr *n = ss_hdrs_find(ss_http_head(x->down), SS_H_CONTENT_LENGTH);
+	const struct ss_hdr *f = ss_hdrs_find(ss_http_head(x->down), SS_H_CONTENT_LENGTH);
+	uint64_t n;
 
-	return x->max_retries && !(n && n->value.n > 5);
+	return x->retry_on && x->max_retries && !(f && ss_number(f->value, &n) && n > x->keep_max);
 }
 
 static void decide(struct ss_proxy *p, const struct ss_snapshot *snap, const struct ss_listener *l,
@@ -126,10 +128,20 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 
 /* -- upstream -- */
 
+/* The head with this attempt's own fields at its end. */
+static int send_head(struct px_exchange *x, bool end, uint64_t now)
+{
+	struct ss_hdrs h = x->request;
+	struct px_hop_text t;
+
+	px_add_hop(x, &h, &t, now);
+	return ss_http_request(x->wait.conn, &h, end, now, &x->up);
+}
+
 static void launch(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
 {
 	bool end = px_request_empty(x);
-	int rc = ss_http_request(x->wait.conn, &x->request, end, now, &x->up);
+	int rc = send_head(x, end, now);
 
 	ss_up_took(x->p->conf.up, &x->wait);
 	if (rc < 0) {
@@ -147,7 +159,9 @@ static void launch(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 	x->state = PX_RUNNING;
 	x->sent_at = now;
 	x->last = now;
-	x->request_ended = end;
+	x->try_ends = SS_NEVER;
+	if (end)
+		px_request_sent(x, now);
 	ss_http_set_owner(x->up, &x->up_leg);
 	px_pump_up(x, now);
 	px_arm(x);
@@ -220,6 +234,10 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 	if (x->head_sent)
 		return;
 	x->upstream_ns = now - x->sent_at;
+	px_hear_hop(x, ss_http_head(x->up));
+	if (px_retry_head(x, snap, now))
+		return;
+	x->blamed = px_blames(x, ss_http_head(x->up));
 	ss_up_answered(x->p->conf.up, px_cluster(x, snap), &x->wait, x->upstream_ns, now);
 	if (px_response_head(x, ss_http_head(x->up), &out) < 0 ||
 	    ss_http_send_head(x->down, &out, end) == SS_ERR_NO_MEM) {
@@ -238,7 +256,9 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 /* All of the response is downstream's: the endpoint is done with, whatever became of the request's rest. */
 static void response_complete(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
 {
-	ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, x->status < 500, now);
+	/* What the hop below tells about its own endpoints is not that hop's fault. */
+	if (!(x->blamed && x->told_below))
+		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, !x->blamed, now);
 	px_drop_upstream(x);
 	x->state = PX_ANSWERED;
 }

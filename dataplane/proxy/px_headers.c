@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "proxy/px_int.h"
 
-#define ADDED_MAX 8
+#define ADDED_MAX (8 + PX_HOP_FIELDS)
 
 static bool option_is(struct ss_span list, struct ss_span name)
 {
@@ -50,7 +50,8 @@ static uint64_t names_of(const struct ss_hdrs *h)
  * one. */
 #define OURS_TO_SAY                                                       \
 	(SS_HDR_BIT(SS_H_HOST) | SS_HDR_BIT(SS_H_X_FORWARDED_FOR) | \
-	 SS_HDR_BIT(SS_H_X_FORWARDED_CLIENT_CERT))
+	 SS_HDR_BIT(SS_H_X_FORWARDED_CLIENT_CERT) | SS_HDR_BIT(SS_H_X_ENVOY_ATTEMPT_COUNT) | \
+	 SS_HDR_BIT(SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS) | SS_HDR_BIT(SS_H_GRPC_TIMEOUT))
 /* Who we are told to be behind is believed from inside only. */
 #define NOT_BELIEVED                                                            \
 	(SS_HDR_BIT(SS_H_X_REQUEST_ID) | SS_HDR_BIT(SS_H_X_FORWARDED_PROTO) | \
@@ -332,11 +333,22 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 
 int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to)
 {
-	if (block(ss_http_arena(x->down), to, from->n + x->response_ops.n + 1) < 0)
+	struct ss_arena *a = ss_http_arena(x->down);
+	char *text;
+
+	if (block(a, to, from->n + x->response_ops.n + 2) < 0)
 		return SS_ERR_NO_MEM;
 	to->status = from->status;
-	pass(to, from, names_of(from), ONE_HOP);
-	return from->status < 200 ? 0 : px_apply_ops(to, &x->response_ops);
+	pass(to, from, names_of(from), ONE_HOP | SS_HDR_BIT(SS_H_X_SIDESTEP_RETRIED));
+	if (from->status < 200)
+		return 0;
+	if (ss_unlikely(x->told || x->attempts > 1)) {
+		text = ss_arena_alloc(a, SS_NUMBER_TEXT);
+		if (!text)
+			return SS_ERR_NO_MEM;
+		px_say_hop(x, to, SS_DROP_NONE, text);
+	}
+	return px_apply_ops(to, &x->response_ops);
 }
 
 int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to)

@@ -325,6 +325,8 @@ static void turn(struct hop *h, uint64_t ns)
 	wire(h);
 }
 
+static const struct ss_retry again = {.on = SS_RETRY_DEFAULT, .max_retries = 1, .body_max = 65536};
+
 static void make_proxy(struct hop *h)
 {
 	struct http_sim *r = &h->p;
@@ -354,7 +356,7 @@ static void make_proxy(struct hop *h)
 				     .n_clusters = 1,
 				     .timeout_ns = 5 * SS_NS_PER_SEC,
 				     .idle_timeout_ns = 20 * SS_NS_PER_SEC,
-				     .max_retries = 1};
+				     .retry = &again};
 	h->index = (struct ss_route_index){.any = {.ids = h->ids, .n = 1}};
 	h->host = (struct ss_virtual_host){.n_routes = 1, .routes = &h->route, .index = &h->index};
 	h->any.kind = 2;

@@ -2,7 +2,7 @@
  * px_int.h - an exchange, and what the files of this room do for each other.
  *
  * px_run.c walks the news; px_exchange.c takes an exchange through its steps; px_retry.c what follows a
- * failed attempt; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_reply.c our own answers; px_log.c
+ * failed attempt; px_hop.c what hops tell each other; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_reply.c our own answers; px_log.c
  * the record at the end.
  */
 #ifndef SS_PX_INT_H
@@ -15,9 +15,8 @@
 #include "mem/pool.h"
 #include "proxy/proxy.h"
 #include "timer/wheel.h"
+#include "wire/number.h"
 
-/* A request's body is kept for another attempt up to this many bytes. */
-#define PX_KEEP_MAX 65536u
 /* An exchange without a route (our own answer) and without a byte moving ends after this. */
 #define PX_IDLE_NS (300 * SS_NS_PER_SEC)
 
@@ -50,6 +49,12 @@ struct px_exchange {
 	uint8_t state;        /* enum px_state */
 	uint8_t step;         /* enum px_step */
 	uint8_t attempts, max_retries;
+	uint8_t above;        /* tries that the hops above had made before this one */
+	bool from_hop;       /* a hop stands above: it is told what was retried */
+	uint8_t below;       /* retries that the hops below say they made */
+	bool told_below, blamed; /* the hop below has retried; the head speaks against its sender */
+	bool told;           /* a hop below has retried, or we refused to: nobody above shall */
+	bool timed;          /* the whole request was there once: the route's timeout runs */
 	bool head_sent;      /* downstream has got a final head */
 	bool request_ended;  /* all of the request was given to the upstream stream */
 	bool response_ended; /* all of the response was given to the downstream stream */
@@ -63,11 +68,17 @@ struct px_exchange {
 	uint64_t generation;
 	uint32_t listener, host, route, cluster; /* name ids */
 	uint32_t cluster_at; /* where the cluster stood in the snapshot: looked at first */
-	uint64_t timeout_ns, idle_ns;
+	uint32_t host_at, route_at; /* the same for the route */
+	uint32_t retry_on;          /* set of enum ss_retry_on; 0: never sent again */
+	uint32_t keep_max;
+	uint64_t timeout_ns, idle_ns, try_ns, try_idle_ns;
 	struct ss_header_ops response_ops; /* in the downstream stream's arena */
 	struct ss_hdrs request;            /* as sent upstream; the same */
 	struct ss_span request_id, trace;
 	uint64_t deadline;    /* for the response's head; SS_NEVER: none */
+	uint64_t try_ends;    /* the same for this attempt */
+	uint64_t cap;         /* the hop above waits no longer for the head */
+	uint64_t ends;        /* the whole exchange */
 	uint64_t wake;        /* PX_DELAYED: until when */
 	uint64_t last;        /* a byte moved */
 	uint64_t sent_at;     /* this attempt's request went out */
@@ -102,6 +113,27 @@ const struct ss_cluster *px_cluster(const struct px_exchange *x, const struct ss
  */
 void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_drop why, bool unprocessed,
 	       bool blame, uint64_t now);
+/* A response's head has come: true when it is dropped and the request sent again. */
+bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+/* RFC 9110 9.2.2. */
+bool px_idempotent(struct ss_span method);
+/* Does this head speak against the endpoint that sent it? */
+bool px_blames(const struct px_exchange *x, const struct ss_hdrs *h);
+
+/* px_hop.c: what hops tell each other about tries and time. */
+/* The request's limits: what its route says, what the client and the hop above say. */
+void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now);
+uint64_t px_deadline(const struct px_exchange *x, uint64_t now);
+#define PX_HOP_FIELDS 3
+struct px_hop_text {
+	char count[SS_NUMBER_TEXT], wait[SS_NUMBER_TEXT], grpc[SS_NUMBER_TEXT];
+};
+/* Adds to a head the fields of one attempt, at most PX_HOP_FIELDS; their bytes are in t. */
+void px_add_hop(const struct px_exchange *x, struct ss_hdrs *h, struct px_hop_text *t, uint64_t now);
+/* What the hop below says on a response's head. */
+void px_hear_hop(struct px_exchange *x, const struct ss_hdrs *h);
+/* What our answer says to the hop above: at most two fields. */
+void px_say_hop(const struct px_exchange *x, struct ss_hdrs *h, enum ss_drop why, char text[SS_NUMBER_TEXT]);
 
 /* px_time.c */
 void px_arm(struct px_exchange *x);
@@ -115,6 +147,8 @@ void px_expired(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t 
 /* px_pump.c */
 void px_pump_up(struct px_exchange *x, uint64_t now);
 void px_pump_down(struct px_exchange *x, uint64_t now);
+/* The endpoint has the whole request: its time to answer begins. */
+void px_request_sent(struct px_exchange *x, uint64_t now);
 /* Nothing of the request's body remains to be sent. */
 bool px_request_empty(const struct px_exchange *x);
 

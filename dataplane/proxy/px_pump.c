@@ -18,7 +18,7 @@ static int keep(struct px_exchange *x, const struct ss_bufq *q)
 {
 	if (!x->keep)
 		return 0;
-	if (x->kept.len + q->len > PX_KEEP_MAX) {
+	if (x->kept.len + q->len > x->keep_max) {
 		x->keep = false;
 		ss_bufq_free(&x->kept);
 		return 0;
@@ -53,12 +53,17 @@ static int next_bytes(struct px_exchange *x, uint32_t room, struct ss_bufq *q)
 	return 0;
 }
 
-static void end_request(struct px_exchange *x, uint64_t now)
+void px_request_sent(struct px_exchange *x, uint64_t now)
 {
 	x->request_ended = true;
-	/* The wait for the head begins when the endpoint has the whole request. */
-	if (x->timeout_ns && !x->head_sent)
-		x->deadline = now + x->timeout_ns;
+	if (x->head_sent)
+		return;
+	/* The route's timeout runs from the first time that an endpoint had all of it, over all attempts. */
+	if (!x->timed)
+		x->deadline = px_deadline(x, now);
+	x->timed = true;
+	if (x->try_ns)
+		x->try_ends = now + x->try_ns;
 }
 
 void px_pump_up(struct px_exchange *x, uint64_t now)
@@ -88,7 +93,7 @@ void px_pump_up(struct px_exchange *x, uint64_t now)
 		if (end && trailers)
 			ss_http_send_trailers(x->up, &t);
 		if (end)
-			end_request(x, now);
+			px_request_sent(x, now);
 	}
 }
 

@@ -23,7 +23,9 @@ static const struct answer answers[] = {
 	{SS_DROP_UPSTREAM_RESET, 502, 14},
 	{SS_DROP_UPSTREAM_STREAM_RESET, 502, 14},
 	{SS_DROP_UPSTREAM_PROTOCOL, 502, 14},
-	{SS_DROP_TIMEOUT_TOTAL, 504, 14},
+	{SS_DROP_TIMEOUT_TOTAL, 504, 4},
+	{SS_DROP_TIMEOUT_TRY, 504, 4},
+	{SS_DROP_TIMEOUT_DURATION, 504, 4},
 	{SS_DROP_TIMEOUT_IDLE, 408, 14},
 	{SS_DROP_DRAINING, 503, 14},
 	{SS_DROP_STREAMS_FULL, 503, 14},
@@ -102,9 +104,9 @@ static void add_more(struct ss_hdrs *h, const struct ss_hdrs *more)
 static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
 		       uint64_t now)
 {
-	struct ss_hdr v[4 + PX_MORE_MAX];
+	struct ss_hdr v[6 + PX_MORE_MAX];
 	struct ss_hdrs h;
-	char code[12];
+	char code[12], retried[SS_NUMBER_TEXT];
 
 	ss_hdrs_init(&h, v, SS_ARRAY_LEN(v));
 	h.status = 200;
@@ -114,15 +116,16 @@ static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 	ss_hdrs_add(&h, SS_SPAN("grpc-message"), ss_span_str(ss_drop_text(why)), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
 	add_more(&h, more);
+	px_say_hop(x, &h, why, retried);
 	send(x, &h, SS_SPAN_NONE, now);
 }
 
 static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
 		       uint64_t now)
 {
-	struct ss_hdr v[4 + PX_MORE_MAX];
+	struct ss_hdr v[6 + PX_MORE_MAX];
 	struct ss_hdrs h;
-	char text[200], length[12];
+	char text[200], length[12], retried[SS_NUMBER_TEXT];
 	struct ss_out o = ss_out(text, sizeof(text));
 	struct ss_span body;
 
@@ -138,6 +141,7 @@ static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 	ss_hdrs_add(&h, SS_SPAN("content-length"), px_number(length, body.n), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
 	add_more(&h, more);
+	px_say_hop(x, &h, why, retried);
 	send(x, &h, body, now);
 }
 

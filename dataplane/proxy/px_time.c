@@ -6,19 +6,31 @@ static void (*const steps[])(struct px_exchange *x, const struct ss_snapshot *sn
 	[PX_STEP_SEND] = px_acquire,
 };
 
+/* Nothing moves for so long: a try before its head may have less patience than the stream. */
+static uint64_t silence(const struct px_exchange *x)
+{
+	uint64_t ns = x->idle_ns;
+
+	if (x->try_idle_ns && x->state == PX_RUNNING && !x->head_sent)
+		ns = ns ? ss_min_u64(ns, x->try_idle_ns) : x->try_idle_ns;
+	return ns ? x->last + ns : SS_NEVER;
+}
+
 /*
  * Until the response's head the route's timeout runs, but not while the request itself still arrives:
- * then, and after the head, only silence ends the exchange.
+ * then, and after the head, only silence ends the exchange, or the end that was set for all of it.
  */
 static uint64_t due(const struct px_exchange *x)
 {
-	uint64_t idle = x->idle_ns ? x->last + x->idle_ns : SS_NEVER;
-
 	if (x->state == PX_DELAYED)
 		return ss_min_u64(x->wake, x->deadline);
-	if (x->head_sent || (x->state == PX_RUNNING && !x->request_ended))
-		return idle;
-	return ss_min_u64(idle, x->deadline);
+	if (x->head_sent)
+		return ss_min_u64(silence(x), x->ends);
+	if (x->state != PX_RUNNING)
+		return ss_min_u64(silence(x), x->deadline);
+	if (!x->request_ended)
+		return ss_min_u64(silence(x), ss_min_u64(x->cap, x->ends));
+	return ss_min_u64(silence(x), ss_min_u64(x->deadline, x->try_ends));
 }
 
 void px_arm(struct px_exchange *x)
@@ -48,10 +60,26 @@ static void wake(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t
 	steps[x->step](x, snap, now);
 }
 
+/* Which of its times is over. */
+static enum ss_drop late(const struct px_exchange *x, uint64_t now)
+{
+	bool uploading = x->state == PX_RUNNING && !x->request_ended;
+
+	if (x->head_sent)
+		return now >= x->ends ? SS_DROP_TIMEOUT_DURATION : SS_DROP_TIMEOUT_IDLE;
+	if (now >= (uploading ? ss_min_u64(x->cap, x->ends) : x->deadline))
+		return SS_DROP_TIMEOUT_TOTAL;
+	if (x->state != PX_RUNNING)
+		return SS_DROP_TIMEOUT_IDLE;
+	if (x->request_ended && now >= x->try_ends)
+		return SS_DROP_TIMEOUT_TRY;
+	return x->try_idle_ns && now >= x->last + x->try_idle_ns ? SS_DROP_TIMEOUT_TRY : SS_DROP_TIMEOUT_IDLE;
+}
+
 void px_expired(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
 {
 	bool running = x->state == PX_RUNNING;
-	bool total = !x->head_sent && now >= x->deadline;
+	enum ss_drop why;
 
 	if (x->state == PX_DONE)
 		return;
@@ -59,15 +87,21 @@ void px_expired(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t 
 		px_arm(x);
 		return;
 	}
-	if (x->state == PX_DELAYED && !total) {
+	why = late(x, now);
+	if (x->state == PX_DELAYED && why != SS_DROP_TIMEOUT_TOTAL) {
 		wake(x, snap, now);
 		return;
 	}
+	if (why == SS_DROP_TIMEOUT_TRY) {
+		ss_http_reset(x->up, SS_HTTP_CANCEL);
+		px_failed(x, snap, why, false, true, now);
+		return;
+	}
 	/* Blame the endpoint where it was its turn to speak. */
-	if (running && (total || x->request_ended))
+	if (running && (why == SS_DROP_TIMEOUT_TOTAL || x->request_ended) && why != SS_DROP_TIMEOUT_DURATION)
 		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
 	if (x->up)
 		ss_http_reset(x->up, SS_HTTP_CANCEL);
 	px_drop_upstream(x);
-	px_reply(x, total ? SS_DROP_TIMEOUT_TOTAL : SS_DROP_TIMEOUT_IDLE, now);
+	px_reply(x, why, now);
 }

@@ -94,6 +94,12 @@
 	X(UPSTREAM_PROTOCOL, r, "UPE", "endpoint broke the protocol")                    \
 	X(UPSTREAM_OVERFLOW, r, "UO", "over the cluster's limits")                       \
 	X(TIMEOUT_TOTAL, r, "UT", "no response within the route's timeout")              \
+	X(TIMEOUT_TRY, r, "UT", "no response within the timeout of a try")               \
+	X(TIMEOUT_DURATION, r, "DT", "longer than the stream may last")                  \
+	X(RETRY_LIMIT, r, "URX", "retries used up")                                      \
+	X(RETRY_BUDGET, r, "URX", "retry refused by the cluster's retry budget")         \
+	X(RETRY_BODY, r, "URX", "retry refused: the request's body was not kept")        \
+	X(RETRY_GUARD, r, "URX", "retry refused: a hop below has retried already")       \
 	X(TIMEOUT_IDLE, r, "SI", "stream idle for too long")                             \
 	X(DOWNSTREAM_GONE, r, "DC", "client went away before the response")              \
 	X(DRAINING, r, "DR", "refused while draining")

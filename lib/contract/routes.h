@@ -15,6 +15,7 @@
 #include "base/span.h"
 #include "contract/balance.h"
 #include "contract/limits.h"
+#include "contract/retry.h"
 #include "contract/tlsconf.h"
 
 #define SS_WEIGHT_SUM 10000
@@ -145,7 +146,8 @@ struct ss_route {
 	const struct ss_rewrite *rewrite;
 	uint64_t timeout_ns;      /* to the response's headers, retries included; 0: none */
 	uint64_t idle_timeout_ns; /* stream without a byte either way; 0: none */
-	uint32_t max_retries;     /* on failed connect and refused stream */
+	uint64_t max_stream_ns;   /* the whole exchange; 0: none */
+	const struct ss_retry *retry; /* NULL: never sent again */
 	struct ss_header_ops request_ops, response_ops; /* the route's, then its host's */
 	const struct ss_hash_policy *hash; /* NULL: the cluster's */
 	const struct ss_limit_list *limits; /* its own and its host's; NULL: none */

@@ -47,7 +47,10 @@
 	X(SS_H_TRACESTATE, "tracestate")                          \
 	X(SS_H_GRPC_STATUS, "grpc-status")                        \
 	X(SS_H_GRPC_MESSAGE, "grpc-message")                      \
-	X(SS_H_GRPC_TIMEOUT, "grpc-timeout")
+	X(SS_H_GRPC_TIMEOUT, "grpc-timeout")                      \
+	X(SS_H_X_ENVOY_ATTEMPT_COUNT, "x-envoy-attempt-count")    \
+	X(SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, "x-envoy-expected-rq-timeout-ms") \
+	X(SS_H_X_SIDESTEP_RETRIED, "x-sidestep-retried")
 
 enum ss_hdr_token {
 	SS_H_OTHER = 0,

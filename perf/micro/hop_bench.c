@@ -139,6 +139,8 @@ static void turn(struct hop *h)
 	ss_http_bury(r->http);
 }
 
+static const struct ss_retry again = {.on = SS_RETRY_DEFAULT, .max_retries = 1, .body_max = 65536};
+
 static void make_snapshot(struct hop *h, bool up_h2)
 {
 	struct ss_cluster *c = &h->p.cluster;
@@ -158,7 +160,7 @@ static void make_snapshot(struct hop *h, bool up_h2)
 				     .n_clusters = 1,
 				     .timeout_ns = 5 * SS_NS_PER_SEC,
 				     .idle_timeout_ns = 20 * SS_NS_PER_SEC,
-				     .max_retries = 1};
+				     .retry = &again};
 	h->index = (struct ss_route_index){.any = {.ids = h->ids, .n = 1}};
 	h->host = (struct ss_virtual_host){.n_routes = 1, .routes = &h->route, .index = &h->index};
 	h->any.kind = 2;
