@@ -203,7 +203,7 @@ class TestResilience(DecisionSuite):
         """Five failures eject, on all of four workers: requests that begin after the ejection do not reach
         the endpoint (its own log against ours); it returns after the base time; others are untouched."""
         base = 3
-        self.start([route("web")], [self.all_origins(protocol="http1", outlier={
+        self.start([route("web", max_retries=0)], [self.all_origins(protocol="http1", outlier={
             "consecutive_errors": 5, "base_ejection_time": f"{base}s", "max_ejection_percent": 50,
             "min_health_percent": 30})], workers=4)
         for i in range(16):
