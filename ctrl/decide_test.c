@@ -1,6 +1,6 @@
 /*
- * decide_test.c - what build compiles and route reads, together: the cases of route_cases.txt and
- * authz_cases.txt, and random tables against a naive scan.
+ * decide_test.c - what build compiles and route reads, together: the cases of route_cases.txt, and random
+ * tables against a naive scan. Authorization: authz_test.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 #define MAX 64
 #define MAX_ROUTES 10000
 
-static const char *route_cases, *authz_cases;
+static const char *route_cases;
 
 /* -- a world under test: model, job, tables -- */
 
@@ -337,99 +337,6 @@ static void the_route_cases_hold(void **state)
 	}
 	assert_int_equal(wrong, 0);
 	assert_true(asked > 40);
-	free(line);
-	fclose(f);
-	world_end(&w);
-}
-
-static void read_rule(struct ss_model_authz *a, char *line)
-{
-	struct ss_model_authz_rule *r = &a->rules[a->n_rules++];
-	char *save, *word = strtok_r(line, " \t", &save), *s2;
-
-	r->action = !strcmp(word, "deny") ? SS_AUTHZ_DENY : SS_AUTHZ_ALLOW;
-	r->name = text(strtok_r(NULL, " \t", &save));
-	r->ids = array(MAX, sizeof(*r->ids));
-	r->paths = array(MAX, sizeof(*r->paths));
-	while ((word = strtok_r(NULL, " \t", &save))) {
-		char *arg = strtok_r(NULL, " \t", &save);
-		if (!strcmp(word, "methods")) {
-			r->methods = methods_of(arg);
-			continue;
-		}
-		for (char *one = strtok_r(arg, ",", &s2); one; one = strtok_r(NULL, ",", &s2)) {
-			struct ss_model_id *id = &r->ids[r->n_ids];
-			if (!strcmp(word, "paths")) {
-				r->paths[r->n_paths++] = text(one);
-				continue;
-			}
-			r->n_ids++;
-			*id = id_of(one);
-		}
-	}
-}
-
-static uint32_t ask_policy(struct world *w, const struct ss_model_authz *a, char *line, uint32_t no)
-{
-	const struct ss_authz *policy;
-	struct ss_hdrs h;
-	struct ss_hdr v[1];
-	char *save, *arrow = strstr(line, "=>"), *want = arrow + 2 + strspn(arrow + 2, " \t"), got[200];
-	struct ss_span id;
-	struct ss_route_decision d;
-
-	*arrow = 0;
-	assert_int_equal(ss_build_authz(&w->j, a, &policy), 0);
-	ss_hdrs_init(&h, v, 1);
-	id = ss_span_str(strtok_r(line, " \t", &save));
-	h.method = ss_span_str(strtok_r(NULL, " \t", &save));
-	h.path = ss_span_str(strtok_r(NULL, " \t", &save));
-	h.authority = SS_SPAN("a.example");
-	w->l.authz = policy;
-	d = decide(w, &h, ss_span_eq(id, SS_SPAN("-")) ? SS_SPAN_NONE : id, 0);
-	assert_non_null(d.route);
-	assert_true(d.drop == SS_DROP_NONE || d.drop == SS_DROP_DENIED);
-	assert_true((d.cluster != NULL) == (d.drop == SS_DROP_NONE));
-	snprintf(got, sizeof(got), "%s by %s", d.drop == SS_DROP_NONE ? "allowed" : "denied",
-		 d.rule ? ss_names_text(w->j.names, d.rule->name) : "-");
-	if (!strcmp(got, want))
-		return 0;
-	print_error("%s:%u: wanted %s, got %s\n", authz_cases, no, want, got);
-	return 1;
-}
-
-static void the_authz_cases_hold(void **state)
-{
-	struct world w;
-	struct ss_model_authz a = {0};
-	struct ss_model_host *host;
-	char *line = NULL, *p;
-	size_t cap = 0;
-	uint32_t no = 0, asked = 0, wrong = 0;
-	FILE *f = fopen(authz_cases, "r");
-
-	assert_non_null(f);
-	world_start(&w);
-	host = add_host(&w, "h");
-	host->domains[host->n_domains++] = text("*");
-	add_route(host, "all", 1);
-	assert_int_equal(world_build(&w), 0);
-	while (getline(&line, &cap, f) > 0 && ++no) {
-		p = chomp(line);
-		if (!strncmp(p, "policy ", 7)) {
-			a.n_rules = 0;
-			a.rules = array(MAX, sizeof(*a.rules));
-			a.present = true;
-			a.default_deny = strstr(p, " default-deny") != NULL;
-		} else if (!strncmp(p, "deny ", 5) || !strncmp(p, "allow ", 6)) {
-			read_rule(&a, p);
-		} else if (!strncmp(p, "request ", 8)) {
-			wrong += ask_policy(&w, &a, p + 8, no);
-			asked++;
-		}
-	}
-	assert_int_equal(wrong, 0);
-	assert_true(asked > 20);
 	free(line);
 	fclose(f);
 	world_end(&w);
@@ -898,7 +805,6 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_route_cases_hold),
-		cmocka_unit_test(the_authz_cases_hold),
 		cmocka_unit_test(random_tables_match_a_naive_scan),
 		cmocka_unit_test(many_routes_stay_cheap),
 		cmocka_unit_test(weights_draw_exactly),
@@ -908,6 +814,5 @@ int main(int argc, char **argv)
 	};
 
 	route_cases = argv[1];
-	authz_cases = argv[2];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

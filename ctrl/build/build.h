@@ -13,6 +13,7 @@
 #define SS_BUILD_H
 
 #include "contract/names.h"
+#include "contract/policies.h"
 #include "contract/snapshot.h"
 #include "model/model.h"
 
@@ -23,6 +24,7 @@ struct ss_build_conf {
 	struct ss_ep_table *endpoints; /* borrowed for the builder's life */
 	uint32_t n_workers;
 	struct ss_limit_table *limits; /* as endpoints; NULL where a model has no rate limits */
+	struct ss_policies *policies;  /* borrowed for the builder's life; NULL: policies are not told apart */
 };
 
 int ss_build_create(struct ss_build **out, const struct ss_build_conf *conf);

@@ -16,6 +16,7 @@ struct ss_build_job {
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limit_table;
+	struct ss_policies *policies;         /* may be NULL: every policy counts as the default one */
 	uint32_t n_workers;
 	struct ss_snapshot *snap;             /* under construction, writable; its memory is the job's */
 	const struct ss_virtual_host *hosts;  /* one per model host, same order; set by ss_build_routes */

@@ -1,6 +1,29 @@
 /* build_listeners.c - listeners: where the other parts come together. */
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
 #include "base/err.h"
 #include "build/build_int.h"
+
+/* Who we are to clients: the SPIFFE id, else the first DNS name, of the certificate. */
+static uint32_t own_id(struct ss_build_job *j, const struct ss_tls_server *t)
+{
+	X509 *leaf = t && t->ctx[0] ? SSL_CTX_get0_certificate(t->ctx[0]) : NULL;
+	GENERAL_NAMES *names = leaf ? X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL) : NULL;
+	char uri[2049] = "", dns[256] = "";
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		int type;
+		const ASN1_STRING *s = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+		char *to = type == GEN_URI ? uri : type == GEN_DNS ? dns : NULL;
+		int size = type == GEN_URI ? (int)sizeof(uri) : (int)sizeof(dns);
+		if (to && !*to && ASN1_STRING_length(s) < size)
+			memcpy(to, ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
+	}
+	GENERAL_NAMES_free(names);
+	return *uri || *dns ? ss_build_name(j, *uri ? uri : dns) : 0;
+}
 
 static int build_listener(struct ss_build_job *j, const struct ss_model_listener *m, struct ss_listener *l)
 {
@@ -13,10 +36,12 @@ static int build_listener(struct ss_build_job *j, const struct ss_model_listener
 		.max_connections = (m->max_connections + j->n_workers - 1) / j->n_workers,
 		.http = m->http,
 		.edge = m->edge,
+		.trusted_hops = (uint8_t)m->trusted_hops,
 		.line = m->src.line,
 	};
 	if (ss_build_tls_server(j, &m->tls, m->protocol, &l->tls) < 0)
 		err = SS_ERR_CONFIG;
+	l->own_id = own_id(j, l->tls);
 	if (ss_build_host_table(j, m, &l->hosts) < 0)
 		err = SS_ERR_CONFIG;
 	if (ss_build_authz(j, &m->authz, &l->authz) < 0)

@@ -151,6 +151,8 @@ static int build_host(struct ss_build_job *j, struct ss_build_regex *x, const st
 					.n_routes = m->n_routes,
 					.routes = h.routes,
 					.index = h.index};
+	if (m->authz.present)
+		err = worse(err, ss_build_authz(j, &m->authz, &out->authz));
 	return err;
 }
 

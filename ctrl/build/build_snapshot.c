@@ -73,6 +73,7 @@ static struct ss_snapshot *begin(const struct ss_build *b, const struct ss_model
 	s->memory = mem;
 	s->generation = generation;
 	s->n_workers = b->conf.n_workers;
+	s->policies = b->conf.policies;
 	memcpy(s->hash, m->hash, sizeof(s->hash));
 	return s;
 }
@@ -84,7 +85,7 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
 							       ss_build_listeners };
 	struct ss_build_job j = {
 		.b = b, .model = m, .names = b->conf.names, .endpoints = b->conf.endpoints,
-		.limit_table = b->conf.limits,
+		.limit_table = b->conf.limits, .policies = b->conf.policies,
 		.n_workers = b->conf.n_workers, .errors = errors, .snap = begin(b, m, generation),
 	};
 	uint32_t before = errors->n;

@@ -111,7 +111,9 @@ extern const struct ss_cfg_table ss_cfg_tls, ss_cfg_port;
 extern const struct ss_cfg_table ss_cfg_admin, ss_cfg_metrics, ss_cfg_access_log;
 extern const struct ss_cfg_table ss_cfg_secret, ss_cfg_trust, ss_cfg_id;        /* cfg_tls.c */
 extern const struct ss_cfg_table ss_cfg_listener_tls, ss_cfg_cluster_tls;
-extern const struct ss_cfg_table ss_cfg_http, ss_cfg_listener, ss_cfg_authz;    /* cfg_listener.c */
+extern const struct ss_cfg_table ss_cfg_http, ss_cfg_listener;                   /* cfg_listener.c */
+extern const struct ss_cfg_table ss_cfg_authz, ss_cfg_policy, ss_cfg_authz_root; /* cfg_authz.c */
+extern const struct ss_cfg_table ss_cfg_audit_log;                               /* cfg_authz.c */
 extern const struct ss_cfg_table ss_cfg_cluster;                                /* cfg_cluster.c */
 extern const struct ss_cfg_table ss_cfg_balance, ss_cfg_hash, ss_cfg_locality;  /* cfg_lb.c */
 extern const struct ss_cfg_word ss_cfg_policies[];

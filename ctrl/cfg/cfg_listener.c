@@ -30,44 +30,6 @@ static const struct ss_cfg_key http_keys[] = {
 };
 const struct ss_cfg_table ss_cfg_http = { .what = "group", SS_CFG_KEYS(http_keys) };
 
-/* ---- authorization ---- */
-
-static const struct ss_cfg_word actions[] = { { "allow", SS_AUTHZ_ALLOW },
-					      { "deny", SS_AUTHZ_DENY },
-					      { NULL, 0 } };
-static const struct ss_cfg_word default_words[] = { { "allow", 0 }, { "deny", 1 }, { NULL, 0 } };
-
-static void check_rule(struct ss_cfg *c, config_setting_t *g, void *obj)
-{
-	struct ss_model_authz_rule *r = obj;
-	for (uint32_t i = 0; i < r->n_paths; i++)
-		if (r->paths[i] && r->paths[i][0] != '/')
-			ss_cfg_error(c, g, "paths", "\"%s\" does not begin with /", r->paths[i]);
-}
-
-#define RULE(field) offsetof(struct ss_model_authz_rule, field)
-static const struct ss_cfg_key rule_keys[] = {
-	{ "name", SS_CFG_TEXT, RULE(name), .required = true, .min = 1 },
-	{ "action", SS_CFG_WORD, RULE(action), .required = true, .words = actions },
-	{ "ids", SS_CFG_LIST, RULE(ids), RULE(n_ids), .table = &ss_cfg_id },
-	{ "methods", SS_CFG_METHODS, RULE(methods) },
-	{ "paths", SS_CFG_TEXTS, RULE(paths), RULE(n_paths) },
-};
-static const struct ss_cfg_table rule = { .what = "rule",
-					  .size = sizeof(struct ss_model_authz_rule),
-					  .src = true,
-					  .named = true,
-					  .check = check_rule,
-					  SS_CFG_KEYS(rule_keys) };
-
-#define AUTHZ(field) offsetof(struct ss_model_authz, field)
-static const struct ss_cfg_key authz_keys[] = {
-	{ "default", SS_CFG_WORD, AUTHZ(default_deny), .def = "deny", .words = default_words,
-	  .bytes = sizeof(bool) },
-	{ "rules", SS_CFG_LIST, AUTHZ(rules), AUTHZ(n_rules), .table = &rule },
-};
-const struct ss_cfg_table ss_cfg_authz = { .what = "group", .src = true, SS_CFG_KEYS(authz_keys) };
-
 /* ---- listeners ---- */
 
 static bool owned(const struct ss_model_process *p, const struct ss_ip *ip)
@@ -104,7 +66,7 @@ static void check_listener(struct ss_cfg *c, config_setting_t *g, void *obj)
 	if (!l->tls.present)
 		l->tls.mode = SS_TLS_DISABLE;
 	if (!l->authz.present)
-		l->authz.default_deny = false; /* the default is that of a group that is there */
+		l->authz.default_deny = c->m->default_deny; /* the default is that of a group that is there */
 	if (l->addr.ip.family && !owned(&c->m->process, &l->addr.ip))
 		ss_cfg_error(c, g, "address", "no port has the address %s", ss_ip_text(&l->addr.ip, text));
 	for (struct ss_model_listener *o = c->m->listeners; o < l; o++)
@@ -126,6 +88,7 @@ static const struct ss_cfg_key listener_keys[] = {
 	{ "protocol", SS_CFG_WORD, LISTENER(protocol), .def = "auto", .words = protocols },
 	{ "max_connections", SS_CFG_U32, LISTENER(max_connections), .def = "4096", .min = 1, .max = 4194304 },
 	{ "edge", SS_CFG_BOOL, LISTENER(edge), .def = "false" },
+	{ "trusted_hops", SS_CFG_U32, LISTENER(trusted_hops), .def = "0", .max = 16 },
 	{ "tls", SS_CFG_GROUP, LISTENER(tls), LISTENER(tls.present), .table = &ss_cfg_listener_tls },
 	{ "virtual_hosts", SS_CFG_REFS, LISTENER(hosts), LISTENER(n_hosts), .required = true,
 	  .what = "virtual host", .find = ss_model_host },

@@ -313,6 +313,7 @@ static const struct ss_cfg_key host_keys[] = {
 	{ "rate_limits", SS_CFG_REFS, HOST(limits.name), HOST(limits.n), .what = "rate limit",
 	  .find = ss_model_limit },
 	{ "retry", SS_CFG_GROUP, HOST(retry), HOST(retry.present), .table = &ss_cfg_retry },
+	{ "authorization", SS_CFG_GROUP, HOST(authz), HOST(authz.present), .table = &ss_cfg_authz },
 	{ "routes", SS_CFG_LIST, HOST(routes), HOST(n_routes), .required = true, .table = &route },
 };
 const struct ss_cfg_table ss_cfg_host = { .what = "virtual host",

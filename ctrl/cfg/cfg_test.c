@@ -239,10 +239,10 @@ static void listeners_are_read(const struct ss_model *m)
 	assert_int_equal(l->tls.ids[1].kind, SS_ID_DOMAIN);
 	assert_int_equal(l->tls.handshake_timeout_ns, 5 * SS_NS_PER_SEC);
 	assert_true(l->authz.default_deny);
-	assert_int_equal(l->authz.rules[0].n_ids, 2);
-	assert_int_equal(l->authz.rules[0].ids[0].kind, SS_ID_ANY);
-	assert_int_equal(l->authz.rules[0].ids[1].kind, SS_ID_EXACT);
-	assert_int_equal(l->authz.rules[0].methods, SS_METHOD_GET);
+	assert_int_equal(l->authz.rules[0].source.n_ids, 2);
+	assert_int_equal(l->authz.rules[0].source.ids[0].kind, SS_ID_ANY);
+	assert_int_equal(l->authz.rules[0].source.ids[1].kind, SS_ID_EXACT);
+	assert_int_equal(l->authz.rules[0].operation.methods, SS_METHOD_GET);
 	assert_int_equal(l->http.max_header_bytes, 32768);
 	assert_int_equal(l->http.hpack_table, 0);
 	assert_int_equal(l->http.conn_window, 2097152);
@@ -382,16 +382,16 @@ static const struct bad bad_rows[] = {
 	{ "client_certificate = true", "client_certificate = false",
 	  "t.cfg:39: listeners[0].tls.allowed_ids: needs client_certificate: without one nobody has an identity" },
 	{ "{ trust_domain = \"mesh.local\"; } )", "{ any = true; exact = \"x\"; } )",
-	  "t.cfg:39: listeners[0].tls.allowed_ids[1]: needs one of exact, prefix, trust_domain, any" },
+	  "t.cfg:39: listeners[0].tls.allowed_ids[1]: needs one of exact, prefix, trust_domain, any, suffix" },
 	{ "{ trust_domain = \"mesh.local\"; } )", "5 )", "t.cfg:39: listeners[0].tls.allowed_ids[1]: must be a group in braces" },
 	{ "prefix = \"spiffe://mesh.local/ns/demo\"", "prefix = \"mesh\"",
 	  "t.cfg:39: listeners[0].tls.allowed_ids[0].prefix: must begin with spiffe://" },
 	{ "action = \"allow\"", "action = \"maybe\"",
-	  "t.cfg:42: listeners[0].authorization.rules[0].action: \"maybe\" is none of \"allow\", \"deny\"" },
+	  "t.cfg:42: listeners[0].authorization.rules[0].action: \"maybe\" is none of \"allow\", \"deny\", \"audit\", \"custom\"" },
 	{ "paths = [ \"/users/\" ]", "paths = [ \"users\" ]",
-	  "t.cfg:43: listeners[0].authorization.rules[0].paths: \"users\" does not begin with /" },
+	  "t.cfg:43: listeners[0].authorization.rules[0].paths[0]: \"users\" does not begin with /" },
 	{ "paths = [ \"/users/\" ]", "paths = \"/users\"",
-	  "t.cfg:43: listeners[0].authorization.rules[0].paths: must be a list of texts, as [ \"a\", \"b\" ]" },
+	  "t.cfg:43: listeners[0].authorization.rules[0].paths: must be a list in parentheses" },
 	{ "max_headers = 50", "max_header = 50",
 	  "t.cfg:44: listeners[0].http.max_header: unknown key; did you mean \"max_headers\"?" },
 	{ "listeners = (", "listeners = ();\nlasteners = (", "t.cfg:37: listeners: must not be empty" },

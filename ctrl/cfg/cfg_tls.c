@@ -56,7 +56,7 @@ const struct ss_cfg_table ss_cfg_trust = { .what = "trust",
 
 /* ---- identities ---- */
 
-static const char *const id_names[] = { "exact", "prefix", "trust_domain", "any", NULL }; /* enum's order */
+static const char *const id_names[] = { "exact", "prefix", "trust_domain", "any", "suffix", NULL }; /* enum's order */
 
 /* Which of its keys an identity has, decides its kind. A bare text is an exact one. */
 static void check_id(struct ss_cfg *c, config_setting_t *g, void *obj)
@@ -66,7 +66,7 @@ static void check_id(struct ss_cfg *c, config_setting_t *g, void *obj)
 	if (!config_setting_is_group(g))
 		return;
 	if (ss_cfg_count(g, id_names) != 1)
-		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, trust_domain, any");
+		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, trust_domain, any, suffix");
 	for (int i = 0; id_names[i]; i++)
 		if (config_setting_get_member(g, id_names[i]))
 			id->kind = (enum ss_id_match_kind)i;
@@ -91,6 +91,7 @@ static const struct ss_cfg_key id_keys[] = {
 	{ "prefix", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
 	{ "trust_domain", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
 	{ "any", SS_CFG_TRUE, .show = show_id },
+	{ "suffix", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
 };
 const struct ss_cfg_table ss_cfg_id = { .what = "identity",
 					.size = sizeof(struct ss_model_id),

@@ -56,22 +56,7 @@ struct ss_model_tls {
 	uint64_t handshake_timeout_ns;
 };
 
-struct ss_model_authz_rule {
-	struct ss_model_src src;
-	char *name;
-	enum ss_authz_action action;
-	uint16_t methods;
-	uint32_t n_ids, n_paths;
-	struct ss_model_id *ids;
-	char **paths;
-};
-
-struct ss_model_authz {
-	struct ss_model_src src;
-	bool present, default_deny;
-	uint32_t n_rules;
-	struct ss_model_authz_rule *rules;
-};
+#include "model/model_authz.h"
 
 struct ss_model_header_op {
 	enum ss_header_op_kind kind;
@@ -132,6 +117,7 @@ struct ss_model_host {
 	struct ss_model_retry retry; /* of routes without their own */
 	uint32_t n_routes;
 	struct ss_model_route *routes;
+	struct ss_model_authz authz;
 };
 
 struct ss_model_listener {
@@ -141,6 +127,7 @@ struct ss_model_listener {
 	enum ss_protocol protocol;
 	uint32_t max_connections;
 	bool edge;
+	uint32_t trusted_hops;
 	struct ss_model_tls tls;
 	struct ss_model_authz authz;
 	struct ss_model_limit_names limits;
@@ -196,6 +183,9 @@ struct ss_model_process {
 	char *metrics_address; /* NULL: off */
 	uint32_t metrics_port;
 	char *access_log; /* file, "-" for standard output, NULL: off */
+	char *audit_log;  /* the same */
+	bool audit_allowed;
+	uint32_t max_policies;
 	uint32_t n_ports;
 	struct ss_model_port *ports;
 };
@@ -209,6 +199,9 @@ struct ss_model {
 	char *file;                    /* the file it was read from */
 	char hash[17];                 /* hex of 64 bits over the canonical text */
 	struct ss_model_process process;
+	bool default_deny; /* listeners without an authorization of their own */
+	uint32_t n_policies;
+	struct ss_model_policy *policies;
 	uint32_t n_secrets, n_trusts, n_hosts, n_listeners, n_clusters, n_limits;
 	struct ss_model_secret *secrets;
 	struct ss_model_trust *trusts;
@@ -239,6 +232,7 @@ uint32_t ss_model_trust(const struct ss_model *m, const char *name);
 uint32_t ss_model_host(const struct ss_model *m, const char *name);
 uint32_t ss_model_cluster(const struct ss_model *m, const char *name);
 uint32_t ss_model_limit(const struct ss_model *m, const char *name);
+uint32_t ss_model_policy(const struct ss_model *m, const char *name);
 
 /* printf-like; src may be NULL. */
 void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key,

@@ -10,13 +10,15 @@ int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p)
 	struct ss_build_conf conf = { .n_workers = p->n_workers };
 
 	n->names = ss_names_create(MAX_NAMES);
-	if (!n->names || ss_ep_table_create(&n->endpoints, p->max_endpoints, p->max_clusters) < 0)
+	n->policies = ss_policies_create(p->max_policies, p->n_workers);
+	if (!n->names || !n->policies || ss_ep_table_create(&n->endpoints, p->max_endpoints, p->max_clusters) < 0)
 		return SS_ERR_NO_MEM;
 	conf.names = n->names;
 	if (ss_limit_table_create(&n->limits, p->max_limits, p->max_limit_keys, p->n_workers) < 0)
 		return SS_ERR_NO_MEM;
 	conf.endpoints = n->endpoints;
 	conf.limits = n->limits;
+	conf.policies = n->policies;
 	return ss_build_create(&n->build, &conf);
 }
 
@@ -27,6 +29,7 @@ void ss_node_free_build(struct ss_node *n)
 	if (n->endpoints)
 		ss_ep_table_free(n->endpoints);
 	ss_limit_table_free(n->limits);
+	ss_policies_free(n->policies);
 	ss_names_free(n->names);
 }
 

@@ -26,6 +26,7 @@ struct ss_node {
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
+	struct ss_policies *policies;
 	struct ss_build *build;
 	struct ss_fleet *fleet;
 	struct ss_publish *publish;

@@ -23,7 +23,9 @@ int ss_tele_create(struct ss_tele **out, const struct ss_tele_conf *conf, char *
 	if (!t->version || !t->node)
 		code = SS_ERR_NO_MEM;
 	if (code == 0 && conf->access_log)
-		code = ss_tele_log_open(&t->log, conf->access_log, err, err_n);
+		code = ss_tele_log_open(&t->log, "access_log", conf->access_log, err, err_n);
+	if (code == 0 && conf->audit_log)
+		code = ss_tele_log_open(&t->audit, "audit_log", conf->audit_log, err, err_n);
 	if (code == 0 && conf->metrics_address)
 		code = ss_tele_http_start(t, err, err_n);
 	if (code < 0) {
@@ -42,6 +44,7 @@ void ss_tele_free(struct ss_tele *t)
 		;
 	ss_tele_http_stop(t);
 	ss_tele_log_close(&t->log);
+	ss_tele_log_close(&t->audit);
 	free(t->version);
 	free(t->node);
 	free(t);
@@ -87,22 +90,29 @@ bool ss_tele_poll(struct ss_tele *t)
 		more |= ev != NULL;
 	}
 	ss_tele_log_flush(&t->log);
+	ss_tele_log_flush(&t->audit);
 	return more;
 }
 
-void ss_tele_reopen(struct ss_tele *t)
+static void reopen(struct tele_log *l, const char *key)
 {
-	char *path = t->log.path;
+	char *path = l->path;
 	char err[256];
 
 	if (!path)
 		return;
-	t->log.path = NULL;
-	ss_tele_log_close(&t->log);
-	if (ss_tele_log_open(&t->log, path, err, sizeof(err)) < 0) {
+	l->path = NULL;
+	ss_tele_log_close(l);
+	if (ss_tele_log_open(l, key, path, err, sizeof(err)) < 0) {
 		/* Keeps the path: the next reopening may find it writable. ss_tele_log_flush says so. */
-		t->log.path = path;
+		l->path = path;
 		return;
 	}
 	free(path);
+}
+
+void ss_tele_reopen(struct ss_tele *t)
+{
+	reopen(&t->log, "access_log");
+	reopen(&t->audit, "audit_log");
 }

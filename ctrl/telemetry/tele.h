@@ -17,6 +17,7 @@
 #include "contract/endpoints.h"
 #include "contract/events.h"
 #include "contract/names.h"
+#include "contract/policies.h"
 #include "contract/snapshot.h"
 #include "loop/loop.h"
 
@@ -47,12 +48,15 @@ struct ss_tele_conf {
 	const char *metrics_address; /* NULL: no HTTP */
 	uint16_t metrics_port;
 	const char *access_log;      /* path, copied; "-": standard output; NULL: none */
+	const char *audit_log;       /* the same: what policies denied, would deny, or mark */
+	bool audit_allowed;          /* and what they allowed */
 	uint32_t n_workers;
 	struct ss_counters *const *counters;
 	struct ss_event_ring *const *events;
 	const struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
+	const struct ss_policies *policies; /* NULL: none */
 	const struct ss_clock *clock; /* the workers' */
 	struct ss_tele_ask ask;
 };

@@ -29,7 +29,7 @@ struct ss_tele {
 	struct ss_tele_conf conf;
 	char *version, *node;
 	struct evhttp *http;
-	struct tele_log log;
+	struct tele_log log, audit;
 	struct {
 		uint64_t generation;
 		char hash[17];
@@ -46,9 +46,10 @@ int ss_tele_http_start(struct ss_tele *t, char *err, size_t err_n);
 void ss_tele_http_stop(struct ss_tele *t);
 
 /* -- tele_log.c -- */
-int ss_tele_log_open(struct tele_log *l, const char *path, char *err, size_t err_n);
+/* key: of the configuration, for errors. */
+int ss_tele_log_open(struct tele_log *l, const char *key, const char *path, char *err, size_t err_n);
 void ss_tele_log_close(struct tele_log *l);
-/* One line. wall_ns: what to add to a record's time to get the time of day. */
+/* One line, and one for the audit log where policies had a say. wall_ns: what to add to a record's time to get the time of day. */
 void ss_tele_log_event(struct ss_tele *t, const struct ss_event *ev, int64_t wall_ns);
 void ss_tele_log_flush(struct tele_log *l);
 

@@ -11,14 +11,14 @@
 
 #define BUFFER (1 << 18)
 
-int ss_tele_log_open(struct tele_log *l, const char *path, char *err, size_t err_n)
+int ss_tele_log_open(struct tele_log *l, const char *key, const char *path, char *err, size_t err_n)
 {
 	l->path = strdup(path);
 	if (!l->path)
 		return SS_ERR_NO_MEM;
 	l->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "ae");
 	if (!l->file) {
-		snprintf(err, err_n, "access_log: cannot open %s: %s", path, strerror(errno));
+		snprintf(err, err_n, "%s: cannot open %s: %s", key, path, strerror(errno));
 		free(l->path);
 		l->path = NULL;
 		return SS_ERR_CONFIG;
@@ -42,7 +42,7 @@ void ss_tele_log_flush(struct tele_log *l)
 	bool bad = l->path && (!l->file || fflush(l->file) != 0 || ferror(l->file));
 
 	if (bad && !l->broken)
-		ss_log(SS_LOG_ERROR, "access log cannot be written", "path", l->path, NULL);
+		ss_log(SS_LOG_ERROR, "log cannot be written", "path", l->path, NULL);
 	l->broken = bad;
 	if (bad && l->file)
 		clearerr(l->file);
@@ -130,6 +130,20 @@ static const char *tls_word(const struct ss_event *ev)
 	return ev->tls < SS_ARRAY_LEN(tls_words) ? tls_words[ev->tls] : "none";
 }
 
+static const char *const authz_words[] = { "none", "allowed", "denied", "dry_run_denied" };
+
+/* The rule that decided, and both identities: the client's is "peer", ours "own". */
+static void put_authz(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev)
+{
+	if (ev->authz == SS_EVENT_AUTHZ_NONE || ev->authz >= SS_ARRAY_LEN(authz_words))
+		return;
+	ss_json_text(j, "authorization", authz_words[ev->authz]);
+	put_name(j, t, "rule", ev->rule);
+	put_name(j, t, "own", ev->own);
+	if (ev->audited)
+		ss_json_bool(j, "audited", true);
+}
+
 static void put_request(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
 {
 	ss_json_double(j, "duration_us", us(ev->duration_ns), 1);
@@ -158,6 +172,7 @@ static void put_request(struct ss_json *j, const struct ss_tele *t, const struct
 	ss_json_text(j, "tls", tls_word(ev));
 	ss_json_u64(j, "attempts", ev->attempts);
 	put_span(j, "detail", x->detail);
+	put_authz(j, t, ev);
 	put_config(j, t, ev->generation);
 }
 
@@ -193,22 +208,67 @@ static const struct {
 	[SS_EVENT_EJECTED] = { "ejected", put_ejected },
 };
 
-void ss_tele_log_event(struct ss_tele *t, const struct ss_event *ev, int64_t wall_ns)
+static void write_line(struct tele_log *l, struct ss_json *j)
 {
-	struct tele_log *l = &t->log;
-	struct ss_json j;
-	struct texts x;
+	char *line = ss_json_close(j);
 
-	if (!l->path || ev->kind >= SS_ARRAY_LEN(kinds) || !kinds[ev->kind].put)
-		return;
-	take_texts(ev, &x);
-	ss_json_open(&j);
-	put_time(&j, (uint64_t)((int64_t)ev->time_ns + wall_ns));
-	ss_json_text(&j, "kind", kinds[ev->kind].name);
-	kinds[ev->kind].put(&j, t, ev, &x);
-	ss_json_u64(&j, "worker", ev->worker);
-	char *line = ss_json_close(&j);
 	if (!line || !l->file || fprintf(l->file, "%s\n", line) < 0)
 		l->lost++;
 	free(line);
+}
+
+static void access_line(struct ss_tele *t, const struct ss_event *ev, const struct texts *x, uint64_t wall_ns)
+{
+	struct ss_json j;
+
+	ss_json_open(&j);
+	put_time(&j, wall_ns);
+	ss_json_text(&j, "kind", kinds[ev->kind].name);
+	kinds[ev->kind].put(&j, t, ev, x);
+	ss_json_u64(&j, "worker", ev->worker);
+	write_line(&t->log, &j);
+}
+
+static bool to_audit(const struct ss_tele *t, const struct ss_event *ev)
+{
+	return t->audit.path && ev->kind == SS_EVENT_REQUEST && ev->authz != SS_EVENT_AUTHZ_NONE &&
+	       (ev->authz != SS_EVENT_AUTHZ_ALLOWED || ev->audited || t->conf.audit_allowed);
+}
+
+/* Who asked whom for what, and which rule said what: short lines that may be kept for years. */
+static void audit_line(struct ss_tele *t, const struct ss_event *ev, const struct texts *x, uint64_t wall_ns)
+{
+	struct ss_json j;
+
+	ss_json_open(&j);
+	put_time(&j, wall_ns);
+	put_authz(&j, t, ev);
+	put_span(&j, "peer", x->peer);
+	put_addr(&j, "downstream", &ev->downstream);
+	put_span(&j, "method", x->method);
+	put_span(&j, "authority", x->authority);
+	put_span(&j, "path", x->path);
+	put_name(&j, t, "listener", ev->listener);
+	put_name(&j, t, "virtual_host", ev->virtual_host);
+	put_name(&j, t, "route", ev->route);
+	put_name(&j, t, "cluster", ev->cluster);
+	ss_json_u64(&j, "status", ev->status);
+	put_span(&j, "request_id", x->request_id);
+	ss_json_text(&j, "tls", tls_word(ev));
+	put_config(&j, t, ev->generation);
+	write_line(&t->audit, &j);
+}
+
+void ss_tele_log_event(struct ss_tele *t, const struct ss_event *ev, int64_t wall_ns)
+{
+	uint64_t wall = (uint64_t)((int64_t)ev->time_ns + wall_ns);
+	struct texts x;
+
+	if ((!t->log.path && !t->audit.path) || ev->kind >= SS_ARRAY_LEN(kinds) || !kinds[ev->kind].put)
+		return;
+	take_texts(ev, &x);
+	if (t->log.path)
+		access_line(t, ev, &x, wall);
+	if (to_audit(t, ev))
+		audit_line(t, ev, &x, wall);
 }

@@ -95,6 +95,29 @@ static void drops(const struct ss_tele *t, struct evbuffer *out)
 	}
 }
 
+static void policies(const struct ss_tele *t, struct evbuffer *out)
+{
+	const char *name = "sidestep_authorization_total";
+
+	if (!t->conf.policies)
+		return;
+	family(out, name, "counter", "what policies said about requests, by policy; default: no rule held");
+	for (uint32_t i = 0; i < ss_policies_n(t->conf.policies); i++) {
+		struct ss_policy_counts c = ss_policies_sum(t->conf.policies, i);
+		const struct {
+			const char *word;
+			uint64_t n;
+		} rows[] = { { "allowed", c.allowed }, { "denied", c.denied },
+			     { "dry_run_denied", c.dry_run_denied }, { "audited", c.audited } };
+		for (size_t k = 0; k < SS_ARRAY_LEN(rows); k++) {
+			evbuffer_add_printf(out, "%s{", name);
+			label(out, "policy", ss_policies_name(t->conf.policies, i), true);
+			label(out, "result", rows[k].word, false);
+			evbuffer_add_printf(out, "} %llu\n", (unsigned long long)rows[k].n);
+		}
+	}
+}
+
 /* From what a hop costs (tens of microseconds) to what a timeout is. */
 static const struct {
 	const char *le;
@@ -180,6 +203,8 @@ static void process(const struct ss_tele *t, const struct ss_snapshot *s, struct
 	}
 	family(out, "sidestep_access_log_lost_total", "counter", "access-log lines that could not be written");
 	evbuffer_add_printf(out, "sidestep_access_log_lost_total %llu\n", (unsigned long long)t->log.lost);
+	family(out, "sidestep_audit_log_lost_total", "counter", "audit-log lines that could not be written");
+	evbuffer_add_printf(out, "sidestep_audit_log_lost_total %llu\n", (unsigned long long)t->audit.lost);
 }
 
 /* -- endpoints: the cluster-wide picture of health and use -- */
@@ -285,6 +310,7 @@ void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 	counters(t, out);
 	stages(t, out);
 	drops(t, out);
+	policies(t, out);
 	latency(t, out);
 	pools(t, out);
 	endpoints(t, s, out);

@@ -22,6 +22,7 @@ static struct ss_counters *const counter_of[] = { &counters[0], &counters[1] };
 static struct ss_event_ring *rings[2];
 static struct ss_names *names;
 static struct ss_ep_table *endpoints;
+static struct ss_policies *policies;
 static struct ss_loop *loop;
 static struct ss_clock ss_test_clock;
 static bool is_ready = true;
@@ -75,6 +76,7 @@ static struct ss_tele_conf conf_for(const char *log)
 				      .events = rings,
 				      .names = names,
 				      .endpoints = endpoints,
+				      .policies = policies,
 				      .clock = &ss_test_clock,
 				      .ask = { ask_snapshot, ask_live, ask_ready, ask_pools, NULL } };
 }
@@ -331,13 +333,14 @@ static void test_http(void **state)
 
 /* -- the access log -- */
 
-static void put_request(struct ss_event_ring *ring, const char *path)
+static void put_request_said(struct ss_event_ring *ring, const char *path, uint8_t authz)
 {
 	struct ss_event *ev = ss_event_reserve(ring);
 	uint32_t used = 0;
 
 	memset(ev, 0, sizeof(*ev));
 	ev->kind = SS_EVENT_REQUEST;
+	ev->authz = authz;
 	ev->time_ns = 5 * SS_NS_PER_SEC;
 	ev->duration_ns = 123456;
 	ev->status = 503;
@@ -355,6 +358,11 @@ static void put_request(struct ss_event_ring *ring, const char *path)
 	ss_event_put(ev, &used, &ev->request_id_n, "id-1", 4);
 	ss_event_put(ev, &used, &ev->peer_n, "spiffe://mesh.local/a", 21);
 	ss_event_commit(ring);
+}
+
+static void put_request(struct ss_event_ring *ring, const char *path)
+{
+	put_request_said(ring, path, SS_EVENT_AUTHZ_NONE);
 }
 
 static void put_refused(struct ss_event_ring *ring)
@@ -401,6 +409,47 @@ static void test_access_log_lines(void **state)
 	has(second, "\"detail\":\"identity not accepted\"");
 	has(second, "\"sni\":\"b.example\",\"tls\":\"tls\"");
 	free(text);
+	ss_tele_free(t);
+}
+
+/* Denied and marked requests have a line of their own; what is allowed only when asked for. Policies are counted. */
+static void test_audit_log(void **state)
+{
+	static const uint8_t said[] = { SS_EVENT_AUTHZ_NONE, SS_EVENT_AUTHZ_ALLOWED, SS_EVENT_AUTHZ_DENIED,
+					SS_EVENT_AUTHZ_DRY_RUN_DENIED };
+	struct ss_tele_conf conf = conf_for(NULL);
+	struct ss_tele *t;
+	char err[256], path[16];
+
+	conf.audit_log = in_dir("audit");
+	assert_int_equal(ss_tele_create(&t, &conf, err, sizeof(err)), 0);
+	for (size_t i = 0; i < SS_ARRAY_LEN(said); i++) {
+		snprintf(path, sizeof(path), "/said-%zu", i);
+		put_request_said(rings[0], path, said[i]);
+	}
+	ss_tele_poll(t);
+	char *text = read_all(in_dir("audit"));
+	assert_null(strstr(text, "/said-0"));
+	assert_null(strstr(text, "/said-1"));
+	has(text, "\"authorization\":\"denied\"");
+	has(text, "\"path\":\"/said-2\"");
+	has(text, "\"authorization\":\"dry_run_denied\"");
+	has(text, "\"peer\":\"spiffe://mesh.local/a\"");
+	free(text);
+	uint32_t slot = ss_policies_slot(policies, "p\"1");
+	assert_int_equal(ss_policies_slot(policies, "p\"1"), slot);
+	ss_policy_count(&ss_policies_row(policies, 0, slot)->denied);
+	ss_policy_count(&ss_policies_row(policies, 1, slot)->denied);
+	text = metrics(t);
+	has_line(text, "sidestep_authorization_total{policy=\"p\\\"1\",result=\"denied\"} 2");
+	has_line(text, "sidestep_authorization_total{policy=\"default\",result=\"denied\"} 0");
+	free(text);
+	/* A full table tells no more apart, and loses no count. */
+	for (int i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "more-%d", i);
+		slot = ss_policies_slot(policies, path);
+	}
+	assert_int_equal(slot, SS_POLICY_OTHER);
 	ss_tele_free(t);
 }
 
@@ -461,6 +510,7 @@ static void start(void)
 	one_endpoint.addr.ip = ss_ip4(0x0a030001);
 	for (int i = 0; i < 2; i++)
 		rings[i] = ss_event_ring_create(64);
+	policies = ss_policies_create(16, 2);
 	if (ss_ep_table_create(&endpoints, 4, 4) < 0 || ss_loop_create(&loop) < 0 || !mkdtemp(dir))
 		abort();
 	ss_clock_init(&ss_test_clock, 0);
@@ -474,6 +524,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_document_is_true),
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_access_log_lines),
+		cmocka_unit_test(test_audit_log),
 		cmocka_unit_test(test_access_log_rotates),
 		cmocka_unit_test(test_access_log_cannot_be_written),
 	};
@@ -495,6 +546,7 @@ int main(int argc, char **argv)
 	failed |= system(cmd) != 0;
 	for (int i = 0; i < 2; i++)
 		ss_event_ring_free(rings[i]);
+	ss_policies_free(policies);
 	ss_ep_table_free(endpoints);
 	ss_names_free(names);
 	ss_loop_free(loop);

@@ -88,6 +88,8 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 	struct ss_route_request rq = {.head = head,
 				      .peer_identity = ss_http_peer(conn)->identity,
 				      .sni = ss_http_peer(conn)->sni,
+				      .peer = &ss_http_peer(conn)->addr,
+				      .local = &ss_http_peer(conn)->local,
 				      .draw = (uint32_t)(ss_rng_u64(&p->rng) >> 32),
 				      .worker = p->conf.worker};
 	struct ss_limit_verdict limit = {0};
@@ -108,6 +110,7 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 	}
 	decide(p, snap, l, &rq, &d);
 	copy_decision(x, snap, l, &d, now);
+	px_authorized(x, snap, l, &d);
 	if (d.drop != SS_DROP_NONE) {
 		px_reply(x, d.drop, now);
 	} else if (ss_span_eq(head->method, SS_SPAN("CONNECT"))) {

@@ -67,6 +67,9 @@ struct px_exchange {
 	/* The decision, copied from the snapshot: none of its pointers outlives a turn. */
 	uint64_t generation;
 	uint32_t listener, host, route, cluster; /* name ids */
+	uint32_t rule, own; /* name ids: the policy's rule that decided, the identity that we showed */
+	uint8_t authz;      /* enum ss_event_authz */
+	bool audited;
 	uint32_t cluster_at; /* where the cluster stood in the snapshot: looked at first */
 	uint32_t host_at, route_at; /* the same for the route */
 	uint32_t retry_on;          /* set of enum ss_retry_on; 0: never sent again */
@@ -181,6 +184,9 @@ bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct
 		struct ss_limit_verdict *v, uint64_t now);
 /* Adds X-RateLimit-* to what the response will get. 0 or SS_ERR_NO_MEM. */
 int px_limit_tell(struct px_exchange *x, const struct ss_limit_verdict *v);
+/* px_authz.c: what the policies said, counted, and remembered for the log. */
+void px_authorized(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
+		   const struct ss_route_decision *d);
 
 /* px_log.c */
 void px_log(struct px_exchange *x, uint64_t now);

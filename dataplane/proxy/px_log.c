@@ -52,6 +52,10 @@ void px_log(struct px_exchange *x, uint64_t now)
 	ev->virtual_host = x->host;
 	ev->route = x->route;
 	ev->cluster = x->cluster;
+	ev->rule = x->rule;
+	ev->own = x->own;
+	ev->authz = x->authz;
+	ev->audited = x->audited;
 	ev->downstream = ss_http_peer(conn)->addr;
 	ev->upstream = x->upstream;
 	ev->status = x->status;

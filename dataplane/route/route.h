@@ -14,11 +14,15 @@
 #include "contract/snapshot.h"
 #include "mem/arena.h"
 #include "wire/hdr.h"
+#include "wire/jscan.h"
 
 struct ss_route_request {
 	const struct ss_hdrs *head;     /* path already normalised by http (wire/uri.h) */
 	struct ss_span peer_identity;   /* verified, or empty */
 	struct ss_span sni;             /* the name that the client asked for, or empty */
+	const struct ss_addr *peer;     /* NULL: matches no address */
+	const struct ss_addr *local;    /* the same; its port is the listener's */
+	const struct ss_claims *claims; /* of a verified token; NULL: none */
 	uint32_t draw;                  /* uniform over its 32 bits: the weighted split */
 	uint16_t worker;
 };
@@ -31,6 +35,10 @@ struct ss_route_decision {
 	uint32_t subset;                       /* of its endpoints: name id, 0: all */
 	const struct ss_weighted_cluster *share; /* by which it was drawn */
 	const struct ss_authz_rule *rule;      /* that denied or allowed, or NULL */
+	const struct ss_authz_rule *dry_rule;  /* that would deny, were it in force, or NULL */
+	const struct ss_authz_rule *audit;     /* that marks the request, or NULL */
+	bool authorized;  /* policies were asked */
+	bool dry_denied;  /* allowed, but would be denied with what is only tried */
 };
 
 void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,

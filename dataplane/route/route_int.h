@@ -7,6 +7,8 @@
 #include "contract/route_index.h"
 #include "route/route.h"
 
+#define SS_ROUTE_HOST_MAX 255 /* RFC 1035 2.3.4 */
+
 struct ss_route_look {
 	const struct ss_route_request *rq;
 	const struct ss_hdrs *head;
@@ -32,9 +34,24 @@ void ss_route_try_list(struct ss_route_look *k, const struct ss_route_list *l);
 void ss_route_scan_path(struct ss_route_look *k, const struct ss_route_slot *s);
 /* route_scan.c: does some value of the expression's name match it? */
 bool ss_route_scan_field(struct ss_route_look *k, uint32_t regex);
-/* route_policy.c */
-bool ss_route_allowed(const struct ss_authz *a, uint16_t method, struct ss_span path, struct ss_span identity,
-		      const struct ss_authz_rule **rule);
+enum { SS_ROUTE_KNOWN_ID = 1, SS_ROUTE_KNOWN_HOST = 2, SS_ROUTE_KNOWN_REMOTE = 4 };
+/* What rules are asked about, found out once, and when the first one asks. */
+struct ss_route_facts {
+	const struct ss_route_request *rq;
+	struct ss_span path, host, domain, namespace;
+	uint16_t method;
+	uint8_t trusted_hops;
+	uint8_t known;     /* SS_ROUTE_KNOWN_*: what is filled in */
+	struct ss_ip remote;
+	uint8_t host_buf[SS_ROUTE_HOST_MAX];
+};
+
+/* route_rule.c: do all parts of the rule hold? */
+bool ss_route_rule_holds(const struct ss_authz_rule *r, struct ss_route_facts *f);
+/* route_policy.c: asks the scopes, from the inner to the outer, as far as each inherits. Fills d's part; false: denied. */
+bool ss_route_authorize(const struct ss_listener *l, struct ss_route_facts *f, struct ss_route_decision *d);
+/* route_match.c: authority to host: lower case, without port; empty when longer than SS_ROUTE_HOST_MAX. */
+struct ss_span ss_route_host_of(struct ss_span authority, uint8_t *buf);
 
 /* Where a walk through the values of a name stands; zeroed to begin. */
 struct ss_route_walk {

@@ -2,8 +2,6 @@
 #include "route/route_int.h"
 #include "wire/params.h"
 
-#define HOST_MAX 255 /* RFC 1035 2.3.4 */
-
 uint16_t ss_route_method_bit(struct ss_span m)
 {
 	static const struct {
@@ -30,7 +28,7 @@ uint16_t ss_route_method_bit(struct ss_span m)
 /* -- host -- */
 
 /* Authority to host: lower case, without port, brackets kept, one trailing dot cut. Empty when too long. */
-static struct ss_span host_of(struct ss_span a, uint8_t *buf)
+struct ss_span ss_route_host_of(struct ss_span a, uint8_t *buf)
 {
 	uint32_t n = a.n, i = n;
 
@@ -40,7 +38,7 @@ static struct ss_span host_of(struct ss_span a, uint8_t *buf)
 		n = i - 1;
 	if (n && a.p[n - 1] == '.')
 		n--;
-	if (n > HOST_MAX)
+	if (n > SS_ROUTE_HOST_MAX)
 		return SS_SPAN_NONE;
 	for (i = 0; i < n; i++)
 		buf[i] = ss_lower(a.p[i]);
@@ -94,8 +92,8 @@ static const struct ss_host_pattern *find_suffix(const struct ss_host_table *t, 
 
 static const struct ss_virtual_host *find_host(const struct ss_host_table *t, struct ss_span authority)
 {
-	uint8_t buf[HOST_MAX];
-	struct ss_span host = host_of(authority, buf);
+	uint8_t buf[SS_ROUTE_HOST_MAX];
+	struct ss_span host = ss_route_host_of(authority, buf);
 	const struct ss_host_pattern *p = host.n ? find_exact(t, host) : NULL;
 
 	/* A "*.x" needs a label before its dot: start after the first byte. */
@@ -245,6 +243,20 @@ static void draw_cluster(const struct ss_snapshot *s, const struct ss_route_requ
 	out->subset = out->share->subset;
 }
 
+static bool authorize(const struct ss_listener *l, const struct ss_route_look *k, const struct ss_route_request *rq,
+		      struct ss_route_decision *out)
+{
+	struct ss_route_facts f;
+
+	/* host_buf is written before it is read: no need to clear it. */
+	f.rq = rq;
+	f.path = k->path;
+	f.method = k->method;
+	f.trusted_hops = l->trusted_hops;
+	f.known = 0;
+	return ss_route_authorize(l, &f, out);
+}
+
 void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 		     const struct ss_route_request *rq, struct ss_route_decision *out)
 {
@@ -256,8 +268,7 @@ void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 	out->route = k.host ? find_route(&k) : NULL;
 	if (!out->route)
 		return;
-	if (!ss_route_allowed(out->route->authz ? out->route->authz : l->authz, k.method, k.path,
-			      rq->peer_identity, &out->rule)) {
+	if (!authorize(l, &k, rq, out)) {
 		out->drop = SS_DROP_DENIED;
 		return;
 	}

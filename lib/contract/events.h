@@ -22,6 +22,14 @@ enum ss_event_kind {
 	SS_EVENT_EJECTED = 3, /* endpoint left rotation */
 };
 
+/* What policies said. */
+enum ss_event_authz {
+	SS_EVENT_AUTHZ_NONE = 0, /* nobody asked them */
+	SS_EVENT_AUTHZ_ALLOWED = 1,
+	SS_EVENT_AUTHZ_DENIED = 2,
+	SS_EVENT_AUTHZ_DRY_RUN_DENIED = 3, /* allowed; `rule` is the one that would deny */
+};
+
 #define SS_EVENT_TEXT 512
 
 /*
@@ -35,10 +43,14 @@ struct ss_event {
 	uint64_t bytes_in, bytes_out;
 	uint64_t generation;  /* configuration that decided */
 	uint32_t listener, virtual_host, route, cluster; /* name ids */
+	uint32_t rule; /* name id: that decided; 0: none held */
+	uint32_t own;  /* name id: the identity that we showed the client */
 	struct ss_addr downstream, upstream;
 	uint16_t status, drop; /* drop: enum ss_drop, 0 for none */
 	uint8_t kind, protocol /* 1: h1, 2: h2 */, tls /* 0 plain, 1 TLS, 2 mutual TLS */, attempts;
 	uint8_t worker;
+	uint8_t authz; /* enum ss_event_authz */
+	bool audited;  /* an audit rule marks it */
 	uint16_t method_n, authority_n, path_n, request_id_n, peer_n, trace_n, user_agent_n, detail_n;
 	char text[SS_EVENT_TEXT];
 };

@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/span.h"
+#include "contract/authz.h"
 #include "contract/balance.h"
 #include "contract/limits.h"
 #include "contract/retry.h"
@@ -95,23 +96,6 @@ struct ss_sticky {
 	struct ss_span attributes; /* of Set-Cookie, from "; " on */
 };
 
-enum ss_authz_action { SS_AUTHZ_ALLOW = 0, SS_AUTHZ_DENY = 1 };
-/* All stated parts must hold; a part with no entries holds always. */
-struct ss_authz_rule {
-	uint32_t name;       /* name id */
-	uint8_t action;      /* enum ss_authz_action */
-	uint16_t methods;    /* ss_method_bit set; 0: any */
-	uint16_t n_ids, n_paths;
-	const struct ss_id_match *ids;
-	const struct ss_span *paths; /* prefixes of whole segments: "/a" and "/a/" cover "/a" and "/a/b", not "/ab" */
-};
-/* Deny rules stand first, then allow rules; no allow rule at all means allow unless default_deny. */
-struct ss_authz {
-	bool default_deny;
-	uint16_t n_rules;
-	const struct ss_authz_rule *rules;
-};
-
 struct ss_redirect; /* contract/redirect.h */
 struct ss_rewrite;
 struct ss_cors;     /* contract/cors.h */
@@ -135,7 +119,7 @@ struct ss_route {
 	const struct ss_weighted_cluster *clusters;
 	uint32_t weight_sum;
 	const struct ss_sticky *sticky;
-	const struct ss_authz *authz; /* NULL: the listener's */
+	const struct ss_authz *authz; /* NULL: the host's */
 	const struct ss_cors *cors;
 	const struct ss_maintenance *maintenance;
 	/* Exact text, or how it begins (segments: without a slash at its end). The query plays no part. */
@@ -161,6 +145,7 @@ struct ss_virtual_host {
 	const struct ss_route *routes; /* in the order of precedence: the first that fits wins */
 	const struct ss_route_index *index;
 	const struct ss_maintenance *maintenance; /* of requests that no route takes, too */
+	const struct ss_authz *authz; /* NULL: the listener's */
 };
 
 /* A host pattern: exact ("a.example"), suffix ("*.example" as ".example"), or any ("*"). */

@@ -17,6 +17,7 @@
 #include "base/addr.h"
 #include "contract/balance.h"
 #include "contract/endpoints.h"
+#include "contract/policies.h"
 #include "contract/routes.h"
 #include "contract/tlsconf.h"
 
@@ -45,6 +46,8 @@ struct ss_listener {
 	const struct ss_authz *authz;    /* never NULL */
 	const struct ss_limit_list *limits; /* NULL: none */
 	struct ss_http_limits http;
+	uint8_t trusted_hops; /* proxies in front of us whose x-forwarded-for is believed by policies */
+	uint32_t own_id; /* name id of the identity that we show here; 0: none */
 	bool edge;     /* true: drops x-request-id and x-forwarded-* that came from outside */
 	uint32_t line; /* of the configuration file */
 };
@@ -79,6 +82,7 @@ struct ss_snapshot {
 	const struct ss_listener *listeners;
 	const struct ss_cluster *clusters;
 	const struct ss_limit *limits;
+	struct ss_policies *policies; /* counters of policies; may be NULL. They outlive snapshots. */
 	void *memory; /* control's: everything the generation owns */
 };
 

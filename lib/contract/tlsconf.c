@@ -78,6 +78,10 @@ bool ss_id_matches(const struct ss_id_match *m, struct ss_span id)
 		return m->value.n && ss_span_eq(m->value, ss_id_trust_domain(id));
 	case SS_ID_ANY:
 		return true;
+	case SS_ID_SUFFIX:
+		return m->value.n && ss_span_ends(id, m->value);
+	case SS_ID_BEGINS:
+		return m->value.n && ss_span_starts(id, m->value);
 	}
 	return false;
 }

@@ -44,6 +44,8 @@ enum ss_id_match_kind {
 	SS_ID_PREFIX = 1,
 	SS_ID_DOMAIN = 2, /* any SPIFFE id of this trust domain ("mesh.local") */
 	SS_ID_ANY = 3,    /* any verified identity */
+	SS_ID_SUFFIX = 4, /* ends so */
+	SS_ID_BEGINS = 5, /* begins so, in the middle of a segment, too */
 };
 
 struct ss_id_match {

@@ -1,0 +1,156 @@
+/*
+ * authz.h - compiled authorization: who may do what, in Istio's order.
+ *
+ * Takes:   what ctrl/build/build_authz.c compiled.
+ * Gives:   immutable rules, and an index that finds the few whose identity or path can fit.
+ * Owns:    nothing: the snapshot's memory.
+ * Thread:  immutable once published.
+ *
+ * A rule holds when all its parts hold (AND); a part holds when one of its values fits (OR), or, inverted
+ * ("not_"), when none does. A rule of the file with several `from` or `to` becomes one rule here for each pair.
+ * Rules stand sorted by class, then as in the file, so that the lowest index that holds is the first.
+ */
+#ifndef SS_AUTHZ_H
+#define SS_AUTHZ_H
+
+#include "base/addr.h"
+#include "base/base.h"
+#include "base/span.h"
+#include "contract/tlsconf.h"
+
+enum ss_authz_action { SS_AUTHZ_ALLOW = 0, SS_AUTHZ_DENY = 1, SS_AUTHZ_AUDIT = 2, SS_AUTHZ_CUSTOM = 3 };
+
+/* Order of decision: deny, allow; then what is only watched. */
+enum ss_authz_class {
+	SS_AUTHZ_C_DENY = 0, SS_AUTHZ_C_ALLOW, SS_AUTHZ_C_DRY_DENY, SS_AUTHZ_C_DRY_ALLOW, SS_AUTHZ_C_AUDIT,
+	SS_AUTHZ_CLASSES,
+};
+
+enum ss_authz_kind {
+	SS_AUTHZ_ID,        /* ids */
+	SS_AUTHZ_NAMESPACE, /* texts: x of spiffe://domain/ns/x/sa/y */
+	SS_AUTHZ_TOKEN,     /* texts: "iss/sub" of the verified JWT */
+	SS_AUTHZ_SOURCE_IP, /* nets: the connection's peer */
+	SS_AUTHZ_REMOTE_IP, /* nets: the client, by x-forwarded-for as far as it is trusted */
+	SS_AUTHZ_LOCAL_IP,  /* nets */
+	SS_AUTHZ_METHOD,    /* methods */
+	SS_AUTHZ_PATH,      /* texts */
+	SS_AUTHZ_HOST,      /* texts, lower case, without port */
+	SS_AUTHZ_PORT,      /* ports: the listener's */
+	SS_AUTHZ_SNI,       /* texts */
+	SS_AUTHZ_HEADER,    /* texts, key: lower-case name */
+	SS_AUTHZ_CLAIM,     /* texts, key: path of names, each followed by a NUL */
+};
+
+enum ss_authz_fit {
+	SS_AUTHZ_EXACT = 0, SS_AUTHZ_PREFIX, SS_AUTHZ_SUFFIX,
+	SS_AUTHZ_PRESENT, /* there, and not empty */
+	SS_AUTHZ_UNDER,   /* paths: "/a" and "/a/" take "/a", "/a/" and "/a/b", never "/ab" */
+};
+
+struct ss_authz_text {
+	uint8_t fit; /* enum ss_authz_fit */
+	struct ss_span value;
+};
+
+struct ss_authz_net {
+	struct ss_ip ip;
+	uint8_t bits;
+};
+
+struct ss_authz_part {
+	uint8_t kind; /* enum ss_authz_kind */
+	bool invert;
+	uint16_t methods; /* ss_method_bit set */
+	uint16_t n;
+	struct ss_span key;
+	union {
+		const struct ss_authz_text *texts;
+		const struct ss_id_match *ids;
+		const struct ss_authz_net *nets;
+		const uint16_t *ports;
+	};
+};
+
+struct ss_authz_rule {
+	uint32_t name;   /* name id */
+	uint32_t slot;   /* in struct ss_policies */
+	uint8_t action;  /* enum ss_authz_action */
+	uint8_t class;   /* enum ss_authz_class */
+	bool dry_run;
+	uint16_t n_parts;
+	const struct ss_authz_part *parts;
+};
+
+/* What a rule may be found by; text is a whole value or a prefix of it. */
+enum ss_authz_key {
+	SS_AUTHZ_K_ID = 1, SS_AUTHZ_K_ID_PREFIX, SS_AUTHZ_K_DOMAIN, SS_AUTHZ_K_NAMESPACE, SS_AUTHZ_K_PATH,
+	SS_AUTHZ_K_PATH_PREFIX,
+};
+
+/* Rules that share a key. n 0: an empty place in the table. */
+struct ss_authz_slot {
+	uint64_t hash;
+	struct ss_span text;
+	uint32_t first, n; /* in ss_authz_index.ids, ascending */
+	uint8_t key;       /* enum ss_authz_key */
+};
+
+/*
+ * Each rule stands under the values of the one part by which the fewest others are found, or in `rest`. A request looks
+ * its identity, trust domain, namespace and path up, and asks only the rules it finds whether they hold: the cost
+ * grows with the rules that share a request's identity or path, not with all.
+ */
+struct ss_authz_index {
+	uint32_t mask; /* places in slots, less one */
+	uint32_t keys; /* bit: some rule stands under a key of that kind */
+	uint32_t longest_id, longest_path; /* of the prefixes */
+	const uint64_t *id_lengths, *path_lengths; /* bit n: some prefix is n bytes long */
+	const struct ss_authz_slot *slots;
+	const uint32_t *ids; /* indexes of rules */
+	uint32_t rest_first, rest_n; /* rules that only a look at each finds, in ids */
+};
+
+struct ss_authz {
+	bool default_deny; /* what happens where no allow rule stands */
+	bool inherit;      /* the policy of the scope around this one counts, too */
+	bool any_allow, any_dry_allow;
+	uint32_t n_rules;
+	const struct ss_authz_rule *rules;
+	const struct ss_authz_index *index; /* NULL: few rules, look at each */
+};
+
+#define SS_AUTHZ_HASH_START 0xcbf29ce484222325ull
+
+/* One byte more (FNV-1a); the tables' content is the operator's alone. */
+static inline uint64_t ss_authz_hash_byte(uint64_t h, uint8_t c)
+{
+	return (h ^ c) * 0x100000001b3ull;
+}
+
+static inline uint64_t ss_authz_hash_end(uint64_t h, uint8_t key)
+{
+	h ^= (uint64_t)key << 56;
+	return h ^ (h >> 29) ^ (h >> 47);
+}
+
+/* A whole text, eight bytes at a time. */
+static inline uint64_t ss_authz_hash_text(struct ss_span s, uint8_t key)
+{
+	uint64_t h = s.n * 0x9e3779b97f4a7c15ull, w;
+	uint32_t i = 0;
+
+	for (; i + 8 <= s.n; i += 8) {
+		memcpy(&w, s.p + i, 8);
+		h = (h ^ w) * 0xff51afd7ed558ccdull;
+		h ^= h >> 32;
+	}
+	for (; i < s.n; i++)
+		h = ss_authz_hash_byte(h, s.p[i]);
+	return ss_authz_hash_end(h, key);
+}
+
+/* The namespace of "spiffe://domain/ns/<x>/sa/<y>"; empty for any other form. Borrowed from id. */
+struct ss_span ss_authz_namespace(struct ss_span id);
+
+#endif
