@@ -4,13 +4,14 @@
  * in.
  *
  * HTTP/2 on both sides: eight streams per turn on one connection each way. Else one request per turn.
+ * "policy" is "small" with everything decided that can be (hop_world.h): their difference is what it costs.
  */
 #include <stdlib.h>
 
-#include "contract/route_index.h"
 #include "buf/testpool.h"
 #include "http/http_sim.h"
 #include "perf/micro/foreign.h"
+#include "perf/micro/hop_world.h"
 #include "perf/micro/micro.h"
 #include "perf/micro/micro_pool.h"
 #include "proxy/proxy.h"
@@ -36,20 +37,11 @@ struct message {
 
 struct hop {
 	struct http_sim p;
-	struct ss_ep_table *table;
+	struct hop_world world;
 	struct ss_up *up;
 	struct ss_proxy *px;
 	struct ss_event_ring *events;
 	struct ss_list ready;
-	struct ss_endpoint ep;
-	struct ss_route route;
-	struct ss_weighted_cluster split;
-	struct ss_virtual_host host;
-	struct ss_route_index index;
-	struct ss_host_table hosts;
-	struct ss_host_pattern any;
-	struct ss_authz open;
-	uint32_t ids[1];
 	struct message ask, answer;
 };
 
@@ -130,46 +122,13 @@ static void turn(struct hop *h)
 	struct http_sim *r = &h->p;
 
 	r->now += SS_NS_PER_US;
-	ss_http_input(r->http, &r->snap, &r->tls.news, r->now, &r->news);
+	ss_http_input(r->http, h->world.snap, &r->tls.news, r->now, &r->news);
 	ss_up_input(h->up, &r->news.conns, r->now, &h->ready);
-	ss_proxy_run(h->px, &r->snap, &r->news.streams, &h->ready, r->now);
+	ss_proxy_run(h->px, h->world.snap, &r->news.streams, &h->ready, r->now);
 	ss_http_flush(r->http, r->now);
 	ss_proxy_bury(h->px);
 	ss_up_bury(h->up);
 	ss_http_bury(r->http);
-}
-
-static const struct ss_retry again = {.on = SS_RETRY_DEFAULT, .max_retries = 1, .body_max = 65536};
-
-static void make_snapshot(struct hop *h, bool up_h2)
-{
-	struct ss_cluster *c = &h->p.cluster;
-
-	assert(ss_ep_table_create(&h->table, 8, 2) == 0);
-	c->name = 9;
-	c->n_endpoints = 1;
-	c->endpoints = &h->ep;
-	c->protocol = up_h2 ? SS_PROTO_H2 : SS_PROTO_H1;
-	c->max_pending = 1000;
-	c->http.max_streams = h->p.listener.http.max_streams = 100;
-	assert(ss_ep_cluster_hold(h->table, 9, &c->slot) == 0);
-	h->ep = (struct ss_endpoint){.addr = {ss_ip4(0x0a000001), 80}, .weight = 1};
-	assert(ss_ep_hold(h->table, c->slot, &h->ep.addr, &h->ep.ep) == 0);
-	h->split.upto = SS_WEIGHT_SUM;
-	h->route = (struct ss_route){.clusters = &h->split,
-				     .n_clusters = 1,
-				     .timeout_ns = 5 * SS_NS_PER_SEC,
-				     .idle_timeout_ns = 20 * SS_NS_PER_SEC,
-				     .retry = &again};
-	h->index = (struct ss_route_index){.any = {.ids = h->ids, .n = 1}};
-	h->host = (struct ss_virtual_host){.n_routes = 1, .routes = &h->route, .index = &h->index};
-	h->any.kind = 2;
-	h->hosts =
-		(struct ss_host_table){.n_hosts = 1, .n_patterns = 1, .hosts = &h->host, .patterns = &h->any};
-	h->p.listener.hosts = &h->hosts;
-	h->p.listener.authz = &h->open;
-	h->p.snap.clusters = c;
-	h->p.snap.n_clusters = 1;
 }
 
 static void make_rooms(struct hop *h)
@@ -178,20 +137,21 @@ static void make_rooms(struct hop *h)
 	struct ss_up_conf uc = {.max_conns = 16,
 				.n_workers = 1,
 				.http = r->http,
-				.endpoints = h->table,
+				.endpoints = h->world.endpoints,
 				.counters = &r->counters};
 	struct ss_proxy_conf pc = {.max_exchanges = 256,
 				   .seed = 1,
 				   .http = r->http,
 				   .bufs = &r->bufs,
 				   .counters = &r->counters,
-				   .endpoints = h->table};
+				   .endpoints = h->world.endpoints,
+				   .limits = h->world.limits};
 
 	h->events = uc.events = pc.events = ss_event_ring_create(1024);
 	assert(ss_up_create(&h->up, &uc) == 0);
 	pc.up = h->up;
 	assert(ss_proxy_create(&h->px, &pc, r->now) == 0);
-	ss_up_adopt(h->up, &r->snap, r->now);
+	ss_up_adopt(h->up, h->world.snap, r->now);
 	ss_list_init(&h->ready);
 }
 
@@ -240,12 +200,12 @@ static void start(struct hop *h)
 {
 	struct http_sim *r = &h->p;
 
-	h->ask.c = tls_sim_accept(&r->tls, HTTP_SIM_LISTENER, h->ask.h2 ? SS_ALPN_H2 : SS_ALPN_H1);
+	h->ask.c = tls_sim_accept(&r->tls, h->world.snap->listeners[0].name, h->ask.h2 ? SS_ALPN_H2 : SS_ALPN_H1);
 	h->ask.c->peer.addr = (struct ss_addr){ss_ip4(0x0a010203), 40000};
 	begin(&h->ask, true);
 	send(&h->ask);
 	turn(h);
-	ss_up_feed(h->up, &r->snap, r->now);
+	ss_up_feed(h->up, h->world.snap, r->now);
 	assert(r->tls.last);
 	h->answer.c = r->tls.last;
 	tls_sim_connected(h->answer.c);
@@ -273,15 +233,15 @@ static void stop(struct hop *h)
 	ss_proxy_free(h->px);
 	ss_up_free(h->up);
 	ss_event_ring_free(h->events);
-	ss_ep_table_free(h->table);
 	http_sim_free(r);
+	hop_world_close(&h->world);
 }
 
 struct kind {
 	const char *name;
 	const struct head *head;
 	uint32_t body;
-	bool down_h2, up_h2;
+	bool down_h2, up_h2, rich;
 };
 
 static void one_kind(struct micro *m, const struct kind *k)
@@ -297,7 +257,7 @@ static void one_kind(struct micro *m, const struct kind *k)
 	h.p.tls.alpn = k->up_h2 ? SS_ALPN_H2 : SS_ALPN_H1;
 	message_init(&h.ask, k->head, k->down_h2, k->body);
 	message_init(&h.answer, &head_answer, k->up_h2, BODY);
-	make_snapshot(&h, k->up_h2);
+	hop_world_open(&h.world, hop_world_text(k->up_h2, k->rich));
 	make_rooms(&h);
 	start(&h);
 	micro_run(m, k->name, requests, &h);
@@ -313,6 +273,8 @@ void micro_items(struct micro *m)
 		{"hop.h1_h1.small", &head_small, 0, false, false},
 		{"hop.h1_h1.browser", &head_browser, 0, false, false},
 		{"hop.h2_h1.small", &head_small, 0, true, false},
+		{"hop.h2_h2.policy", &head_small, 0, true, true, .rich = true},
+		{"hop.h1_h1.policy", &head_small, 0, false, false, .rich = true},
 	};
 
 	for (uint32_t i = 0; i < SS_ARRAY_LEN(kinds); i++)
