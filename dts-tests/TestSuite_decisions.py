@@ -252,10 +252,10 @@ class TestResilience(DecisionSuite):
         self.verify_equal(len(self.ejected()), 2, "ejected of four at 50 %")
 
     def test_all_down(self):
-        """All endpoints ejected (cap 100 %): 503 with flag UH and no attempt at any endpoint."""
+        """All endpoints ejected (cap 100 %, no panic): 503 with flag UH and no attempt at any endpoint."""
         self.start([route("web", max_retries=0)], [cluster("web", [(ORIGINS[0], PORT)], protocol="http1", outlier={
             "consecutive_errors": 2, "base_ejection_time": "30s", "max_ejection_percent": 100,
-            "min_health_percent": 0})])
+            "min_health_percent": 0}, balancing={"panic_threshold": 0})])
         self.control(ORIGINS[0], 500)
         for i in range(2):
             self.verify_equal(self.code(f"/x{i}"), 500, "failing endpoint's own answer")

@@ -121,7 +121,7 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_direct(x, d.route, now);
 	} else if (px_request_head(x, l, d.route, d.cluster) < 0 ||
 		   px_copy_ops(ss_http_arena(down), &d.route->response_ops, &x->response_ops) < 0 ||
-		   (limit.limit && px_limit_tell(x, &limit) < 0)) {
+		   (limit.limit && px_limit_tell(x, &limit) < 0) || px_hash(x, d.route, d.cluster) < 0) {
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
 	} else {
 		x->keep = worth_keeping(x);

@@ -165,6 +165,9 @@ int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct s
 int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
 int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops);
 
+/* px_hash.c: what sticky balancing goes by; makes the cookie that is lacking. After the response's operations. */
+int px_hash(struct px_exchange *x, const struct ss_route *r, const struct ss_cluster *c);
+
 /* px_reply.c */
 /* Our own answer, or a reset when a head has gone out already. Counts `why`. */
 void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now);

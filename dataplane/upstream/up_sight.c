@@ -39,14 +39,12 @@ static void look_at_endpoints(struct ss_up *u, const struct ss_cluster *c, struc
 		uint64_t until;
 
 		w->ok[i] = ss_ep_pickable(u->conf.endpoints, ep, now);
-		if (w->ok[i]) {
-			/* New, or back: slow start begins. */
-			if (p->down || !p->since)
-				p->since = now;
-			p->down = false;
+		/* New, or back: slow start begins. */
+		if (!p->since || (p->down && w->ok[i]))
+			p->since = now;
+		p->down = !w->ok[i];
+		if (w->ok[i])
 			continue;
-		}
-		p->down = true;
 		until = atomic_load_explicit(&u->conf.endpoints->ep[ep].ejected_until, memory_order_relaxed);
 		w->look_at = ss_min_u64(w->look_at, now + LOOK_AGAIN_NS);
 		if (until > now)

@@ -1,0 +1,501 @@
+/* balance_test.c - what each policy promises, of clusters as the product builds them. */
+#include "ctrl/balance_sim.h"
+
+#include "base/rng.h"
+
+static const enum ss_lb policies[] = {SS_LB_ROUND_ROBIN, SS_LB_LEAST_REQUEST, SS_LB_PEAK_EWMA,
+				      SS_LB_RANDOM,      SS_LB_MAGLEV,        SS_LB_RING_HASH};
+
+/* -- turns -- */
+
+static void workers_begin_elsewhere(void **state)
+{
+	for (int weights = 0; weights < 2; weights++) {
+		struct bed *b = bed_start(SS_LB_ROUND_ROBIN, 8);
+		for (uint32_t i = 0; i < 8; i++)
+			b->k->endpoints[i].weight = weights ? 2 + i % 2 : 1;
+		bed_publish(b);
+		for (uint32_t w = 0; w < BED_WORKERS; w++) {
+			uint32_t first = bed_pick(b, w, NULL);
+			assert_in_range(first, 2 * w, 2 * w + 1);
+		}
+		bed_end(b);
+	}
+}
+
+static void rotation_is_exact(void **state)
+{
+	struct bed *b = bed_start(SS_LB_ROUND_ROBIN, 7);
+	uint32_t hits[7] = {0};
+
+	bed_publish(b);
+	for (uint32_t i = 0; i < 700; i++)
+		hits[bed_pick(b, 1, NULL)]++;
+	for (uint32_t i = 0; i < 7; i++)
+		assert_int_equal(hits[i], 100);
+	bed_end(b);
+}
+
+/* Deadlines: no endpoint is ever more than two turns off its share. */
+static void weights_are_turns(void **state)
+{
+	static const uint32_t weight[] = {1, 2, 5, 1000, 3};
+	struct bed *b = bed_start(SS_LB_ROUND_ROBIN, 0);
+	uint32_t hits[5] = {0}, n = 0, sum = 0;
+
+	for (uint32_t i = 0; i < 5; i++, sum += weight[i - 1])
+		bed_endpoint(b, i, weight[i]);
+	bed_publish(b);
+	for (n = 1; n <= 100000; n++) {
+		hits[bed_pick(b, 0, NULL)]++;
+		for (uint32_t i = 0; i < 5; i++) {
+			double share = (double)n * weight[i] / sum;
+			if (hits[i] > share + 2 || hits[i] < share - (weight[i] == 1000 ? 6 : 2))
+				fail_msg("weight %u: %u of %u picks", weight[i], hits[i], n);
+		}
+	}
+	bed_end(b);
+}
+
+static void least_request_heeds_weights(void **state)
+{
+	struct bed *b = bed_start(SS_LB_LEAST_REQUEST, 0);
+	struct ss_up_wait held[100] = {0};
+	uint32_t hits[3] = {0};
+
+	for (uint32_t i = 0; i < 3; i++)
+		bed_endpoint(b, i, 1u << i);
+	bed_publish(b);
+	for (uint32_t i = 0; i < 7000; i++)
+		hits[bed_pick(b, 0, NULL)]++;
+	for (uint32_t i = 0; i < 3; i++)
+		assert_in_range(hits[i], (1000 << i) - 3, (1000 << i) + 3);
+	/* Held requests lower the weight of those that have them: loads near the square root of the weights. */
+	memset(hits, 0, sizeof(hits));
+	for (uint32_t i = 0; i < 100; i++)
+		hits[bed_hold(b, 0, &held[i])]++;
+	assert_true(hits[0] < hits[1] && hits[1] < hits[2] && hits[2] < 50 && hits[0] > 16);
+	for (uint32_t i = 0; i < 100; i++)
+		ss_up_cancel(b->up[0], &held[i]);
+	bed_end(b);
+}
+
+/* -- chance -- */
+
+static void random_is_even(void **state)
+{
+	struct bed *b = bed_start(SS_LB_RANDOM, 10);
+	uint32_t hits[10] = {0};
+
+	bed_publish(b);
+	for (uint32_t i = 0; i < 100000; i++)
+		hits[bed_pick(b, 0, NULL)]++;
+	/* Five standard deviations of a binomial draw. */
+	for (uint32_t i = 0; i < 10; i++)
+		assert_in_range(hits[i], 10000 - 475, 10000 + 475);
+	bed_end(b);
+}
+
+/* One server of ten is ten times slower than the others. Arrivals fill 60 % of what all can do. */
+struct load {
+	double mean_ms;
+	uint32_t to_slow;
+};
+
+#define SERVERS 10
+#define ARRIVALS 20000
+
+struct job {
+	struct ss_up_wait w;
+	uint64_t began, ends;
+	bool open;
+};
+
+static void finish_until(struct bed *b, struct job *jobs, uint32_t n, uint64_t now)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!jobs[i].open || jobs[i].ends > now)
+			continue;
+		ss_up_answered(b->up[0], b->c, &jobs[i].w, jobs[i].ends - jobs[i].began, jobs[i].ends);
+		ss_up_result(b->up[0], b->c, &jobs[i].w, true, jobs[i].ends);
+		jobs[i].open = false;
+	}
+}
+
+static struct load simulate(enum ss_lb policy)
+{
+	struct bed *b = bed_start(policy, SERVERS);
+	static struct job jobs[ARRIVALS];
+	uint64_t free_at[SERVERS] = {0}, sum = 0;
+	struct load l = {0};
+	uint32_t oldest = 0;
+
+	memset(jobs, 0, sizeof(jobs));
+	bed_publish(b);
+	for (uint32_t i = 0; i < ARRIVALS; i++) {
+		b->now += 180 * SS_NS_PER_US; /* nine serve in 1 ms, one in 10 ms: 0.11 ms is all they can */
+		while (oldest < i && !jobs[oldest].open)
+			oldest++;
+		finish_until(b, &jobs[oldest], i - oldest, b->now);
+		uint32_t e = bed_hold(b, 0, &jobs[i].w);
+		if (e >= SERVERS)
+			break;
+		uint64_t starts = ss_max_u64(b->now, free_at[e]);
+		free_at[e] = jobs[i].ends = starts + (e == 3 ? 10 : 1) * SS_NS_PER_MS;
+		jobs[i].began = b->now;
+		jobs[i].open = true;
+		sum += jobs[i].ends - jobs[i].began;
+		l.to_slow += e == 3;
+	}
+	finish_until(b, jobs, ARRIVALS, SS_NEVER);
+	l.mean_ms = (double)sum / ARRIVALS / SS_NS_PER_MS;
+	bed_end(b);
+	return l;
+}
+
+static void two_choices_beat_one(void **state)
+{
+	struct load chance = simulate(SS_LB_RANDOM), least = simulate(SS_LB_LEAST_REQUEST),
+		    ewma = simulate(SS_LB_PEAK_EWMA);
+
+	print_message("mean: random %.2f ms, least request %.2f ms, peak EWMA %.2f ms; to the slow one %u, %u, %u of %u\n",
+		      chance.mean_ms, least.mean_ms, ewma.mean_ms, chance.to_slow, least.to_slow, ewma.to_slow,
+		      ARRIVALS);
+	assert_true(least.mean_ms * 10 < chance.mean_ms);
+	assert_true(ewma.mean_ms < least.mean_ms);
+	assert_true(ewma.to_slow < least.to_slow && least.to_slow < chance.to_slow);
+}
+
+/* An endpoint that has never answered gets one request, and no second before the answer. */
+static void cold_endpoints_are_tried_by_one(void **state)
+{
+	struct bed *b = bed_start(SS_LB_PEAK_EWMA, 2);
+	struct ss_up_wait w = {0}, cold = {0};
+	uint32_t first, n = 0;
+
+	bed_publish(b);
+	first = bed_hold(b, 0, &w);
+	ss_up_answered(b->up[0], b->c, &w, SS_NS_PER_MS, b->now);
+	ss_up_result(b->up[0], b->c, &w, true, b->now);
+	/* Known at 1 ms, unknown at 30 ms: forgiven in time, and then asked once. */
+	for (; bed_pick(b, 0, NULL) == first && n < 100; n++) {
+		b->now += SS_NS_PER_SEC;
+		memset(&w, 0, sizeof(w));
+		if (bed_hold(b, 0, &w) != first) {
+			ss_up_cancel(b->up[0], &w);
+			break;
+		}
+		ss_up_answered(b->up[0], b->c, &w, SS_NS_PER_MS, b->now);
+		ss_up_result(b->up[0], b->c, &w, true, b->now);
+	}
+	assert_in_range(n, 20, 60); /* 10 s * ln(30) = 34 s */
+	assert_int_not_equal(bed_hold(b, 0, &cold), first);
+	for (uint32_t i = 0; i < 50; i++)
+		assert_int_equal(bed_pick(b, 0, NULL), first);
+	ss_up_cancel(b->up[0], &cold);
+	bed_end(b);
+}
+
+/* -- hashes -- */
+
+#define KEYS 50000
+
+static void where_keys_are(struct bed *b, uint32_t *at)
+{
+	for (uint32_t i = 0; i < KEYS; i++)
+		at[i] = bed_key(b, i % BED_WORKERS, i);
+}
+
+/* Of the keys whose endpoint is in both: how many moved. */
+static uint32_t moved(const uint32_t *before, const uint32_t *after, uint32_t gone)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < KEYS; i++)
+		n += before[i] != gone && after[i] != gone && before[i] != after[i];
+	return n;
+}
+
+static uint32_t before[KEYS], after[KEYS];
+
+/* One of 100 goes, and comes back: the paper (figure 12) has about 2 % of other keys at this size; a ring none. */
+static void few_keys_move(void **state)
+{
+	static const struct { enum ss_lb policy; uint32_t most; } rows[] = {{SS_LB_MAGLEV, KEYS * 3 / 100},
+									   {SS_LB_RING_HASH, 0}};
+
+	for (size_t k = 0; k < SS_ARRAY_LEN(rows); k++) {
+		struct bed *b = bed_start(rows[k].policy, 100);
+		uint32_t n;
+		bed_publish(b);
+		where_keys_are(b, before);
+		/* The last takes the place of number 40 in the file: the order of the file plays no role. */
+		b->k->endpoints[40] = b->k->endpoints[99];
+		b->k->n_endpoints = 99;
+		bed_publish(b);
+		where_keys_are(b, after);
+		n = moved(before, after, 40);
+		print_message("policy %u: %u of %u other keys moved\n", rows[k].policy, n, KEYS);
+		assert_in_range(n, 0, rows[k].most);
+		bed_endpoint(b, 40, 1);
+		bed_publish(b);
+		where_keys_are(b, after);
+		assert_memory_equal(before, after, sizeof(before));
+		bed_end(b);
+	}
+}
+
+static void tables_are_even(void **state)
+{
+	struct bed *b = bed_start(SS_LB_MAGLEV, 100);
+	const struct ss_lb_tier *t;
+	uint32_t places[100] = {0};
+
+	bed_publish(b);
+	t = &b->c->balance->tiers[0];
+	for (uint32_t i = 0; i < t->n_table; i++)
+		places[t->table[i]]++;
+	for (uint32_t i = 0; i < 100; i++)
+		assert_in_range(places[i], 65537 / 100, 65537 / 100 + 1);
+	bed_end(b);
+}
+
+static void hashes_heed_weights(void **state)
+{
+	for (int ring = 0; ring < 2; ring++) {
+		struct bed *b = bed_start(ring ? SS_LB_RING_HASH : SS_LB_MAGLEV, 0);
+		const struct ss_lb_tier *t;
+		uint32_t places[4] = {0}, n, sum = 0;
+		for (uint32_t i = 0; i < 4; i++)
+			bed_endpoint(b, i, 1 + 3 * i); /* 1, 4, 7, 10 */
+		bed_publish(b);
+		t = &b->c->balance->tiers[0];
+		n = ring ? t->n_ring : t->n_table;
+		for (uint32_t i = 0; i < n; i++)
+			places[ring ? t->ring[i].place : t->table[i]]++;
+		for (uint32_t i = 0; i < 4; i++, sum += places[i - 1])
+			assert_in_range(places[i], n * (1 + 3 * i) / 22 - 2, n * (1 + 3 * i) / 22 + 2);
+		assert_int_equal(sum, n);
+		assert_true(n >= 1024);
+		bed_end(b);
+	}
+}
+
+/* The same endpoint on every worker, over reloads, and in another process with another order of endpoints. */
+static void keys_stay(void **state)
+{
+	for (int ring = 0; ring < 2; ring++) {
+		struct bed *b = bed_start(ring ? SS_LB_RING_HASH : SS_LB_MAGLEV, 20);
+		struct bed *other = bed_start(ring ? SS_LB_RING_HASH : SS_LB_MAGLEV, 0);
+		bed_publish(b);
+		for (uint32_t i = 20; i-- > 0;)
+			bed_endpoint(other, i, 1);
+		bed_publish(other);
+		for (uint32_t i = 0; i < 1000; i++)
+			before[i] = bed_key(b, 0, i);
+		bed_publish(b);
+		for (uint32_t i = 0; i < 1000; i++) {
+			assert_int_equal(bed_key(b, i % BED_WORKERS, i), before[i]);
+			assert_int_equal(bed_key(other, i % BED_WORKERS, i), before[i]);
+		}
+		bed_end(b);
+		bed_end(other);
+	}
+}
+
+/* An ejection moves the keys of one endpoint, to all the others; its end brings them back. */
+static void ejection_moves_its_own_keys(void **state)
+{
+	for (int ring = 0; ring < 2; ring++) {
+		struct bed *b = bed_start(ring ? SS_LB_RING_HASH : SS_LB_MAGLEV, 20);
+		uint32_t heirs = 0;
+		bed_publish(b);
+		where_keys_are(b, before);
+		bed_eject(b, 4);
+		where_keys_are(b, after);
+		for (uint32_t i = 0; i < KEYS; i++) {
+			assert_int_not_equal(after[i], 4);
+			if (before[i] == 4)
+				heirs |= 1u << after[i];
+		}
+		assert_int_equal(moved(before, after, 4), 0);
+		/* On the ring who follows one of its 52 points. */
+		assert_in_range(__builtin_popcount(heirs), ring ? 15 : 19, 19);
+		b->now += SS_NS_PER_SEC + 1;
+		where_keys_are(b, after);
+		assert_memory_equal(before, after, sizeof(before));
+		bed_end(b);
+	}
+}
+
+/* Mirrokni et al.: no endpoint has more than ceil(c * requests / endpoints), whatever the keys are. */
+static void load_is_bounded(void **state)
+{
+	static const uint32_t factors[] = {100, 125, 200};
+
+	for (uint32_t run = 0; run < 12; run++) {
+		bool ring = run & 1, hot = run & 2;
+		uint32_t factor = factors[run / 4], load[10] = {0};
+		struct bed *b = bed_start(ring ? SS_LB_RING_HASH : SS_LB_MAGLEV, 10);
+		static struct ss_up_wait held[500];
+		b->k->balance.conf.balance_factor = factor;
+		bed_publish(b);
+		memset(held, 0, sizeof(held));
+		for (uint32_t i = 0; i < 500; i++) {
+			uint64_t key = hot ? 1 : i;
+			held[i].hashed = true;
+			held[i].hash = ss_balance_hash(&key, sizeof(key));
+			uint32_t e = bed_hold(b, i % BED_WORKERS, &held[i]);
+			uint32_t bound = (factor * (i + 1) + 999) / 1000;
+			if (++load[e] > bound)
+				fail_msg("factor %u: %u requests of %u at one endpoint", factor, load[e], i + 1);
+		}
+		for (uint32_t i = 0; i < 500; i++)
+			ss_up_cancel(b->up[i % BED_WORKERS], &held[i]);
+		bed_end(b);
+	}
+}
+
+/* -- time and health -- */
+
+static double share_of_new(struct bed *b, uint32_t number)
+{
+	uint32_t hits = 0, n = 5500;
+
+	for (uint32_t i = 0; i < n; i++)
+		hits += bed_pick(b, 0, NULL) == number;
+	/* In units of what another one gets. */
+	return hits * 10.0 / (n - hits);
+}
+
+static void new_endpoints_start_slowly(void **state)
+{
+	static const struct { uint32_t age_ms; double share; } ramp[] = {
+		{0, 0.1}, {500, 0.1}, {2500, 0.25}, {5000, 0.5}, {9000, 0.9}, {10000, 1}, {60000, 1}};
+
+	for (int least = 0; least < 2; least++) {
+		struct bed *b = bed_start(least ? SS_LB_LEAST_REQUEST : SS_LB_ROUND_ROBIN, 10);
+		uint64_t added;
+		b->k->balance.conf.slow_start_ns = 10 * SS_NS_PER_SEC;
+		bed_publish(b);
+		bed_pick(b, 0, NULL);
+		b->now += 3600 * SS_NS_PER_SEC;
+		bed_endpoint(b, 10, 1);
+		bed_publish(b);
+		added = b->now;
+		for (int back = 0; back < 2; back++) {
+			bed_pick(b, 0, NULL);
+			for (size_t i = 0; i < SS_ARRAY_LEN(ramp); i++) {
+				b->now = added + ramp[i].age_ms * SS_NS_PER_MS;
+				share_of_new(b, 10); /* turns taken at the old weight pass */
+				double share = share_of_new(b, 10);
+				if (share < ramp[i].share - 0.03 || share > ramp[i].share + 0.03)
+					fail_msg("at %u ms: %.3f, not %.2f", ramp[i].age_ms, share, ramp[i].share);
+			}
+			/* And again after an ejection. */
+			bed_eject(b, 10);
+			assert_true(share_of_new(b, 10) == 0);
+			b->now += SS_NS_PER_SEC + 1;
+			added = b->now;
+		}
+		bed_end(b);
+	}
+}
+
+static void panic_takes_all(void **state)
+{
+	static const uintmax_t up[] = {0, 7, 9};
+
+	for (size_t k = 0; k < SS_ARRAY_LEN(policies); k++) {
+		struct bed *b = bed_start(policies[k], 10);
+		uint32_t hits[10] = {0};
+		bed_publish(b);
+		for (uint32_t i = 0; i < 7; i++)
+			ss_ep_set_unhealthy(b->table, bed_slot(b, i), true);
+		for (uint32_t i = 0; i < 1000; i++)
+			assert_in_range(bed_key(b, i % BED_WORKERS, i), 7, 9);
+		assert_int_equal(ss_counter_read(&b->counters, SS_C_PANIC_PICKS), 0);
+		bed_eject(b, 8); /* 20 % are up now */
+		for (uint32_t i = 0; i < 1000; i++)
+			hits[bed_key(b, i % BED_WORKERS, i)]++;
+		for (uint32_t i = 0; i < 10; i++)
+			assert_true(hits[i] > 20);
+		assert_int_equal(ss_counter_read(&b->counters, SS_C_PANIC_PICKS), 1000);
+		assert_int_equal(b->table->cluster[b->c->slot].panics, 1000);
+		ss_ep_set_unhealthy(b->table, bed_slot(b, 0), false);
+		assert_int_equal(ss_counter_read(&b->counters, SS_C_PANIC_PICKS), 1000);
+		for (uint32_t i = 0; i < 1000; i++)
+			assert_in_set(bed_key(b, i % BED_WORKERS, i), up, SS_ARRAY_LEN(up));
+		/* Without a threshold nobody is nobody. */
+		b->k->balance.conf.panic_percent = 0;
+		bed_publish(b);
+		for (uint32_t i = 0; i < 10; i++)
+			ss_ep_set_unhealthy(b->table, bed_slot(b, i), true);
+		assert_int_equal(bed_key(b, 0, 1), BED_NONE);
+		assert_int_equal(b->why, SS_DROP_NO_HEALTHY);
+		bed_end(b);
+	}
+}
+
+/* A retry goes where no attempt was yet, by every policy; then anywhere. */
+static void retries_go_elsewhere(void **state)
+{
+	for (size_t k = 0; k < 2 * SS_ARRAY_LEN(policies); k++) {
+		struct bed *b = bed_start(policies[k / 2], 4);
+		b->k->endpoints[0].weight = k % 2 ? 100 : 1;
+		bed_publish(b);
+		for (uint32_t key = 0; key < 200; key++) {
+			struct ss_up_wait w = {.hashed = true, .hash = ss_balance_mix(key, 0)};
+			uint32_t seen = 0;
+			for (int i = 0; i < 4; i++) {
+				seen |= 1u << bed_hold(b, 0, &w);
+				ss_up_cancel(b->up[0], &w);
+			}
+			assert_int_equal(seen, 15);
+			assert_in_range(bed_hold(b, 0, &w), 0, 3);
+			ss_up_cancel(b->up[0], &w);
+		}
+		bed_end(b);
+	}
+}
+
+/* No pick that begins after an ejection returns the endpoint, whatever lists the worker has. */
+static void ejection_is_seen_at_once(void **state)
+{
+	for (size_t k = 0; k < SS_ARRAY_LEN(policies); k++) {
+		struct bed *b = bed_start(policies[k], 5);
+		bed_publish(b);
+		for (uint32_t i = 0; i < 200; i++) {
+			uint32_t e = bed_key(b, i % BED_WORKERS, i);
+			bed_eject(b, e);
+			for (uint32_t n = 0; n < 10; n++)
+				assert_int_not_equal(bed_key(b, n % BED_WORKERS, i), e);
+			b->now = b->table->ep[bed_slot(b, e)].ejected_until;
+		}
+		bed_end(b);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(workers_begin_elsewhere),
+		cmocka_unit_test(rotation_is_exact),
+		cmocka_unit_test(weights_are_turns),
+		cmocka_unit_test(least_request_heeds_weights),
+		cmocka_unit_test(random_is_even),
+		cmocka_unit_test(two_choices_beat_one),
+		cmocka_unit_test(cold_endpoints_are_tried_by_one),
+		cmocka_unit_test(few_keys_move),
+		cmocka_unit_test(tables_are_even),
+		cmocka_unit_test(hashes_heed_weights),
+		cmocka_unit_test(keys_stay),
+		cmocka_unit_test(ejection_moves_its_own_keys),
+		cmocka_unit_test(load_is_bounded),
+		cmocka_unit_test(new_endpoints_start_slowly),
+		cmocka_unit_test(panic_takes_all),
+		cmocka_unit_test(retries_go_elsewhere),
+		cmocka_unit_test(ejection_is_seen_at_once),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
