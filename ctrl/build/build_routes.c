@@ -126,6 +126,7 @@ static int build_route(struct ss_build_job *j, const struct ss_model_host *h, co
 	if (m->authz.present)
 		err = worse(err, ss_build_authz(j, &m->authz, &r->authz));
 	err = worse(err, ss_build_limit_list(j, &m->src, &m->limits, &h->limits, &r->limits));
+	err = worse(err, ss_build_fault(j, m, &r->fault));
 	return err;
 }
 

@@ -122,6 +122,7 @@ void ss_cfg_show_labels(struct ss_json *j, const char *key, const struct ss_mode
 extern const struct ss_cfg_table ss_cfg_match;                                  /* cfg_match.c */
 extern const struct ss_cfg_table ss_cfg_retry;                                  /* cfg_retry.c */
 extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */
+extern const struct ss_cfg_table ss_cfg_fault;                                  /* cfg_faults.c */
 extern const struct ss_cfg_table ss_cfg_limit;                                  /* cfg_limits.c */
 
 /* cfg_match.c: reports a name that no header can have. */

@@ -260,6 +260,7 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "authorization", SS_CFG_GROUP, ROUTE(authz), ROUTE(authz.present), .table = &ss_cfg_authz },
 	{ "rate_limits", SS_CFG_REFS, ROUTE(limits.name), ROUTE(limits.n), .what = "rate limit",
 	  .find = ss_model_limit },
+	{ "fault", SS_CFG_GROUP, ROUTE(fault), ROUTE(fault.present), .table = &ss_cfg_fault },
 };
 static const struct ss_cfg_table route = { .what = "route",
 					   .size = sizeof(struct ss_model_route),

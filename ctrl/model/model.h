@@ -18,6 +18,7 @@
 #include "contract/snapshot.h"
 #include "contract/tlsconf.h"
 #include "model/model_balance.h"
+#include "model/model_faults.h"
 #include "model/model_limits.h"
 #include "model/model_retry.h"
 #include "model/model_src.h"
@@ -105,6 +106,7 @@ struct ss_model_route {
 	struct ss_model_labels subset; /* of destinations that name none */
 	struct ss_model_hashes hash;   /* n 0: the cluster's */
 	struct ss_model_limit_names limits;
+	struct ss_model_fault fault;
 };
 
 struct ss_model_host {

@@ -144,6 +144,18 @@ static void put_authz(struct ss_json *j, const struct ss_tele *t, const struct s
 		ss_json_bool(j, "audited", true);
 }
 
+/* As Envoy: several flags are joined by commas. */
+static void put_flags(struct ss_json *j, const struct ss_event *ev)
+{
+	char both[16];
+
+	snprintf(both, sizeof(both), "DI,%s", ss_drop_flag((enum ss_drop)ev->drop));
+	if (ev->delayed && !ev->drop)
+		ss_json_text(j, "flag", "DI");
+	else
+		ss_json_text(j, "flag", ev->delayed ? both : ss_drop_flag((enum ss_drop)ev->drop));
+}
+
 static void put_request(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
 {
 	ss_json_double(j, "duration_us", us(ev->duration_ns), 1);
@@ -154,7 +166,7 @@ static void put_request(struct ss_json *j, const struct ss_tele *t, const struct
 	put_span(j, "path", x->path);
 	ss_json_text(j, "protocol", ev->protocol == 2 ? "HTTP/2" : "HTTP/1.1");
 	ss_json_u64(j, "status", ev->status);
-	ss_json_text(j, "flag", ss_drop_flag((enum ss_drop)ev->drop));
+	put_flags(j, ev);
 	if (ev->drop)
 		ss_json_text(j, "reason", ss_drop_name((enum ss_drop)ev->drop));
 	ss_json_u64(j, "bytes_in", ev->bytes_in);

@@ -117,6 +117,8 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_reply(x, SS_DROP_TUNNEL, now);
 	} else if ((l->limits || d.route->limits) && px_limited(x, l, d.route, &limit, now)) {
 		return;
+	} else if (d.route->fault && px_faulted(x, l, d.route->fault, now)) {
+		return;
 	} else if (d.route->action == SS_ACTION_DIRECT) {
 		px_direct(x, d.route, now);
 	} else if (px_request_head(x, l, d.route, d.cluster) < 0 ||
@@ -125,7 +127,10 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
 	} else {
 		x->keep = worth_keeping(x);
-		px_acquire(x, snap, now);
+		if (x->fault)
+			px_fault_wait(x, now);
+		else
+			px_acquire(x, snap, now);
 	}
 }
 
@@ -341,6 +346,7 @@ void px_finish(struct px_exchange *x, uint64_t now)
 
 	px_drop_upstream(x);
 	px_log(x, now);
+	p->faults -= x->fault != NULL;
 	ss_http_release(x->down);
 	x->down = NULL;
 	ss_bufq_free(&x->kept);

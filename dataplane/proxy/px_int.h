@@ -31,12 +31,20 @@ enum px_state {
 /* What follows a wait: a row each in px_time.c. The snapshot may be another one by then. */
 enum px_step {
 	PX_STEP_SEND = 0, /* px_acquire: the head is built, an endpoint is wanted */
+	PX_STEP_ABORT,    /* px_fault_abort: the answer of an injected fault */
 };
 
 /* What a stream's owner pointer points to. */
 struct px_leg {
 	struct px_exchange *x;
 	bool up;
+};
+
+/* A fault as drawn for one request. */
+struct px_fault {
+	uint64_t delay_ns;
+	bool ends; /* with this answer */
+	uint16_t status, grpc;
 };
 
 struct px_exchange {
@@ -78,6 +86,7 @@ struct px_exchange {
 	struct ss_header_ops response_ops; /* in the downstream stream's arena */
 	struct ss_hdrs request;            /* as sent upstream; the same */
 	struct ss_span request_id, trace;
+	struct px_fault *fault; /* that delays it; in the downstream stream's arena. NULL: none */
 	uint64_t deadline;    /* for the response's head; SS_NEVER: none */
 	uint64_t try_ends;    /* the same for this attempt */
 	uint64_t cap;         /* the hop above waits no longer for the head */
@@ -95,6 +104,7 @@ struct ss_proxy {
 	struct ss_wheel wheel;
 	struct ss_rng rng;
 	struct ss_list again, dead;
+	uint32_t faults; /* delayed by one, and not over */
 };
 
 /* px_exchange.c */
@@ -175,11 +185,20 @@ void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now);
 #define PX_MORE_MAX 6
 void px_reply_more(struct px_exchange *x, enum ss_drop why, const struct ss_hdr *more, uint16_t n_more,
 		   uint64_t now);
-/* n in decimal digits, in buf. */
-struct ss_span px_number(char buf[12], uint32_t n);
+/* The same with a status of the caller's: HTTP's, and gRPC's for its requests. */
+void px_reply_as(struct px_exchange *x, enum ss_drop why, uint16_t status, uint16_t grpc, uint64_t now);
+uint16_t px_grpc_of_status(uint16_t status);
+uint16_t px_status_of_grpc(uint16_t grpc);
 void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now);
 /* Counts a response's class; remembers its status. */
 void px_count_status(struct px_exchange *x, uint16_t status);
+
+/* px_fault.c */
+/* Draws. Is it answered by an abort? A delay is remembered in x->fault for px_fault_wait. */
+bool px_faulted(struct px_exchange *x, const struct ss_listener *l, const struct ss_fault *f, uint64_t now);
+/* The delay; after it, the abort or an endpoint. */
+void px_fault_wait(struct px_exchange *x, uint64_t now);
+void px_fault_abort(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 
 /* px_limit.c */
 /* Has a rate limit refused it? Then it is answered. Else *v says what to tell the client: v->limit NULL: nothing. */

@@ -5,12 +5,13 @@
 #include "base/err.h"
 #include "limit/limit.h"
 #include "proxy/px_int.h"
+#include "wire/number.h"
 
 /* Fields in the making: each text is "4294967295, 4294967295;w=2678400" at most. */
 struct said {
 	struct ss_hdr v[PX_MORE_MAX];
 	uint16_t n;
-	char numbers[4][12], limit[48];
+	char numbers[4][SS_NUMBER_TEXT], limit[48];
 };
 
 static void say(struct said *s, struct ss_span name, struct ss_span value)
@@ -28,27 +29,27 @@ static uint32_t seconds(uint64_t ns)
 static void say_numbers(struct said *s, const struct ss_limit_verdict *v)
 {
 	struct ss_out o = ss_out(s->limit, sizeof(s->limit));
-	struct ss_span burst = px_number(s->numbers[0], v->burst);
+	struct ss_span burst = ss_number_put(s->numbers[0], v->burst, 0);
 
 	ss_out_span(&o, burst);
 	ss_out_span(&o, SS_SPAN(", "));
 	ss_out_span(&o, burst);
 	ss_out_span(&o, SS_SPAN(";w="));
-	ss_out_span(&o, px_number(s->numbers[1], seconds(v->window_ns)));
+	ss_out_span(&o, ss_number_put(s->numbers[1], seconds(v->window_ns), 0));
 	say(s, SS_SPAN("x-ratelimit-limit"), ss_span(s->limit, (uint32_t)(sizeof(s->limit) - ss_out_room(&o))));
-	say(s, SS_SPAN("x-ratelimit-remaining"), px_number(s->numbers[2], v->remaining));
-	say(s, SS_SPAN("x-ratelimit-reset"), px_number(s->numbers[3], seconds(v->reset_ns)));
+	say(s, SS_SPAN("x-ratelimit-remaining"), ss_number_put(s->numbers[2], v->remaining, 0));
+	say(s, SS_SPAN("x-ratelimit-reset"), ss_number_put(s->numbers[3], seconds(v->reset_ns), 0));
 }
 
 static void refuse(struct px_exchange *x, const struct ss_limit_verdict *v, uint64_t now)
 {
 	struct said s = {.n = 0};
-	char after[12];
+	char after[SS_NUMBER_TEXT];
 
 	if (v->limit->say != SS_LIMIT_SAY_NEVER)
 		say_numbers(&s, v);
 	/* RFC 9110 10.2.3; the draft's clause 5: it goes before the reset, which is about a full bucket. */
-	say(&s, SS_SPAN("retry-after"), px_number(after, ss_max_u32(seconds(v->retry_ns), 1)));
+	say(&s, SS_SPAN("retry-after"), ss_number_put(after, ss_max_u32(seconds(v->retry_ns), 1), 0));
 	say(&s, SS_SPAN("x-envoy-ratelimited"), SS_SPAN("true"));
 	px_reply_more(x, SS_DROP_RATE_LIMITED, s.v, s.n, now);
 }

@@ -63,6 +63,7 @@ void px_log(struct px_exchange *x, uint64_t now)
 	ev->protocol = (uint8_t)ss_http_version(x->down);
 	ev->tls = ss_http_peer(conn)->tls;
 	ev->attempts = x->attempts;
+	ev->delayed = x->fault != NULL;
 	ev->worker = (uint8_t)x->p->conf.worker;
 	put_texts(x, ev);
 	ss_event_commit(x->p->conf.events);

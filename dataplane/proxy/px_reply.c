@@ -1,6 +1,7 @@
 /* px_reply.c - answers that we make ourselves: each says why, in a short body and in a header. */
 #include "base/err.h"
 #include "proxy/px_int.h"
+#include "wire/number.h"
 
 /* The name of the header that carries the response flag, as the access log does. */
 #define FLAG_HEADER "x-sidestep-flag"
@@ -50,17 +51,6 @@ void px_count_status(struct px_exchange *x, uint16_t status)
 		ss_count(x->p->conf.counters, class[status / 100 - 2], 1);
 }
 
-struct ss_span px_number(char buf[12], uint32_t n)
-{
-	char *p = buf + 11;
-
-	do {
-		*--p = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	return ss_span(p, (uint32_t)(buf + 11 - p));
-}
-
 static void add(struct ss_out *o, const char *text)
 {
 	ss_out_bytes(o, text, strlen(text));
@@ -106,12 +96,12 @@ static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 {
 	struct ss_hdr v[6 + PX_MORE_MAX];
 	struct ss_hdrs h;
-	char code[12], retried[SS_NUMBER_TEXT];
+	char code[SS_NUMBER_TEXT], retried[SS_NUMBER_TEXT];
 
 	ss_hdrs_init(&h, v, SS_ARRAY_LEN(v));
 	h.status = 200;
 	ss_hdrs_add(&h, SS_SPAN("content-type"), SS_SPAN("application/grpc"), 0);
-	ss_hdrs_add(&h, SS_SPAN("grpc-status"), px_number(code, a.grpc), 0);
+	ss_hdrs_add(&h, SS_SPAN("grpc-status"), ss_number_put(code, a.grpc, 0), 0);
 	/* Printable ASCII without "%" as the drops' texts are needs no percent-encoding. */
 	ss_hdrs_add(&h, SS_SPAN("grpc-message"), ss_span_str(ss_drop_text(why)), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
@@ -125,7 +115,7 @@ static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 {
 	struct ss_hdr v[6 + PX_MORE_MAX];
 	struct ss_hdrs h;
-	char text[200], length[12], retried[SS_NUMBER_TEXT];
+	char text[200], length[SS_NUMBER_TEXT], retried[SS_NUMBER_TEXT];
 	struct ss_out o = ss_out(text, sizeof(text));
 	struct ss_span body;
 
@@ -138,29 +128,61 @@ static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 	ss_hdrs_init(&h, v, SS_ARRAY_LEN(v));
 	h.status = a.status;
 	ss_hdrs_add(&h, SS_SPAN("content-type"), SS_SPAN("text/plain"), 0);
-	ss_hdrs_add(&h, SS_SPAN("content-length"), px_number(length, body.n), 0);
+	ss_hdrs_add(&h, SS_SPAN("content-length"), ss_number_put(length, body.n, 0), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
 	add_more(&h, more);
 	px_say_hop(x, &h, why, retried);
 	send(x, &h, body, now);
 }
 
-void px_reply_more(struct px_exchange *x, enum ss_drop why, const struct ss_hdr *more, uint16_t n_more,
-		   uint64_t now)
+static void reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
+		  uint64_t now)
 {
-	const struct ss_hdrs m = {.v = (struct ss_hdr *)more, .n = n_more};
-	struct answer a = answer_for(why);
-
 	x->drop = why;
 	ss_count_drop(x->p->conf.counters, why);
 	if (x->head_sent) {
 		ss_http_reset(x->down, SS_HTTP_INTERNAL_ERROR);
 		px_finish(x, now);
 	} else if (x->grpc) {
-		grpc_reply(x, a, why, &m, now);
+		grpc_reply(x, a, why, more, now);
 	} else {
-		text_reply(x, a, why, &m, now);
+		text_reply(x, a, why, more, now);
 	}
+}
+
+void px_reply_more(struct px_exchange *x, enum ss_drop why, const struct ss_hdr *more, uint16_t n_more,
+		   uint64_t now)
+{
+	const struct ss_hdrs m = {.v = (struct ss_hdr *)more, .n = n_more};
+
+	reply(x, answer_for(why), why, &m, now);
+}
+
+void px_reply_as(struct px_exchange *x, enum ss_drop why, uint16_t status, uint16_t grpc, uint64_t now)
+{
+	const struct ss_hdrs none = {0};
+
+	reply(x, (struct answer){(uint16_t)why, status, grpc}, why, &none, now);
+}
+
+/* gRPC's http-grpc-status-mapping.md one way, google.rpc.Code's comments the other. */
+static const struct {
+	uint16_t grpc, status;
+} codes[] = {{13, 400}, {16, 401}, {7, 403}, {12, 404}, {14, 429}, {14, 502}, {14, 503}, {14, 504}};
+
+uint16_t px_grpc_of_status(uint16_t status)
+{
+	for (size_t i = 0; i < SS_ARRAY_LEN(codes); i++)
+		if (codes[i].status == status)
+			return codes[i].grpc;
+	return 2;
+}
+
+uint16_t px_status_of_grpc(uint16_t grpc)
+{
+	static const uint16_t status[] = {200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401};
+
+	return grpc < SS_ARRAY_LEN(status) ? status[grpc] : 500;
 }
 
 void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now)
@@ -175,7 +197,7 @@ void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now)
 	struct ss_hdr *v = ss_arena_alloc(a, cap * sizeof(*v));
 	bool bodiless = r->direct_status == 204 || r->direct_status == 304;
 	struct ss_hdrs h;
-	char length[12];
+	char length[SS_NUMBER_TEXT];
 
 	if (!v) {
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
@@ -186,7 +208,7 @@ void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now)
 	if (r->direct_type.n)
 		ss_hdrs_add(&h, SS_SPAN("content-type"), r->direct_type, 0);
 	if (!bodiless)
-		ss_hdrs_add(&h, SS_SPAN("content-length"), px_number(length, r->direct_body.n), 0);
+		ss_hdrs_add(&h, SS_SPAN("content-length"), ss_number_put(length, r->direct_body.n, 0), 0);
 	px_apply_ops(&h, &r->response_ops);
 	send(x, &h, bodiless ? SS_SPAN_NONE : r->direct_body, now);
 }

@@ -4,6 +4,7 @@
 /* By enum px_step. */
 static void (*const steps[])(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now) = {
 	[PX_STEP_SEND] = px_acquire,
+	[PX_STEP_ABORT] = px_fault_abort,
 };
 
 /* Nothing moves for so long: a try before its head may have less patience than the stream. */

@@ -52,6 +52,9 @@
 	X(RESPONSES_4XX, c, "4xx responses")                                    \
 	X(RESPONSES_5XX, c, "5xx responses")                                    \
 	X(RETRIES, c, "requests tried again on another endpoint")               \
+	X(FAULT_DELAYS, c, "requests delayed by an injected fault")             \
+	X(FAULT_ABORTS, c, "requests aborted by an injected fault")             \
+	X(FAULTS_OVER, c, "faults not injected: as many under way as the route allows") \
 	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
 	X(PANIC_PICKS, c, "picks that took no heed of health (panic threshold)") \
 	X(EVENTS_LOST, c, "access-log records dropped because the ring was full") \

@@ -87,6 +87,7 @@
 	X(NO_SUBSET, r, "UH", "no endpoint has the subset's labels")                    \
 	X(DENIED, r, "RBAC", "denied by authorization")                                  \
 	X(RATE_LIMITED, r, "RL", "over a rate limit")                                    \
+	X(FAULT_ABORT, r, "FI", "aborted by an injected fault")                          \
 	X(CONNECT_FAILED, r, "UF", "connection to the endpoint failed")                  \
 	X(UPSTREAM_TLS, r, "UF", "TLS to the endpoint failed")                           \
 	X(UPSTREAM_RESET, r, "UC", "endpoint closed the connection")                     \

@@ -51,6 +51,7 @@ struct ss_event {
 	uint8_t worker;
 	uint8_t authz; /* enum ss_event_authz */
 	bool audited;  /* an audit rule marks it */
+	bool delayed;  /* by an injected fault */
 	uint16_t method_n, authority_n, path_n, request_id_n, peer_n, trace_n, user_agent_n, detail_n;
 	char text[SS_EVENT_TEXT];
 };

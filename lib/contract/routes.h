@@ -15,6 +15,7 @@
 #include "base/span.h"
 #include "contract/authz.h"
 #include "contract/balance.h"
+#include "contract/faults.h"
 #include "contract/limits.h"
 #include "contract/retry.h"
 #include "contract/tlsconf.h"
@@ -135,6 +136,7 @@ struct ss_route {
 	struct ss_header_ops request_ops, response_ops; /* the route's, then its host's */
 	const struct ss_hash_policy *hash; /* NULL: the cluster's */
 	const struct ss_limit_list *limits; /* its own and its host's; NULL: none */
+	const struct ss_fault *fault; /* NULL: none */
 };
 
 struct ss_route_index; /* two tiers: contract/route_index.h */
