@@ -161,6 +161,8 @@ static void show_endpoint(struct ss_admin *a, struct ss_json *j, const struct ss
 void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j)
 {
 	static const char *const protocols[] = { "auto", "http1", "http2" };
+	static const char *const policies[] = { "round_robin", "least_request", "peak_ewma",
+						"random", "maglev", "ring_hash" };
 	const struct ss_snapshot *s = ss_publish_current(a->conf.publish);
 	uint64_t now = ss_clock_ns(a->conf.clock);
 	ss_json_list(j, "clusters");
@@ -170,6 +172,9 @@ void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j)
 		ss_json_text(j, "name", ss_names_text(a->conf.names, c->name));
 		ss_json_text(j, "protocol", protocols[c->protocol]);
 		ss_json_bool(j, "tls", c->tls != NULL);
+		ss_json_text(j, "load_balancing", policies[c->balance ? c->balance->conf.policy : 0]);
+		ss_json_u64(j, "panics", atomic_load_explicit(&a->conf.endpoints->cluster[c->slot].panics,
+							      memory_order_relaxed));
 		ss_json_list(j, "endpoints");
 		for (uint32_t k = 0; k < c->n_endpoints; k++)
 			show_endpoint(a, j, &c->endpoints[k], now);
