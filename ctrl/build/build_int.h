@@ -98,6 +98,10 @@ int ss_build_authz(struct ss_build_job *j, const struct ss_model_authz *a, const
 int ss_build_retry(struct ss_build_job *j, const struct ss_model_host *h, const struct ss_model_route *m,
 		   const struct ss_retry **out);
 
+/* build_cors.c: *out stays when there is none, or none is enabled. */
+int ss_build_maintenance(struct ss_build_job *j, const struct ss_model_maintenance *m,
+			 const struct ss_maintenance **out);
+
 /* build_tls.c: a listener's side; *out is never NULL on success (mode disable without contexts).
  * protocol decides which ALPN names are offered. */
 int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, enum ss_protocol protocol,

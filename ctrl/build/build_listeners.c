@@ -48,6 +48,8 @@ static int build_listener(struct ss_build_job *j, const struct ss_model_listener
 		err = SS_ERR_CONFIG;
 	if (ss_build_limit_list(j, &m->src, &m->limits, NULL, &l->limits) < 0)
 		err = SS_ERR_CONFIG;
+	if (ss_build_maintenance(j, &m->maintenance, &l->maintenance) < 0)
+		err = SS_ERR_CONFIG;
 	return l->name ? err : SS_ERR_CONFIG;
 }
 

@@ -3,7 +3,7 @@
  *
  * build_routes.c walks hosts and routes; build_match.c compiles what a route asks for; build_index.c makes the
  * table of paths, build_list.c the lists in it, build_regex.c databases of expressions, which build_start.c
- * groups (lib/contract/route_index.h); build_hosts.c a listener's host patterns; build_authz.c the policies.
+ * groups (lib/contract/route_index.h); build_split.c shares, build_rewrite.c and build_cors.c what they say; build_hosts.c a listener's host patterns; build_authz.c the policies.
  */
 #ifndef SS_BUILD_ROUTES_H
 #define SS_BUILD_ROUTES_H
@@ -39,12 +39,29 @@ struct ss_build_regex {
 	void *proto; /* hs_scratch_t, grown database by database */
 	uint32_t most_field_regex;
 	struct ss_route_scratch *scratch; /* n_workers; filled by ss_build_regex_finish */
+	void **match;                     /* build_rewrite.c: PCRE2's, by worker */
+	void *bounds;
 };
 
 /* build_match.c: the route's matches; and the order in which a host's routes are tried. */
 int ss_build_match(struct ss_build_job *j, const struct ss_model_host *h, const struct ss_model_route *m,
 		   struct ss_route *r);
 void ss_build_order(const struct ss_model_host *h, uint32_t *order);
+
+/* build_split.c. `after` follows what m says; both may be empty. */
+int ss_build_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n,
+		 const struct ss_header_ops *after, struct ss_header_ops *out);
+/* Needs the route's own operations. */
+int ss_build_split(struct ss_build_job *j, const struct ss_model_host *h, const struct ss_model_route *m,
+		   struct ss_route *r);
+int ss_build_sticky(struct ss_build_job *j, const struct ss_model_sticky *m, const struct ss_sticky **out);
+
+/* build_rewrite.c, build_cors.c: what is not there leaves its place as it was. */
+int ss_build_rewrite(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_route *m,
+		     struct ss_route *r);
+int ss_build_redirect(struct ss_build_job *j, const struct ss_model_route *m, struct ss_route *r);
+int ss_build_cors(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_cors *m,
+		  const struct ss_model_src *src, const struct ss_cors **out);
 
 /* build_index.c: all of the index but its fields' databases. */
 int ss_build_index(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h);

@@ -125,6 +125,11 @@ extern const struct ss_cfg_table ss_cfg_host;                                   
 extern const struct ss_cfg_table ss_cfg_fault;                                  /* cfg_faults.c */
 extern const struct ss_cfg_table ss_cfg_limit;                                  /* cfg_limits.c */
 
+extern const struct ss_cfg_table ss_cfg_redirect, ss_cfg_rewrite;                /* cfg_rewrite.c */
+extern const struct ss_cfg_table ss_cfg_cors, ss_cfg_maintenance, ss_cfg_sticky; /* cfg_cors.c */
+
+/* cfg_match.c: RFC 9110 5.6.2 */
+bool ss_cfg_is_token(const char *s);
 /* cfg_match.c: reports a name that no header can have. */
 void ss_cfg_header_name(struct ss_cfg *c, config_setting_t *g, const char *name);
 /* cfg_route.c: "a.example", "*.example" or "*"? */

@@ -95,6 +95,8 @@ static const struct ss_cfg_key listener_keys[] = {
 	{ "authorization", SS_CFG_GROUP, LISTENER(authz), LISTENER(authz.present), .table = &ss_cfg_authz },
 	{ "rate_limits", SS_CFG_REFS, LISTENER(limits.name), LISTENER(limits.n), .what = "rate limit",
 	  .find = ss_model_limit },
+	{ "maintenance", SS_CFG_GROUP, LISTENER(maintenance), LISTENER(maintenance.present),
+	  .table = &ss_cfg_maintenance },
 	{ "http", SS_CFG_GROUP, LISTENER(http), .table = &ss_cfg_http },
 };
 const struct ss_cfg_table ss_cfg_listener = { .what = "listener", .size = sizeof(struct ss_model_listener),

@@ -7,7 +7,7 @@
 #define ROUTE(field) offsetof(struct ss_model_route, field)
 
 /* RFC 9110 5.1: a field name is a token. */
-static bool is_token(const char *s)
+bool ss_cfg_is_token(const char *s)
 {
 	if (!*s)
 		return false;
@@ -19,7 +19,7 @@ static bool is_token(const char *s)
 
 void ss_cfg_header_name(struct ss_cfg *c, config_setting_t *g, const char *name)
 {
-	if (name && !is_token(name))
+	if (name && !ss_cfg_is_token(name))
 		ss_cfg_error(c, g, "name", "\"%s\" is no header name", name);
 }
 

@@ -70,18 +70,6 @@ static void read_ops(struct ss_cfg *c, config_setting_t *s, struct ss_model_head
 	*out = all;
 }
 
-static void read_request_ops(struct ss_cfg *c, config_setting_t *s, void *obj)
-{
-	struct ss_model_route *r = obj;
-	read_ops(c, s, &r->request_ops, &r->n_request_ops);
-}
-
-static void read_response_ops(struct ss_cfg *c, config_setting_t *s, void *obj)
-{
-	struct ss_model_route *r = obj;
-	read_ops(c, s, &r->response_ops, &r->n_response_ops);
-}
-
 static void show_op_list(struct ss_json *j, const char *key, enum ss_header_op_kind kind, uint32_t n,
 			 const struct ss_model_header_op *ops)
 {
@@ -110,17 +98,37 @@ static void show_ops(struct ss_json *j, const char *key, uint32_t n, const struc
 	ss_json_end_object(j);
 }
 
-static void show_request_ops(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
-{
-	const struct ss_model_route *r = obj;
-	show_ops(j, k->name, r->n_request_ops, r->request_ops);
-}
+/* The two groups of a route, a virtual host or a share: what each has to be told is where its fields are. */
+#define OPS_OF(what, type)                                                                             \
+	static void what##_reads_request(struct ss_cfg *c, config_setting_t *s, void *obj)                \
+	{                                                                                               \
+		struct type *o = obj;                                                                   \
+		read_ops(c, s, &o->request_ops, &o->n_request_ops);                                     \
+	}                                                                                               \
+	static void what##_reads_response(struct ss_cfg *c, config_setting_t *s, void *obj)               \
+	{                                                                                               \
+		struct type *o = obj;                                                                   \
+		read_ops(c, s, &o->response_ops, &o->n_response_ops);                                   \
+	}                                                                                               \
+	static void what##_shows_request(struct ss_json *j, const struct ss_cfg_key *k, const void *obj) \
+	{                                                                                               \
+		const struct type *o = obj;                                                             \
+		show_ops(j, k->name, o->n_request_ops, o->request_ops);                                 \
+	}                                                                                               \
+	static void what##_shows_response(struct ss_json *j, const struct ss_cfg_key *k, const void *obj) \
+	{                                                                                               \
+		const struct type *o = obj;                                                             \
+		show_ops(j, k->name, o->n_response_ops, o->response_ops);                               \
+	}
+#define OPS_KEYS(whose)                                                                                \
+	{ "request_headers", SS_CFG_OWN, .what = "group", .table = &ops_table,                            \
+	  .read = whose##_reads_request, .show = whose##_shows_request },                                   \
+	{ "response_headers", SS_CFG_OWN, .what = "group", .table = &ops_table,                           \
+	  .read = whose##_reads_response, .show = whose##_shows_response }
 
-static void show_response_ops(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
-{
-	const struct ss_model_route *r = obj;
-	show_ops(j, k->name, r->n_response_ops, r->response_ops);
-}
+OPS_OF(route, ss_model_route)
+OPS_OF(host, ss_model_host)
+OPS_OF(share, ss_model_weighted)
 
 /* ---- where a request goes ---- */
 
@@ -181,6 +189,7 @@ static const struct ss_cfg_key weighted_keys[] = {
 	  .find = ss_model_cluster },
 	{ "weight", SS_CFG_HUNDREDTHS, WEIGHTED(weight), .max = 100 * 1000000 },
 	{ "subset", SS_CFG_OWN, .what = "labels", .read = read_subset, .show = show_subset },
+	OPS_KEYS(share),
 };
 static const struct ss_cfg_table weighted = { .what = "cluster", .size = sizeof(struct ss_model_weighted),
 					      .shorthand = "name", SS_CFG_KEYS(weighted_keys) };
@@ -222,11 +231,11 @@ static void check_weights(struct ss_cfg *c, config_setting_t *g, struct ss_model
 
 static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
-	static const char *const where[] = { "cluster", "clusters", "direct_response", NULL };
+	static const char *const where[] = { "cluster", "clusters", "direct_response", "redirect", NULL };
 	static const char *const retries[] = { "max_retries", NULL };
 	struct ss_model_route *r = obj;
 	if (ss_cfg_count(g, where) != 1)
-		ss_cfg_error(c, g, NULL, "needs one of cluster, clusters, direct_response");
+		ss_cfg_error(c, g, NULL, "needs one of cluster, clusters, direct_response, redirect");
 	if (!r->authz.present)
 		r->authz.default_deny = false; /* the default is that of a group that is there */
 	r->max_retries_set = ss_cfg_count(g, retries) != 0;
@@ -234,6 +243,14 @@ static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
 		ss_cfg_error(c, g, "prefix_rewrite", "needs match.prefix: that is what it replaces");
 	if (r->prefix_rewrite && r->prefix_rewrite[0] != '/')
 		ss_cfg_error(c, g, "prefix_rewrite", "must begin with /");
+	if (r->prefix_rewrite && r->rewrite.present)
+		ss_cfg_error(c, g, "rewrite", "says prefix_rewrite in another way: only one of them");
+	if ((r->rewrite.prefix || r->redirect.prefix) && r->path_kind != SS_PATH_PREFIX &&
+	    r->path_kind != SS_PATH_SEGMENTS)
+		ss_cfg_error(c, g, r->rewrite.prefix ? "rewrite" : "redirect",
+			     "prefix needs match.prefix: that is what it replaces");
+	if (r->redirect.present)
+		r->action = SS_ACTION_REDIRECT;
 }
 
 static const struct ss_cfg_key route_keys[] = {
@@ -243,6 +260,7 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "clusters", SS_CFG_LIST, ROUTE(clusters), ROUTE(n_clusters), .required = false,
 	  .table = &weighted },
 	{ "direct_response", SS_CFG_GROUP, 0, .table = &direct, .show = show_direct },
+	{ "redirect", SS_CFG_GROUP, ROUTE(redirect), ROUTE(redirect.present), .table = &ss_cfg_redirect },
 	{ "timeout", SS_CFG_DURATION, ROUTE(timeout_ns), .def = "5s", .max = 86400 * SS_NS_PER_SEC },
 	{ "idle_timeout", SS_CFG_DURATION, ROUTE(idle_timeout_ns), .def = "5m",
 	  .max = 86400 * SS_NS_PER_SEC },
@@ -251,10 +269,11 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "max_retries", SS_CFG_U32, ROUTE(max_retries), .max = 10 },
 	{ "retry", SS_CFG_GROUP, ROUTE(retry), ROUTE(retry.present), .table = &ss_cfg_retry },
 	{ "prefix_rewrite", SS_CFG_TEXT, ROUTE(prefix_rewrite), .min = 1 },
-	{ "request_headers", SS_CFG_OWN, .what = "group", .table = &ops_table, .read = read_request_ops,
-	  .show = show_request_ops },
-	{ "response_headers", SS_CFG_OWN, .what = "group", .table = &ops_table, .read = read_response_ops,
-	  .show = show_response_ops },
+	OPS_KEYS(route),
+	{ "rewrite", SS_CFG_GROUP, ROUTE(rewrite), ROUTE(rewrite.present), .table = &ss_cfg_rewrite },
+	{ "cors", SS_CFG_GROUP, ROUTE(cors), ROUTE(cors.present), .table = &ss_cfg_cors },
+	{ "maintenance", SS_CFG_GROUP, ROUTE(maintenance), ROUTE(maintenance.present), .table = &ss_cfg_maintenance },
+	{ "sticky", SS_CFG_GROUP, ROUTE(sticky), ROUTE(sticky.present), .table = &ss_cfg_sticky },
 	{ "subset", SS_CFG_OWN, .what = "labels", .read = read_route_subset, .show = show_route_subset },
 	{ "hash_policy", SS_CFG_LIST, ROUTE(hash.v), ROUTE(hash.n), .table = &ss_cfg_hash },
 	{ "authorization", SS_CFG_GROUP, ROUTE(authz), ROUTE(authz.present), .table = &ss_cfg_authz },
@@ -315,6 +334,9 @@ static const struct ss_cfg_key host_keys[] = {
 	  .find = ss_model_limit },
 	{ "retry", SS_CFG_GROUP, HOST(retry), HOST(retry.present), .table = &ss_cfg_retry },
 	{ "authorization", SS_CFG_GROUP, HOST(authz), HOST(authz.present), .table = &ss_cfg_authz },
+	{ "cors", SS_CFG_GROUP, HOST(cors), HOST(cors.present), .table = &ss_cfg_cors },
+	{ "maintenance", SS_CFG_GROUP, HOST(maintenance), HOST(maintenance.present), .table = &ss_cfg_maintenance },
+	OPS_KEYS(host),
 	{ "routes", SS_CFG_LIST, HOST(routes), HOST(n_routes), .required = true, .table = &route },
 };
 const struct ss_cfg_table ss_cfg_host = { .what = "virtual host",

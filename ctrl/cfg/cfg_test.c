@@ -344,7 +344,7 @@ static const struct bad bad_rows[] = {
 	{ "{ name = \"v2\"; weight = 33.33; }", "{ name = \"v3\"; weight = 33.33; }",
 	  "t.cfg:28: virtual_hosts[0].routes[0].clusters[1].name: there is no cluster named \"v3\"" },
 	{ "cluster = \"v2\"", "cluster = \"v3\"", "t.cfg:34: virtual_hosts[0].routes[1].cluster: there is no cluster named \"v3\"" },
-	{ "cluster = \"v2\"; ", "", "t.cfg:34: virtual_hosts[0].routes[1]: needs one of cluster, clusters, direct_response" },
+	{ "cluster = \"v2\"; ", "", "t.cfg:34: virtual_hosts[0].routes[1]: needs one of cluster, clusters, direct_response, redirect" },
 	{ "cluster = \"v2\"", "cluster = \"v2\"; prefix_rewrite = \"/\"",
 	  "t.cfg:34: virtual_hosts[0].routes[1].prefix_rewrite: needs match.prefix: that is what it replaces" },
 	{ "max_retries = 2", "max_retries = 11", "t.cfg:29: virtual_hosts[0].routes[0].max_retries: 11 is out of bounds: from 0 to 10" },

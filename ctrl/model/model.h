@@ -17,6 +17,7 @@
 #include "contract/routes.h"
 #include "contract/snapshot.h"
 #include "contract/tlsconf.h"
+#include "model/model_actions.h"
 #include "model/model_balance.h"
 #include "model/model_faults.h"
 #include "model/model_limits.h"
@@ -74,6 +75,8 @@ struct ss_model_header_match {
 struct ss_model_weighted {
 	char *cluster;
 	uint32_t weight; /* hundredths of a percent */
+	uint32_t n_request_ops, n_response_ops; /* of this share alone */
+	struct ss_model_header_op *request_ops, *response_ops;
 	struct ss_model_labels subset; /* n 0: the route's, or the whole cluster */
 };
 
@@ -100,6 +103,11 @@ struct ss_model_route {
 	bool max_retries_set;
 	struct ss_model_retry retry;
 	char *prefix_rewrite;
+	struct ss_model_redirect redirect;
+	struct ss_model_rewrite rewrite;
+	struct ss_model_cors cors;
+	struct ss_model_maintenance maintenance;
+	struct ss_model_sticky sticky;
 	uint32_t n_request_ops, n_response_ops;
 	struct ss_model_header_op *request_ops, *response_ops;
 	struct ss_model_authz authz;
@@ -117,6 +125,10 @@ struct ss_model_host {
 	enum ss_precedence precedence;
 	struct ss_model_limit_names limits;
 	struct ss_model_retry retry; /* of routes without their own */
+	struct ss_model_cors cors; /* of routes that have none of their own, as the next */
+	struct ss_model_maintenance maintenance;
+	uint32_t n_request_ops, n_response_ops; /* after the routes' */
+	struct ss_model_header_op *request_ops, *response_ops;
 	uint32_t n_routes;
 	struct ss_model_route *routes;
 	struct ss_model_authz authz;
@@ -133,6 +145,7 @@ struct ss_model_listener {
 	struct ss_model_tls tls;
 	struct ss_model_authz authz;
 	struct ss_model_limit_names limits;
+	struct ss_model_maintenance maintenance;
 	struct ss_http_limits http;
 	uint32_t n_hosts;
 	char **hosts; /* names of virtual hosts */

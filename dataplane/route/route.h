@@ -23,9 +23,11 @@ struct ss_route_request {
 	const struct ss_addr *peer;     /* NULL: matches no address */
 	const struct ss_addr *local;    /* the same; its port is the listener's */
 	const struct ss_claims *claims; /* of a verified token; NULL: none */
-	uint32_t draw;                  /* uniform over its 32 bits: the weighted split */
+	uint64_t draw;                  /* uniform over its 64 bits: the weighted split, a new client's key */
 	uint16_t worker;
 };
+
+#define SS_ROUTE_KEY 16u /* bytes of a key that we make */
 
 struct ss_route_decision {
 	enum ss_drop drop;                     /* SS_DROP_NONE, or why it is refused */
@@ -39,6 +41,11 @@ struct ss_route_decision {
 	const struct ss_authz_rule *audit;     /* that marks the request, or NULL */
 	bool authorized;  /* policies were asked */
 	bool dry_denied;  /* allowed, but would be denied with what is only tried */
+	const struct ss_maintenance *maintenance; /* the listener's, the host's or the route's; NULL: open */
+	struct ss_span origin;  /* that may read the response (route->cors); empty: not asked, or it may not */
+	bool preflight;         /* to be answered by us: nothing behind it, authorization included, is asked */
+	bool fresh;             /* the client gets `key` as its cookie (route->sticky) */
+	uint8_t key[SS_ROUTE_KEY];
 };
 
 void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
@@ -48,6 +55,11 @@ void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
  * nothing changes. *ok becomes false without memory. */
 struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct ss_span text, struct ss_span path,
 				 struct ss_arena *a, bool *ok);
+
+/* A path and query after the expression: 0 with *out in the arena, SS_ERR_NO_MEM, SS_ERR_LIMIT: too many steps, or
+ * too long. Match data is the worker's. */
+int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struct ss_span path, struct ss_arena *a,
+			struct ss_span *out);
 
 /* The bit of a method name. */
 uint16_t ss_route_method_bit(struct ss_span method);

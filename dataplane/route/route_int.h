@@ -67,4 +67,14 @@ bool ss_route_next_value(const struct ss_route_look *k, uint8_t on, struct ss_sp
  * ":authority" mean the authority. */
 bool ss_route_next_field(const struct ss_hdrs *h, struct ss_span name, uint16_t *i, struct ss_span *value);
 
+/* route_sticky.c: the share of a key; NULL when none has weight. */
+const struct ss_weighted_cluster *ss_route_keep_share(const struct ss_route *r, struct ss_span key);
+/* The key that the client brought; false when it brought none. */
+bool ss_route_sticky_key(const struct ss_route_look *k, const struct ss_sticky *s, struct ss_span *key);
+struct ss_span ss_route_fresh_key(uint64_t draw, uint8_t *p);
+
+/* route_cors.c: the bit of the method that a preflight asks about; 0: it is none. */
+uint16_t ss_route_preflight(const struct ss_hdrs *h);
+bool ss_route_origin_allowed(const struct ss_route_look *k, const struct ss_cors *c, struct ss_span *origin);
+
 #endif

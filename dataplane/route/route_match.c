@@ -202,15 +202,28 @@ static const struct ss_route *find_route(struct ss_route_look *k)
 
 /* -- decision -- */
 
-/* A draw of 32 bits, scaled to what the weights sum to. */
-static const struct ss_weighted_cluster *draw_share(const struct ss_route *r, uint32_t draw)
+/* The draw's upper half, scaled to what the weights sum to. */
+static const struct ss_weighted_cluster *draw_share(const struct ss_route *r, uint64_t draw)
 {
-	uint32_t at = (uint32_t)((uint64_t)draw * r->weight_sum >> 32);
+	uint32_t at = (uint32_t)((draw >> 32) * r->weight_sum >> 32);
 
 	for (uint16_t i = 0; i < r->n_clusters; i++)
 		if (at < r->clusters[i].upto)
 			return &r->clusters[i];
 	return NULL;
+}
+
+static const struct ss_weighted_cluster *sticky_share(const struct ss_route_look *k, struct ss_route_decision *out)
+{
+	const struct ss_route *r = out->route;
+	struct ss_span key;
+
+	if (ss_route_sticky_key(k, r->sticky, &key))
+		return ss_route_keep_share(r, key);
+	if (!r->sticky->cookie)
+		return draw_share(r, k->rq->draw);
+	out->fresh = true;
+	return ss_route_keep_share(r, ss_route_fresh_key(k->rq->draw, out->key));
 }
 
 static void look(struct ss_route_look *k, const struct ss_listener *l, const struct ss_route_request *rq)
@@ -227,14 +240,17 @@ static void look(struct ss_route_look *k, const struct ss_listener *l, const str
 		.method = ss_route_method_bit(head->method),
 		.best = SS_ROUTE_NONE,
 	};
+	if (k->method == SS_METHOD_OPTIONS)
+		k->asked = ss_route_preflight(head);
 	if (!k->path.n)
 		k->path = ss_span("", 0); /* hyperscan wants a pointer even for nothing */
 }
 
-static void draw_cluster(const struct ss_snapshot *s, const struct ss_route_request *rq,
-			 struct ss_route_decision *out)
+static void draw_cluster(const struct ss_snapshot *s, const struct ss_route_look *k, struct ss_route_decision *out)
 {
-	out->share = draw_share(out->route, rq->draw);
+	const struct ss_route *r = out->route;
+
+	out->share = r->sticky ? sticky_share(k, out) : draw_share(r, k->rq->draw);
 	if (!out->share) {
 		out->drop = SS_DROP_NO_CLUSTER;
 		return;
@@ -257,6 +273,15 @@ static bool authorize(const struct ss_listener *l, const struct ss_route_look *k
 	return ss_route_authorize(l, &f, out);
 }
 
+static const struct ss_maintenance *closed_by(const struct ss_listener *l, const struct ss_route_decision *d)
+{
+	if (l->maintenance)
+		return l->maintenance;
+	if (d->host && d->host->maintenance)
+		return d->host->maintenance;
+	return d->route ? d->route->maintenance : NULL;
+}
+
 void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 		     const struct ss_route_request *rq, struct ss_route_decision *out)
 {
@@ -266,13 +291,19 @@ void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 	*out = (struct ss_route_decision){.drop = SS_DROP_NO_ROUTE_MATCH};
 	k.host = out->host = find_host(l->hosts, rq->head->authority);
 	out->route = k.host ? find_route(&k) : NULL;
+	out->maintenance = closed_by(l, out);
 	if (!out->route)
 		return;
+	if (out->route->cors && ss_route_origin_allowed(&k, out->route->cors, &out->origin) && k.asked) {
+		out->preflight = true;
+		out->drop = SS_DROP_NONE;
+		return;
+	}
 	if (!authorize(l, &k, rq, out)) {
 		out->drop = SS_DROP_DENIED;
 		return;
 	}
 	out->drop = SS_DROP_NONE;
 	if (out->route->action == SS_ACTION_CLUSTERS)
-		draw_cluster(s, rq, out);
+		draw_cluster(s, &k, out);
 }

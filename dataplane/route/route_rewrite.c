@@ -1,4 +1,8 @@
 /* route_rewrite.c - the path that goes upstream, or into a redirect's Location. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "base/err.h"
 #include "route/route_int.h"
 #include "wire/params.h"
 
@@ -29,4 +33,75 @@ struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct 
 	if (kind == SS_PATH_PREFIX_NEW && path.n >= r->path.n)
 		return in_place_of(path, r->path.n, text, a, ok);
 	return path;
+}
+
+/* -- expressions -- */
+
+#define OUT_MAX 8192 /* a longer path is none that a rewrite was meant for */
+
+/* The substitution, of what has just matched. */
+static void put_parts(struct ss_out *o, const struct ss_rewrite_regex *x, const uint8_t *path, pcre2_match_data *m,
+		      int groups)
+{
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m);
+
+	for (uint16_t i = 0; i < x->n_parts; i++) {
+		int g = x->parts[i].group;
+		if (g < 0)
+			ss_out_span(o, x->parts[i].text);
+		else if (g < groups && at[2 * g] != PCRE2_UNSET && at[2 * g + 1] >= at[2 * g])
+			ss_out_bytes(o, path + at[2 * g], at[2 * g + 1] - at[2 * g]);
+	}
+}
+
+/* Every part of the path that matches is replaced, as Envoy does; after an empty match one byte is passed over.
+ * 0 or SS_ERR_LIMIT. */
+static int replace_all(const struct ss_rewrite_regex *x, pcre2_match_data *m, struct ss_span path, struct ss_out *o)
+{
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m);
+	size_t from = 0;
+
+	while (from <= path.n) {
+		/* The bounds are only read; PCRE2's declaration lacks the const. */
+		int n = pcre2_match(x->code, path.p, path.n, from, PCRE2_NO_UTF_CHECK, m,
+				    (pcre2_match_context *)x->bounds);
+		if (n == PCRE2_ERROR_NOMATCH)
+			break;
+		if (n < 0)
+			return SS_ERR_LIMIT;
+		/* \K may set the start behind `from`, or behind the end. */
+		if (at[0] < from || at[1] < at[0])
+			return SS_ERR_LIMIT;
+		ss_out_bytes(o, path.p + from, at[0] - from);
+		put_parts(o, x, path.p, m, n ? n : 10);
+		from = at[1];
+		if (at[0] != at[1])
+			continue;
+		if (from < path.n)
+			ss_out_u8(o, path.p[from]);
+		from++;
+	}
+	if (from < path.n)
+		ss_out_bytes(o, path.p + from, path.n - from);
+	return o->over ? SS_ERR_LIMIT : 0;
+}
+
+int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struct ss_span path, struct ss_arena *a,
+			struct ss_span *out)
+{
+	uint8_t buf[OUT_MAX];
+	struct ss_out o = ss_out(buf + 1, sizeof(buf) - 1);
+	struct ss_span only = ss_path_only(path), new;
+	bool ok = true;
+
+	if (replace_all(x, x->match[worker], only, &o) < 0)
+		return SS_ERR_LIMIT;
+	new = ss_span(buf + 1, (uint32_t)(o.p - buf - 1));
+	/* A request target begins with a slash (RFC 9112 3.2.1). */
+	if (!new.n || new.p[0] != '/') {
+		buf[0] = '/';
+		new = ss_span(buf, new.n + 1);
+	}
+	*out = in_place_of(path, only.n, new, a, &ok);
+	return ok ? 0 : SS_ERR_NO_MEM;
 }

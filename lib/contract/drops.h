@@ -88,6 +88,8 @@
 	X(DENIED, r, "RBAC", "denied by authorization")                                  \
 	X(RATE_LIMITED, r, "RL", "over a rate limit")                                    \
 	X(FAULT_ABORT, r, "FI", "aborted by an injected fault")                          \
+	X(REWRITE_LIMIT, r, "DPE", "rewriting the path took too many steps")             \
+	X(MAINTENANCE, r, "UO", "under maintenance")                                     \
 	X(CONNECT_FAILED, r, "UF", "connection to the endpoint failed")                  \
 	X(UPSTREAM_TLS, r, "UF", "TLS to the endpoint failed")                           \
 	X(UPSTREAM_RESET, r, "UC", "endpoint closed the connection")                     \

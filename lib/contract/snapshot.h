@@ -45,6 +45,7 @@ struct ss_listener {
 	const struct ss_host_table *hosts;
 	const struct ss_authz *authz;    /* never NULL */
 	const struct ss_limit_list *limits; /* NULL: none */
+	const struct ss_maintenance *maintenance; /* NULL: open */
 	struct ss_http_limits http;
 	uint8_t trusted_hops; /* proxies in front of us whose x-forwarded-for is believed by policies */
 	uint32_t own_id; /* name id of the identity that we show here; 0: none */
