@@ -263,7 +263,7 @@ static void read_request(char *line, struct ss_hdrs *h, struct ss_hdr *v, struct
 static struct ss_route_decision decide_for(struct world *w, const struct ss_hdrs *h, const struct asker *who,
 					   uint32_t draw)
 {
-	struct ss_route_request rq = {.head = h, .peer_identity = who->id, .sni = who->sni, .draw = draw};
+	struct ss_route_request rq = {.head = h, .peer_identity = who->id, .sni = who->sni, .draw = (uint64_t)draw << 32};
 	struct ss_route_decision d;
 
 	w->l.addr.port = who->port;

@@ -91,6 +91,8 @@ static void show_op_list(struct ss_json *j, const char *key, enum ss_header_op_k
 
 static void show_ops(struct ss_json *j, const char *key, uint32_t n, const struct ss_model_header_op *ops)
 {
+	if (!n)
+		return;
 	ss_json_object(j, key);
 	show_op_list(j, "remove", SS_OP_REMOVE, n, ops);
 	show_op_list(j, "set", SS_OP_SET, n, ops);

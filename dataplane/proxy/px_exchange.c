@@ -80,6 +80,41 @@ static void decide(struct ss_proxy *p, const struct ss_snapshot *snap, const str
 	ss_route_decide(snap, l, rq, d);
 }
 
+/* What a request that may come in gets: our own answer, or a place upstream. */
+static void answer_or_send(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
+			   const struct ss_route_decision *d, uint64_t now)
+{
+	struct ss_limit_verdict limit = {0};
+	int err;
+
+	if ((l->limits || d->route->limits) && px_limited(x, l, d->route, &limit, now))
+		return;
+	if (d->route->fault && px_faulted(x, l, d->route->fault, now))
+		return;
+	if (d->route->action == SS_ACTION_DIRECT) {
+		px_direct(x, d->route, now);
+		return;
+	}
+	if (d->route->action == SS_ACTION_REDIRECT) {
+		px_redirect(x, l, d->route, now);
+		return;
+	}
+	err = px_request_head(x, l, d);
+	if (!err && limit.limit)
+		err = px_limit_tell(x, &limit);
+	if (!err)
+		err = px_hash(x, d->route, d->cluster);
+	if (err) {
+		px_reply(x, err == SS_ERR_LIMIT ? SS_DROP_REWRITE_LIMIT : SS_DROP_STREAMS_FULL, now);
+		return;
+	}
+	x->keep = worth_keeping(x);
+	if (x->fault)
+		px_fault_wait(x, now);
+	else
+		px_acquire(x, snap, now);
+}
+
 void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_stream *down, uint64_t now)
 {
 	const struct ss_hdrs *head = ss_http_head(down);
@@ -90,9 +125,8 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 				      .sni = ss_http_peer(conn)->sni,
 				      .peer = &ss_http_peer(conn)->addr,
 				      .local = &ss_http_peer(conn)->local,
-				      .draw = (uint32_t)(ss_rng_u64(&p->rng) >> 32),
+				      .draw = ss_rng_u64(&p->rng),
 				      .worker = p->conf.worker};
-	struct ss_limit_verdict limit = {0};
 	struct ss_route_decision d;
 	struct px_exchange *x = new_exchange(p, down, now);
 
@@ -111,27 +145,18 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 	decide(p, snap, l, &rq, &d);
 	copy_decision(x, snap, l, &d, now);
 	px_authorized(x, snap, l, &d);
-	if (d.drop != SS_DROP_NONE) {
-		px_reply(x, d.drop, now);
-	} else if (ss_span_eq(head->method, SS_SPAN("CONNECT"))) {
-		px_reply(x, SS_DROP_TUNNEL, now);
-	} else if ((l->limits || d.route->limits) && px_limited(x, l, d.route, &limit, now)) {
-		return;
-	} else if (d.route->fault && px_faulted(x, l, d.route->fault, now)) {
-		return;
-	} else if (d.route->action == SS_ACTION_DIRECT) {
-		px_direct(x, d.route, now);
-	} else if (px_request_head(x, l, d.route, d.cluster) < 0 ||
-		   px_copy_ops(ss_http_arena(down), &d.route->response_ops, &x->response_ops) < 0 ||
-		   (limit.limit && px_limit_tell(x, &limit) < 0) || px_hash(x, d.route, d.cluster) < 0) {
+	if (d.route && px_response_ops(x, &d) < 0)
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
-	} else {
-		x->keep = worth_keeping(x);
-		if (x->fault)
-			px_fault_wait(x, now);
-		else
-			px_acquire(x, snap, now);
-	}
+	else if (d.preflight)
+		px_preflight(x, &d, now);
+	else if (d.maintenance && d.drop != SS_DROP_DENIED)
+		px_closed(x, d.maintenance, now);
+	else if (d.drop != SS_DROP_NONE)
+		px_reply(x, d.drop, now);
+	else if (ss_span_eq(head->method, SS_SPAN("CONNECT")))
+		px_reply(x, SS_DROP_TUNNEL, now);
+	else
+		answer_or_send(x, snap, l, &d, now);
 }
 
 /* -- upstream -- */

@@ -7,8 +7,9 @@
  */
 #include "base/err.h"
 #include "proxy/px_int.h"
+#include "wire/uri.h"
 
-#define ADDED_MAX (8 + PX_HOP_FIELDS)
+#define ADDED_MAX (9 + PX_HOP_FIELDS)
 
 static bool option_is(struct ss_span list, struct ss_span name)
 {
@@ -282,12 +283,38 @@ static void add_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, str
 	add(h, SS_H_X_FORWARDED_FOR, ss_span(p, n));
 }
 
-static struct ss_span path_upstream(struct ss_span path, const struct ss_route *r, struct ss_arena *a, bool *ok)
+/* The path that goes upstream, ours; 0, SS_ERR_NO_MEM or SS_ERR_LIMIT. */
+static int path_upstream(struct px_exchange *x, const struct ss_route *r, struct ss_span path, struct ss_span *out)
 {
 	const struct ss_rewrite *w = r->rewrite;
-	struct ss_span to = w ? ss_route_new_path(r, w->kind, w->path, path, a, ok) : path;
+	struct ss_arena *a = ss_http_arena(x->down);
+	bool ok = true;
 
-	return to.p == path.p ? ss_arena_copy(a, path, ok) : to;
+	if (w && w->kind == SS_PATH_REGEX_NEW)
+		return ss_route_regex_path(w->regex, x->p->conf.worker, path, a, out);
+	*out = w ? ss_route_new_path(r, w->kind, w->path, path, a, &ok) : path;
+	if (out->p == path.p)
+		*out = ss_arena_copy(a, path, &ok);
+	return ok ? 0 : SS_ERR_NO_MEM;
+}
+
+/* As Envoy: what was asked for is kept in a field; a rewritten host is in X-Forwarded-Host anyway. */
+static int rewrite(struct px_exchange *x, const struct ss_hdrs *from, const struct ss_route *r, struct ss_hdrs *h)
+{
+	const struct ss_rewrite *w = r->rewrite;
+	const struct ss_hdr *f;
+	bool ok = true;
+
+	if (w->kind != SS_PATH_KEPT) {
+		ss_hdrs_remove_name(h, SS_SPAN("x-envoy-original-path"));
+		ss_hdrs_add(h, SS_SPAN("x-envoy-original-path"), from->path, 0);
+	}
+	if (w->host.n)
+		h->authority = ss_arena_copy(ss_http_arena(x->down), w->host, &ok);
+	f = w->host_header.n ? ss_hdrs_find_name(from, w->host_header) : NULL;
+	if (f && ss_uri_authority(f->value, &(struct ss_span){0}, &(uint16_t){0}) == 0)
+		h->authority = f->value;
+	return ok ? 0 : SS_ERR_NO_MEM;
 }
 
 static bool accepts_trailers(const struct ss_hdrs *h)
@@ -298,9 +325,11 @@ static bool accepts_trailers(const struct ss_hdrs *h)
 	return false;
 }
 
-int px_request_head(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r,
-		    const struct ss_cluster *c)
+int px_request_head(struct px_exchange *x, const struct ss_listener *l, const struct ss_route_decision *d)
 {
+	const struct ss_route *r = d->route;
+	const struct ss_header_ops *own =
+		d->share && d->share->own_ops ? &d->share->request_ops : &r->request_ops;
 	const struct ss_hdrs *from = ss_http_head(x->down);
 	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
 	struct ss_arena *a = ss_http_arena(x->down);
@@ -308,14 +337,16 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	uint64_t names = names_of(from), went, stays = ONE_HOP | OURS_TO_SAY | (l->edge ? NOT_BELIEVED : 0);
 	struct ss_header_ops ops;
 	bool ok = true;
+	int err;
 
-	if (block(a, h, from->n + ADDED_MAX + r->request_ops.n) < 0 ||
-	    px_copy_ops(a, &r->request_ops, &ops) < 0)
+	if (block(a, h, from->n + ADDED_MAX + own->n) < 0 || px_copy_ops(a, own, &ops) < 0)
 		return SS_ERR_NO_MEM;
 	h->method = from->method;
-	h->scheme = c->tls ? SS_SPAN("https") : SS_SPAN("http");
+	h->scheme = d->cluster->tls ? SS_SPAN("https") : SS_SPAN("http");
 	h->authority = from->authority;
-	h->path = path_upstream(from->path, r, a, &ok);
+	err = path_upstream(x, r, from->path, &h->path);
+	if (err < 0)
+		return err;
 	went = pass(h, from, names, stays);
 	if ((names & SS_HDR_BIT(SS_H_TE)) && accepts_trailers(from))
 		add(h, SS_H_TE, SS_SPAN("trailers"));
@@ -326,7 +357,7 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 		add(h, SS_H_X_FORWARDED_PROTO, peer->tls ? SS_SPAN("https") : SS_SPAN("http"));
 	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_HOST)) && from->authority.n)
 		add(h, SS_H_X_FORWARDED_HOST, from->authority);
-	if (px_apply_ops(h, &ops) < 0)
+	if ((r->rewrite && rewrite(x, from, r, h) < 0) || px_apply_ops(h, &ops) < 0)
 		return SS_ERR_NO_MEM;
 	return ok ? 0 : SS_ERR_NO_MEM;
 }

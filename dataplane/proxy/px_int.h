@@ -68,6 +68,7 @@ struct px_exchange {
 	bool response_ended; /* all of the response was given to the downstream stream */
 	bool keep;           /* kept holds every body byte taken so far */
 	bool grpc;
+	uint8_t n_cors; /* of response_ops: those that our own answers have too */
 	uint16_t status;
 	enum ss_drop drop;
 	uint32_t resend; /* last bytes of kept that this attempt has not sent yet */
@@ -166,8 +167,8 @@ void px_request_sent(struct px_exchange *x, uint64_t now);
 bool px_request_empty(const struct px_exchange *x);
 
 /* px_headers.c: 0 or SS_ERR_NO_MEM. */
-int px_request_head(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r,
-		    const struct ss_cluster *c);
+/* SS_ERR_LIMIT too: a rewrite took too many steps. */
+int px_request_head(struct px_exchange *x, const struct ss_listener *l, const struct ss_route_decision *d);
 int px_copy_ops(struct ss_arena *a, const struct ss_header_ops *from, struct ss_header_ops *to);
 /* The head that goes downstream, in x's arena. */
 int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
@@ -178,7 +179,21 @@ int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops);
 /* px_hash.c: what sticky balancing goes by; makes the cookie that is lacking. After the response's operations. */
 int px_hash(struct px_exchange *x, const struct ss_route *r, const struct ss_cluster *c);
 
+/* px_cors.c */
+#define PX_CORS_MAX 4
+/* What this exchange's response says besides: x->response_ops. 0 or SS_ERR_NO_MEM. */
+int px_response_ops(struct px_exchange *x, const struct ss_route_decision *d);
+/* The part of it that says who may read the response. h has room for PX_CORS_MAX more. */
+void px_add_cors(const struct px_exchange *x, struct ss_hdrs *h);
+void px_preflight(struct px_exchange *x, const struct ss_route_decision *d, uint64_t now);
+
+/* px_redirect.c */
+void px_redirect(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now);
+void px_closed(struct px_exchange *x, const struct ss_maintenance *m, uint64_t now);
+
 /* px_reply.c */
+/* Head and body of an answer of ours; both are borrowed for the call. */
+void px_send(struct px_exchange *x, struct ss_hdrs *h, struct ss_span body, uint64_t now);
 /* Our own answer, or a reset when a head has gone out already. Counts `why`. */
 void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now);
 /* The same with more fields, PX_MORE_MAX at most; borrowed. */

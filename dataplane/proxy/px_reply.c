@@ -13,6 +13,8 @@ struct answer {
 static const struct answer answers[] = {
 	{SS_DROP_NO_ROUTE_MATCH, 404, 12},
 	{SS_DROP_DENIED, 403, 7},
+	{SS_DROP_REWRITE_LIMIT, 500, 13},
+	{SS_DROP_MAINTENANCE, 503, 14},
 	/* RESOURCE_EXHAUSTED: clients retry UNAVAILABLE, which is Envoy's default here, and that feeds the overload. */
 	{SS_DROP_RATE_LIMITED, 429, 8},
 	{SS_DROP_NO_CLUSTER, 503, 14},
@@ -57,7 +59,7 @@ static void add(struct ss_out *o, const char *text)
 }
 
 /* Head and body; what is left is for SENT to end. */
-static void send(struct px_exchange *x, struct ss_hdrs *h, struct ss_span body, uint64_t now)
+void px_send(struct px_exchange *x, struct ss_hdrs *h, struct ss_span body, uint64_t now)
 {
 	bool empty = !body.n || ss_span_eq(ss_http_head(x->down)->method, SS_SPAN("HEAD"));
 	struct ss_bufq q;
@@ -94,7 +96,7 @@ static void add_more(struct ss_hdrs *h, const struct ss_hdrs *more)
 static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
 		       uint64_t now)
 {
-	struct ss_hdr v[6 + PX_MORE_MAX];
+	struct ss_hdr v[6 + PX_MORE_MAX + PX_CORS_MAX];
 	struct ss_hdrs h;
 	char code[SS_NUMBER_TEXT], retried[SS_NUMBER_TEXT];
 
@@ -106,14 +108,15 @@ static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 	ss_hdrs_add(&h, SS_SPAN("grpc-message"), ss_span_str(ss_drop_text(why)), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
 	add_more(&h, more);
+	px_add_cors(x, &h);
 	px_say_hop(x, &h, why, retried);
-	send(x, &h, SS_SPAN_NONE, now);
+	px_send(x, &h, SS_SPAN_NONE, now);
 }
 
 static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
 		       uint64_t now)
 {
-	struct ss_hdr v[6 + PX_MORE_MAX];
+	struct ss_hdr v[6 + PX_MORE_MAX + PX_CORS_MAX];
 	struct ss_hdrs h;
 	char text[200], length[SS_NUMBER_TEXT], retried[SS_NUMBER_TEXT];
 	struct ss_out o = ss_out(text, sizeof(text));
@@ -131,8 +134,9 @@ static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 	ss_hdrs_add(&h, SS_SPAN("content-length"), ss_number_put(length, body.n, 0), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
 	add_more(&h, more);
+	px_add_cors(x, &h);
 	px_say_hop(x, &h, why, retried);
-	send(x, &h, body, now);
+	px_send(x, &h, body, now);
 }
 
 static void reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
@@ -193,7 +197,7 @@ void px_reply(struct px_exchange *x, enum ss_drop why, uint64_t now)
 void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now)
 {
 	struct ss_arena *a = ss_http_arena(x->down);
-	uint16_t cap = (uint16_t)(r->response_ops.n + 2);
+	uint16_t cap = (uint16_t)(x->response_ops.n + 2);
 	struct ss_hdr *v = ss_arena_alloc(a, cap * sizeof(*v));
 	bool bodiless = r->direct_status == 204 || r->direct_status == 304;
 	struct ss_hdrs h;
@@ -209,6 +213,6 @@ void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now)
 		ss_hdrs_add(&h, SS_SPAN("content-type"), r->direct_type, 0);
 	if (!bodiless)
 		ss_hdrs_add(&h, SS_SPAN("content-length"), ss_number_put(length, r->direct_body.n, 0), 0);
-	px_apply_ops(&h, &r->response_ops);
-	send(x, &h, bodiless ? SS_SPAN_NONE : r->direct_body, now);
+	px_apply_ops(&h, &x->response_ops);
+	px_send(x, &h, bodiless ? SS_SPAN_NONE : r->direct_body, now);
 }
