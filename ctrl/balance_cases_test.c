@@ -190,8 +190,8 @@ static void requests(struct world *w, char *rest)
 			down = value;
 	}
 	bed_publish(w->b);
-	like.subset = w->b->snap->n_clusters && w->b->r->clusters[0].subset.n
-			      ? w->b->c->balance->sets[1].name : 0;
+	like.subset =
+		w->b->snap->n_clusters && w->b->r->clusters[0].subset.n ? w->b->c->balance->sets[1].name : 0;
 	if (down)
 		set_down(w, down, true);
 	for (uint32_t i = 0; i < REQUESTS; i++) {

@@ -1,6 +1,7 @@
 /*
- * balance_sim.h - for tests: a cluster as the configuration says it, built as the product builds it, and picked
- * from through upstream's door by several workers. No connection is behind it: every pick stands in line.
+ * balance_sim.h - for tests: a cluster as the configuration says it, built as the product builds it, and
+ * picked from through upstream's door by several workers. No connection is behind it: every pick stands in
+ * line.
  */
 #ifndef SS_BALANCE_SIM_H
 #define SS_BALANCE_SIM_H
@@ -73,13 +74,21 @@ static inline struct bed *bed_start(enum ss_lb policy, uint32_t n)
 	b->m->n_clusters = 1;
 	b->k->name = ss_model_text(b->m, "c");
 	b->k->endpoints = ss_model_alloc(b->m, BED_EPS * sizeof(*b->k->endpoints));
-	b->k->balance.conf = (struct ss_balance_conf){
-		.policy = policy, .choices = 2, .bias = 100, .decay_ns = 10 * SS_NS_PER_SEC,
-		.default_rtt_ns = 30 * SS_NS_PER_MS, .table_size = 65537, .ring_min = 1024, .ring_max = 8388608,
-		.panic_percent = 30, .overprovision = 140, .slow_aggression = 100, .slow_min_percent = 10};
+	b->k->balance.conf = (struct ss_balance_conf){.policy = policy,
+						      .choices = 2,
+						      .bias = 100,
+						      .decay_ns = 10 * SS_NS_PER_SEC,
+						      .default_rtt_ns = 30 * SS_NS_PER_MS,
+						      .table_size = 65537,
+						      .ring_min = 1024,
+						      .ring_max = 8388608,
+						      .panic_percent = 30,
+						      .overprovision = 140,
+						      .slow_aggression = 100,
+						      .slow_min_percent = 10};
 	b->k->balance.locality = SS_LB_LOCALITY_FAILOVER;
-	b->k->outlier = (struct ss_outlier_conf){.consecutive_errors = 1, .base_ejection_ns = SS_NS_PER_SEC,
-						 .max_ejection_percent = 100};
+	b->k->outlier = (struct ss_outlier_conf){
+		.consecutive_errors = 1, .base_ejection_ns = SS_NS_PER_SEC, .max_ejection_percent = 100};
 	b->m->hosts = ss_model_alloc(b->m, sizeof(*b->m->hosts));
 	b->m->n_hosts = 1;
 	b->m->hosts[0].name = ss_model_text(b->m, "h");
@@ -92,8 +101,12 @@ static inline struct bed *bed_start(enum ss_lb policy, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		bed_endpoint(b, i, 1);
 	for (uint32_t i = 0; i < BED_WORKERS; i++) {
-		struct ss_up_conf up = {.max_conns = 4, .worker = (uint16_t)i, .n_workers = BED_WORKERS, .seed = 7,
-					.endpoints = b->table, .counters = &b->counters};
+		struct ss_up_conf up = {.max_conns = 4,
+					.worker = (uint16_t)i,
+					.n_workers = BED_WORKERS,
+					.seed = 7,
+					.endpoints = b->table,
+					.counters = &b->counters};
 		assert_int_equal(ss_up_create(&b->up[i], &up), 0);
 	}
 	return b;

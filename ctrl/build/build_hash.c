@@ -104,7 +104,8 @@ static int by_point(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* So many points for a share of 1 that the lightest endpoint has a whole number and the ring at least `min`. */
+/* So many points for a share of 1 that the lightest endpoint has a whole number and the ring at least `min`.
+ */
 static double scale_of(const struct ss_cluster *c, const struct ss_lb_tier *t, uint32_t min, uint32_t max)
 {
 	double least = 1;
@@ -167,8 +168,8 @@ int ss_build_hash_policy(struct ss_build_job *j, const struct ss_model_hashes *m
 	for (uint32_t i = 0; i < m->n; i++) {
 		const struct ss_model_hash *h = &m->v[i];
 		part[i] = (struct ss_hash_part){.kind = (uint8_t)h->kind, .terminal = h->terminal};
-		part[i].name = h->kind == SS_HASH_HEADER ? ss_build_lower(j, h->name)
-							 : ss_build_text(j, h->name);
+		part[i].name =
+			h->kind == SS_HASH_HEADER ? ss_build_lower(j, h->name) : ss_build_text(j, h->name);
 		part[i].make = h->kind == SS_HASH_COOKIE && h->make;
 		if (part[i].make)
 			part[i].suffix = cookie_suffix(j, h);

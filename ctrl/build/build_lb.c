@@ -1,6 +1,6 @@
 /*
- * build_lb.c - a cluster's endpoints as tiers: of all of them, and of each subset that a route names; with what
- * every worker writes while it picks.
+ * build_lb.c - a cluster's endpoints as tiers: of all of them, and of each subset that a route names; with
+ * what every worker writes while it picks.
  */
 #include <stdlib.h>
 
@@ -223,7 +223,8 @@ static int prepare(struct lb *l)
 	while ((rank = next_rank(l, &all, rank, &n)) != UINT32_MAX)
 		ranks++;
 	l->b->n_sets = 1;
-	for (const struct ss_build_subset *k = l->j->subsets[l->m - l->j->model->clusters].next; k; k = k->next)
+	for (const struct ss_build_subset *k = l->j->subsets[l->m - l->j->model->clusters].next; k;
+	     k = k->next)
 		l->b->n_sets++;
 	l->tiers = ss_build_array(l->j, (size_t)ranks * l->b->n_sets, sizeof(*l->tiers));
 	l->sets = ss_build_array(l->j, l->b->n_sets, sizeof(*l->sets));

@@ -1,4 +1,5 @@
-/* px_hash.c - what a sticky pick goes by: the hash of parts of a request, and the cookie that makes a client sticky. */
+/* px_hash.c - what a sticky pick goes by: the hash of parts of a request, and the cookie that makes a client
+ * sticky. */
 #include "base/err.h"
 #include "proxy/px_int.h"
 #include "wire/params.h"
@@ -84,9 +85,8 @@ static int make_cookie(struct px_exchange *x, const struct ss_hash_part *part, s
 		memcpy(text + part->name.n + 1 + VALUE_LEN, part->suffix.p, part->suffix.n);
 	if (had)
 		memcpy(ops, x->response_ops.op, had * sizeof(*ops));
-	ops[had] = (struct ss_header_op){.kind = SS_OP_ADD,
-					 .name = SS_SPAN("set-cookie"),
-					 .value = ss_span(text, n)};
+	ops[had] = (struct ss_header_op){
+		.kind = SS_OP_ADD, .name = SS_SPAN("set-cookie"), .value = ss_span(text, n)};
 	x->response_ops = (struct ss_header_ops){.n = (uint16_t)(had + 1), .op = ops};
 	return 0;
 }

@@ -1,8 +1,9 @@
 /*
  * up_choice_int.h - one pick under way, and what the files that pick do for each other.
  *
- * up_pick.c is the door: set, tier, policy. up_sight.c keeps what the worker sees of a cluster; up_turn.c picks
- * by turns, up_draw.c by chance, up_hash.c by the request's hash; up_ewma.c knows how slow endpoints are.
+ * up_pick.c is the door: set, tier, policy. up_sight.c keeps what the worker sees of a cluster; up_turn.c
+ * picks by turns, up_draw.c by chance, up_hash.c by the request's hash; up_ewma.c knows how slow endpoints
+ * are.
  */
 #ifndef SS_UP_CHOICE_INT_H
 #define SS_UP_CHOICE_INT_H
@@ -28,7 +29,8 @@ struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struc
 /* 1024ths of an endpoint's weight that slow start leaves it. */
 uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint64_t now);
 
-/* The policies: a place in the tier, UINT32_MAX when all that are up were tried. The tier has some that are up. */
+/* The policies: a place in the tier, UINT32_MAX when all that are up were tried. The tier has some that are
+ * up. */
 uint32_t up_pick_rotate(struct up_choice *p);
 uint32_t up_pick_turn(struct up_choice *p);
 uint32_t up_pick_random(struct up_choice *p);
@@ -66,8 +68,8 @@ static inline uint32_t up_active(const struct up_choice *p, uint32_t place)
 }
 
 /*
- * The first one not tried, as an index into sight->up, from one of them on. They differ from each other, so one
- * among n_tried + 1 neighbours is new unless there are no more.
+ * The first one not tried, as an index into sight->up, from one of them on. They differ from each other, so
+ * one among n_tried + 1 neighbours is new unless there are no more.
  */
 static inline uint32_t up_next_new(const struct up_choice *p, uint32_t from)
 {

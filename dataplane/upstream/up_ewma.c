@@ -1,5 +1,6 @@
 /*
- * up_ewma.c - peak EWMA (Finagle's and Linkerd's): how long an endpoint takes to answer, times what it has to do.
+ * up_ewma.c - peak EWMA (Finagle's and Linkerd's): how long an endpoint takes to answer, times what it has to
+ * do.
  *
  * The estimate jumps up to a latency that is higher and comes down slowly: an observation's weight falls to
  * 1/e within the decay time. An endpoint that is not asked is forgiven at the same rate. Estimates are
@@ -50,13 +51,13 @@ void up_pick_latency(struct ss_up *u, const struct ss_cluster *c, uint32_t ep, u
 		observe(&c->balance->conf, &u->pools[ep], (double)ns, now);
 }
 
-/* Who fails fast must not look fast: a failure counts as twice the estimate, and as ten default RTTs at least. */
+/* Who fails fast must not look fast: a failure counts as twice the estimate, and as ten default RTTs at
+ * least. */
 void up_pick_failed(struct ss_up *u, const struct ss_cluster *c, uint32_t ep, uint64_t now)
 {
 	struct up_pool *k = &u->pools[ep];
 
 	if (!c || !c->balance || c->balance->conf.policy != SS_LB_PEAK_EWMA)
 		return;
-	observe(&c->balance->conf, k,
-		fmax(2 * k->rtt_ns, 10 * (double)c->balance->conf.default_rtt_ns), now);
+	observe(&c->balance->conf, k, fmax(2 * k->rtt_ns, 10 * (double)c->balance->conf.default_rtt_ns), now);
 }

@@ -15,7 +15,8 @@ static bool full(const struct up_choice *p, uint32_t place)
 	if (!factor)
 		return false;
 	all = atomic_load_explicit(up_load_of(p->u, p->c->slot, p->tier_at), memory_order_relaxed) + 1ull;
-	bound = (factor * all * up_at(p, place)->weight + 100 * p->sight->weight - 1) / (100 * p->sight->weight);
+	bound = (factor * all * up_at(p, place)->weight + 100 * p->sight->weight - 1) /
+		(100 * p->sight->weight);
 	return up_active(p, place) >= bound;
 }
 
@@ -25,8 +26,8 @@ static bool fits(const struct up_choice *p, uint32_t place)
 }
 
 /*
- * From a place on that every worker finds alike. Bounds of all that are up sum to more than there are requests,
- * so one of them is not full; at a factor f at most one in f of them is, and few are looked at.
+ * From a place on that every worker finds alike. Bounds of all that are up sum to more than there are
+ * requests, so one of them is not full; at a factor f at most one in f of them is, and few are looked at.
  */
 static uint32_t search(struct up_choice *p)
 {

@@ -1,8 +1,8 @@
 /*
  * up_int.h - pools and balancing state, shared by the files of this room.
  *
- * up_pick.c chooses an endpoint (with those that up_choice_int.h names), up_pool.c keeps connections and lines, up_outlier.c hears how requests
- * ended, upstream.c is the door.
+ * up_pick.c chooses an endpoint, with those that up_choice_int.h names; up_pool.c keeps connections and lines,
+ * up_outlier.c hears how requests ended, upstream.c is the door.
  */
 #ifndef SS_UP_INT_H
 #define SS_UP_INT_H

@@ -23,7 +23,8 @@ uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint6
 	if (b->slow_aggression == 100 || !b->slow_aggression)
 		at = (uint32_t)((double)age * 1024 / (double)b->slow_start_ns);
 	else
-		at = (uint32_t)(1024 * pow((double)age / (double)b->slow_start_ns, 100.0 / b->slow_aggression));
+		at = (uint32_t)(1024 *
+				pow((double)age / (double)b->slow_start_ns, 100.0 / b->slow_aggression));
 	return ss_max_u32(ss_max_u32(at, least), 1);
 }
 
@@ -97,7 +98,8 @@ static void share_load(const struct ss_balance *b, const struct ss_lb_set *set, 
 	for (uint32_t i = 0; i < set->n_tiers; i++)
 		total += carries(b, &t[i], &s[i]);
 	for (uint32_t i = 0; i < set->n_tiers; i++) {
-		s[i].panic = total < 100 && (uint64_t)s[i].n_up * 100 < (uint64_t)b->conf.panic_percent * t[i].n;
+		s[i].panic =
+			total < 100 && (uint64_t)s[i].n_up * 100 < (uint64_t)b->conf.panic_percent * t[i].n;
 		panics += s[i].panic;
 	}
 	for (uint32_t i = 0; i < set->n_tiers; i++) {
@@ -121,11 +123,18 @@ static void settle_turns(struct ss_up *u, struct up_cluster *k, const struct ss_
 			 struct ss_lb_worker *w, uint64_t now)
 {
 	for (uint32_t i = 0; i < c->balance->n_tiers; i++) {
-		struct up_choice p = {.u = u, .c = c, .tier = &c->balance->tiers[i], .seen = w,
-				      .sight = &w->sight[i], .tier_at = i, .now = now};
+		struct up_choice p = {.u = u,
+				      .c = c,
+				      .tier = &c->balance->tiers[i],
+				      .seen = w,
+				      .sight = &w->sight[i],
+				      .tier_at = i,
+				      .now = now};
 		/* Each worker begins elsewhere, and goes on where it was when a generation ends. */
-		uint32_t start = (uint32_t)(((uint64_t)p.tier->n * u->conf.worker /
-					     ss_max_u32(u->conf.n_workers, 1) + k->cursor) % p.tier->n);
+		uint32_t start =
+			(uint32_t)(((uint64_t)p.tier->n * u->conf.worker / ss_max_u32(u->conf.n_workers, 1) +
+				    k->cursor) %
+				   p.tier->n);
 		if (!w->seen)
 			p.sight->cursor = start;
 		if (c->balance->by_turn)

@@ -10,7 +10,8 @@
 
 #include "upstream/up_choice_int.h"
 
-/* A stride of weight 1 in full: strides of weight 1000 still differ from each other by less than a millionth. */
+/* A stride of weight 1 in full: strides of weight 1000 still differ from each other by less than a millionth.
+ */
 #define STRIDE (1ull << 40)
 
 static double bias_of(uint32_t hundredths, uint32_t active)
@@ -69,7 +70,8 @@ void up_turn_settle(struct up_choice *p, uint32_t start)
 		else
 			s->in[place] = 0;
 	}
-	/* Who comes new is due within a stride from now: spread by rank, so that they do not come all at once. */
+	/* Who comes new is due within a stride from now: spread by rank, so that they do not come all at
+	 * once. */
 	for (uint32_t i = 0; i < s->n_up; i++) {
 		uint32_t place = s->up[i], rank = (place + p->tier->n - start) % p->tier->n;
 		if (s->in[place] == 2)
@@ -83,13 +85,14 @@ void up_turn_settle(struct up_choice *p, uint32_t start)
 }
 
 /*
- * Of the first n_tried + 1 in the heap one is new, unless there are no more. The soonest of these is taken: it
- * need not stand at the top, but only endpoints that were tried can stand above it.
+ * Of the first n_tried + 1 in the heap one is new, unless there are no more. The soonest of these is taken:
+ * it need not stand at the top, but only endpoints that were tried can stand above it.
  */
 uint32_t up_pick_turn(struct up_choice *p)
 {
 	struct ss_lb_sight *s = p->sight;
-	uint32_t most = ss_min_u32(s->n_turns, p->again ? 1 : p->wait->n_tried + 1u), best = UINT32_MAX, place;
+	uint32_t most = ss_min_u32(s->n_turns, p->again ? 1 : p->wait->n_tried + 1u), best = UINT32_MAX,
+		 place;
 
 	for (uint32_t i = 0; i < most; i++)
 		if (!up_tried(p, s->turns[i].place) &&

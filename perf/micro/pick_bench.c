@@ -31,6 +31,18 @@ static void pick(void *at, uint32_t n)
 	}
 }
 
+/* The first pick after an endpoint's health has changed: the worker looks at all of them. */
+static void pick_after_change(void *at, uint32_t n)
+{
+	struct picks *p = at;
+	enum ss_drop why;
+
+	for (uint32_t i = 0; i < n; i++) {
+		p->u.conf.endpoints->cluster[p->c->slot].changes++;
+		micro_keep(up_pick(&p->u, p->c, &p->wait, SS_NS_PER_SEC, &why));
+	}
+}
+
 /* What a request does to its endpoint's counts when it begins and when it ends well. */
 static void account(void *at, uint32_t n)
 {
@@ -55,7 +67,9 @@ static const struct kind kinds[] = {
 	{"weighted", {.policy = SS_LB_ROUND_ROBIN}, true},
 	{"least_request", {.policy = SS_LB_LEAST_REQUEST, .choices = 2, .bias = 100}, false},
 	{"least_request_weighted", {.policy = SS_LB_LEAST_REQUEST, .choices = 2, .bias = 100}, true},
-	{"peak_ewma", {.policy = SS_LB_PEAK_EWMA, .decay_ns = 10 * SS_NS_PER_SEC, .default_rtt_ns = 1}, false},
+	{"peak_ewma",
+	 {.policy = SS_LB_PEAK_EWMA, .decay_ns = 10 * SS_NS_PER_SEC, .default_rtt_ns = 1},
+	 false},
 	{"random", {.policy = SS_LB_RANDOM}, false},
 	{"maglev", {.policy = SS_LB_MAGLEV, .table_size = 65537}, false},
 	{"maglev_bounded", {.policy = SS_LB_MAGLEV, .table_size = 65537, .balance_factor = 125}, false},
@@ -123,6 +137,9 @@ void micro_items(struct micro *m)
 			make(&p, &kinds[k], sizes[i]);
 			snprintf(name, sizeof(name), "upstream.pick.%s.%u", kinds[k].name, sizes[i]);
 			micro_run(m, name, pick, &p);
+			snprintf(name, sizeof(name), "upstream.look.%s.%u", kinds[k].name, sizes[i]);
+			if (k < 2)
+				micro_run(m, name, pick_after_change, &p);
 			snprintf(name, sizeof(name), "upstream.account.%u", sizes[i]);
 			if (!k && i != 1)
 				micro_run(m, name, account, &p);
