@@ -141,8 +141,9 @@ void ctl_show_clusters(const struct ctl_json *v)
 	};
 	const struct ctl_json *list = ctl_json_get(v, "clusters");
 	for (const struct ctl_json *c = list ? list->child : NULL; c; c = c->next) {
-		printf("%s (%s%s)\n", ctl_json_text(c, "name"), ctl_json_text(c, "protocol"),
-		       ctl_json_text(c, "tls")[0] == 'y' ? ", tls" : "");
+		printf("%s (%s%s, %s, %s picks in panic)\n", ctl_json_text(c, "name"), ctl_json_text(c, "protocol"),
+		       ctl_json_text(c, "tls")[0] == 'y' ? ", tls" : "", ctl_json_text(c, "load_balancing"),
+		       ctl_json_text(c, "panics"));
 		TABLE(ctl_json_get(c, "endpoints"), endpoints, "  ");
 	}
 	if (!list || !list->child)
