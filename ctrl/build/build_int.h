@@ -78,6 +78,8 @@ int ss_build_hash_policy(struct ss_build_job *j, const struct ss_model_hashes *m
 			 const struct ss_hash_policy **out);
 /* build_faults.c: *out NULL when the route has none. */
 int ss_build_fault(struct ss_build_job *j, const struct ss_model_route *r, const struct ss_fault **out);
+/* build_mirrors.c: *out NULL when the route has none. */
+int ss_build_mirrors(struct ss_build_job *j, const struct ss_model_route *r, const struct ss_mirror_list **out);
 /* build_limits.c: fills snap->limits and n_limits; holds their buckets (contract/limits.h) as build_clusters.c
  * does its slots. */
 int ss_build_limits(struct ss_build_job *j);

@@ -52,6 +52,7 @@ static int build_route(struct ss_build_job *j, struct ss_build_regex *x, const s
 		err = worse(err, ss_build_authz(j, &m->authz, &r->authz));
 	err = worse(err, ss_build_limit_list(j, &m->src, &m->limits, &h->limits, &r->limits));
 	err = worse(err, ss_build_fault(j, m, &r->fault));
+	err = worse(err, ss_build_mirrors(j, m, &r->mirrors));
 	return err;
 }
 

@@ -123,6 +123,7 @@ extern const struct ss_cfg_table ss_cfg_match;                                  
 extern const struct ss_cfg_table ss_cfg_retry;                                  /* cfg_retry.c */
 extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */
 extern const struct ss_cfg_table ss_cfg_fault;                                  /* cfg_faults.c */
+extern const struct ss_cfg_table ss_cfg_mirror;                                 /* cfg_mirrors.c */
 extern const struct ss_cfg_table ss_cfg_limit;                                  /* cfg_limits.c */
 
 extern const struct ss_cfg_table ss_cfg_redirect, ss_cfg_rewrite;                /* cfg_rewrite.c */

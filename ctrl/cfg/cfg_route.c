@@ -282,6 +282,7 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "rate_limits", SS_CFG_REFS, ROUTE(limits.name), ROUTE(limits.n), .what = "rate limit",
 	  .find = ss_model_limit },
 	{ "fault", SS_CFG_GROUP, ROUTE(fault), ROUTE(fault.present), .table = &ss_cfg_fault },
+	{ "mirrors", SS_CFG_LIST, ROUTE(mirrors.v), ROUTE(mirrors.n), .table = &ss_cfg_mirror },
 };
 static const struct ss_cfg_table route = { .what = "route",
 					   .size = sizeof(struct ss_model_route),

@@ -21,6 +21,7 @@
 #include "model/model_balance.h"
 #include "model/model_faults.h"
 #include "model/model_limits.h"
+#include "model/model_mirrors.h"
 #include "model/model_retry.h"
 #include "model/model_src.h"
 
@@ -115,6 +116,7 @@ struct ss_model_route {
 	struct ss_model_hashes hash;   /* n 0: the cluster's */
 	struct ss_model_limit_names limits;
 	struct ss_model_fault fault;
+	struct ss_model_mirrors mirrors;
 };
 
 struct ss_model_host {

@@ -24,7 +24,8 @@ int ss_http_create(struct ss_http **out, const struct ss_http_conf *conf, uint64
 	ss_list_init(&h->news.conns);
 	ss_arena_init(&h->trash, conf->arenas);
 	h->conns = ss_pool_create("http_conns", sizeof(struct ss_http_conn), conf->max_conns);
-	h->streams = ss_pool_create("http_streams", sizeof(struct ss_http_stream), conf->max_streams);
+	h->streams = ss_pool_create("http_streams", sizeof(struct ss_http_stream),
+				    conf->max_streams + conf->spare_streams);
 	h->h2_conns = ss_pool_create("h2_conns", ss_h2_conn_size(), conf->max_conns);
 	h->scratch = malloc(SS_HTTP_SCRATCH);
 	h->fields = malloc(SS_HTTP_HDRS_MAX * sizeof(*h->fields));

@@ -19,6 +19,8 @@ struct ss_proxy;
 
 struct ss_proxy_conf {
 	uint32_t max_exchanges;
+	/* Copies of requests to mirrors: so many at once, and so many bytes of bodies in all of them. */
+	uint32_t max_mirrors, mirror_bytes;
 	uint16_t worker;
 	uint64_t seed;
 	struct ss_http *http;
@@ -42,6 +44,7 @@ void ss_proxy_run(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_
 void ss_proxy_expire(struct ss_proxy *p, const struct ss_snapshot *snap, uint64_t now);
 uint64_t ss_proxy_next(const struct ss_proxy *p);
 void ss_proxy_bury(struct ss_proxy *p);
+/* Mirrors among them. */
 uint32_t ss_proxy_exchanges(const struct ss_proxy *p);
 
 #endif

@@ -109,10 +109,12 @@ static void answer_or_send(struct px_exchange *x, const struct ss_snapshot *snap
 		return;
 	}
 	x->keep = worth_keeping(x);
+	if (d->route->mirrors)
+		px_mirror_make(x, snap, d->route->mirrors);
 	if (x->fault)
 		px_fault_wait(x, now);
 	else
-		px_acquire(x, snap, now);
+		px_forward(x, snap, now);
 }
 
 void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_stream *down, uint64_t now)
@@ -198,6 +200,13 @@ static void launch(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 	ss_http_set_owner(x->up, &x->up_leg);
 	px_pump_up(x, now);
 	px_arm(x);
+}
+
+void px_forward(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	if (x->mirrors)
+		px_mirror_go(x, snap, now);
+	px_acquire(x, snap, now);
 }
 
 void px_acquire(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
@@ -371,6 +380,8 @@ void px_finish(struct px_exchange *x, uint64_t now)
 
 	px_drop_upstream(x);
 	px_log(x, now);
+	if (x->mirrors)
+		px_mirror_leave(x);
 	p->faults -= x->fault != NULL;
 	ss_http_release(x->down);
 	x->down = NULL;

@@ -128,7 +128,7 @@ void px_fault_wait(struct px_exchange *x, uint64_t now)
 
 	ss_count(x->p->conf.counters, SS_C_FAULT_DELAYS, 1);
 	x->deadline = px_deadline(x, until);
-	px_delay(x, until, x->fault->ends ? PX_STEP_ABORT : PX_STEP_SEND);
+	px_delay(x, until, x->fault->ends ? PX_STEP_ABORT : PX_STEP_FIRST);
 }
 
 void px_fault_abort(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)

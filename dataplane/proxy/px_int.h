@@ -31,14 +31,19 @@ enum px_state {
 /* What follows a wait: a row each in px_time.c. The snapshot may be another one by then. */
 enum px_step {
 	PX_STEP_SEND = 0, /* px_acquire: the head is built, an endpoint is wanted */
+	PX_STEP_FIRST,    /* px_forward: the same for the first time, mirrors too */
 	PX_STEP_ABORT,    /* px_fault_abort: the answer of an injected fault */
 };
 
 /* What a stream's owner pointer points to. */
 struct px_leg {
-	struct px_exchange *x;
-	bool up;
+	struct px_exchange *x; /* NULL in a mirror's */
+	bool up, mirror;
 };
+
+/* Whose place in line, whose timer. */
+enum px_wait { PX_WAIT_EXCHANGE = 0, PX_WAIT_MIRROR };
+enum px_timer { PX_TIMER_EXCHANGE = 0, PX_TIMER_MIRROR };
 
 /* A fault as drawn for one request. */
 struct px_fault {
@@ -87,6 +92,7 @@ struct px_exchange {
 	struct ss_header_ops response_ops; /* in the downstream stream's arena */
 	struct ss_hdrs request;            /* as sent upstream; the same */
 	struct ss_span request_id, trace;
+	struct px_mirror *mirrors; /* that still want its body */
 	struct px_fault *fault; /* that delays it; in the downstream stream's arena. NULL: none */
 	uint64_t deadline;    /* for the response's head; SS_NEVER: none */
 	uint64_t try_ends;    /* the same for this attempt */
@@ -99,17 +105,43 @@ struct px_exchange {
 	struct ss_addr upstream;
 };
 
+/* A copy of a request on its way to a mirror. */
+struct px_mirror {
+	struct ss_proxy *p;
+	struct px_exchange *x;  /* NULL: it is over, or all of it is here */
+	struct px_mirror *next; /* of x */
+	struct px_leg leg;      /* the stream's owner */
+	struct ss_http_stream *up;
+	struct ss_up_wait wait;
+	struct ss_timer timer;
+	struct ss_list again;  /* p->dead_mirrors */
+	struct ss_arena arena; /* the head */
+	struct ss_hdrs request;
+	struct ss_bufq body; /* copied, not sent yet */
+	uint32_t cluster;    /* name id */
+	uint32_t taken, max_body;
+	uint64_t timeout_ns;
+	bool whole; /* nothing of the request is to come */
+	bool sent;  /* all of it was given to the stream */
+	bool ok, over;
+};
+
 struct ss_proxy {
 	struct ss_proxy_conf conf;
-	struct ss_pool *exchanges;
+	struct ss_pool *exchanges, *mirrors;
+	struct ss_arena_pools mirror_arenas;
 	struct ss_wheel wheel;
 	struct ss_rng rng;
 	struct ss_list again, dead;
+	struct ss_list dead_mirrors;
+	uint32_t mirrored; /* bytes of bodies in mirrors */
 	uint32_t faults; /* delayed by one, and not over */
 };
 
 /* px_exchange.c */
 void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_stream *down, uint64_t now);
+/* Mirrors, then an endpoint. */
+void px_forward(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 void px_acquire(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 void px_served(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 void px_down_news(struct px_exchange *x, const struct ss_snapshot *snap, uint32_t events, uint64_t now);
@@ -224,6 +256,18 @@ int px_limit_tell(struct px_exchange *x, const struct ss_limit_verdict *v);
 /* px_authz.c: what the policies said, counted, and remembered for the log. */
 void px_authorized(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
 		   const struct ss_route_decision *d);
+
+/* px_mirror.c */
+/* Draws, and copies the head that goes upstream. They stand still until px_mirror_go. */
+void px_mirror_make(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_mirror_list *list);
+void px_mirror_go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+/* Bytes of the request for the first time on their way (stay the caller's); all of it is; it is over. */
+void px_mirror_body(struct px_exchange *x, const struct ss_bufq *q);
+void px_mirror_end(struct px_exchange *x);
+void px_mirror_leave(struct px_exchange *x);
+void px_mirror_served(struct px_mirror *m, const struct ss_snapshot *snap, uint64_t now);
+void px_mirror_news(struct px_mirror *m, const struct ss_snapshot *snap, uint32_t events, uint64_t now);
+void px_mirror_expired(struct px_mirror *m, const struct ss_snapshot *snap, uint64_t now);
 
 /* px_log.c */
 void px_log(struct px_exchange *x, uint64_t now);

@@ -44,6 +44,8 @@ static int next_bytes(struct px_exchange *x, uint32_t room, struct ss_bufq *q)
 		return 0;
 	if (ss_bufq_take(q, body, n, x->p->conf.bufs) < 0)
 		return SS_ERR_NO_MEM;
+	if (x->mirrors)
+		px_mirror_body(x, q);
 	if (keep(x, q) < 0) {
 		/* Without a copy there is no other attempt; the request itself goes on. */
 		x->keep = false;
@@ -56,6 +58,8 @@ static int next_bytes(struct px_exchange *x, uint32_t room, struct ss_bufq *q)
 void px_request_sent(struct px_exchange *x, uint64_t now)
 {
 	x->request_ended = true;
+	if (x->mirrors)
+		px_mirror_end(x);
 	if (x->head_sent)
 		return;
 	/* The route's timeout runs from the first time that an endpoint had all of it, over all attempts. */

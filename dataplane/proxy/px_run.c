@@ -15,9 +15,12 @@ int ss_proxy_create(struct ss_proxy **out, const struct ss_proxy_conf *conf, uin
 	ss_rng_seed(&p->rng, conf->seed);
 	ss_list_init(&p->again);
 	ss_list_init(&p->dead);
+	ss_list_init(&p->dead_mirrors);
 	p->exchanges = ss_pool_create("exchanges", sizeof(struct px_exchange), conf->max_exchanges);
-	if (!p->exchanges) {
-		free(p);
+	p->mirrors = ss_pool_create("mirrors", sizeof(struct px_mirror), conf->max_mirrors);
+	if (!p->exchanges || !p->mirrors ||
+	    ss_arena_pools_create(&p->mirror_arenas, conf->max_mirrors, conf->max_mirrors / 128 + 1) < 0) {
+		ss_proxy_free(p);
 		return SS_ERR_NO_MEM;
 	}
 	*out = p;
@@ -29,6 +32,8 @@ void ss_proxy_free(struct ss_proxy *p)
 	if (!p)
 		return;
 	ss_pool_free(p->exchanges);
+	ss_pool_free(p->mirrors);
+	ss_arena_pools_free(&p->mirror_arenas);
 	free(p);
 }
 
@@ -38,7 +43,9 @@ static void stream_news(struct ss_proxy *p, const struct ss_snapshot *snap, stru
 	struct px_leg *leg = ss_http_owner(s);
 	uint32_t events = ss_http_events(s);
 
-	if (leg && leg->up)
+	if (leg && leg->mirror)
+		px_mirror_news(ss_container_of(leg, struct px_mirror, leg), snap, events, now);
+	else if (leg && leg->up)
 		px_up_news(leg->x, snap, events, now);
 	else if (leg)
 		px_down_news(leg->x, snap, events, now);
@@ -60,7 +67,10 @@ void ss_proxy_run(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_
 		stream_news(p, snap, ss_http_stream_from_news(n), now);
 	while ((n = ss_list_pop(ready))) {
 		struct ss_up_wait *w = ss_list_entry(n, struct ss_up_wait, node);
-		px_served(ss_container_of(w, struct px_exchange, wait), snap, now);
+		if (w->whose == PX_WAIT_MIRROR)
+			px_mirror_served(ss_container_of(w, struct px_mirror, wait), snap, now);
+		else
+			px_served(ss_container_of(w, struct px_exchange, wait), snap, now);
 	}
 	while ((n = ss_list_pop(&again))) {
 		struct px_exchange *x = ss_list_entry(n, struct px_exchange, again);
@@ -78,7 +88,10 @@ void ss_proxy_expire(struct ss_proxy *p, const struct ss_snapshot *snap, uint64_
 	ss_wheel_expire(&p->wheel, now, &due);
 	while ((n = ss_list_pop(&due))) {
 		struct ss_timer *t = ss_list_entry(n, struct ss_timer, node);
-		px_expired(ss_container_of(t, struct px_exchange, timer), snap, now);
+		if (t->kind == PX_TIMER_MIRROR)
+			px_mirror_expired(ss_container_of(t, struct px_mirror, timer), snap, now);
+		else
+			px_expired(ss_container_of(t, struct px_exchange, timer), snap, now);
 	}
 }
 
@@ -93,9 +106,11 @@ void ss_proxy_bury(struct ss_proxy *p)
 
 	while ((n = ss_list_pop(&p->dead)))
 		ss_pool_give(p->exchanges, ss_list_entry(n, struct px_exchange, again));
+	while ((n = ss_list_pop(&p->dead_mirrors)))
+		ss_pool_give(p->mirrors, ss_list_entry(n, struct px_mirror, again));
 }
 
 uint32_t ss_proxy_exchanges(const struct ss_proxy *p)
 {
-	return ss_pool_used(p->exchanges);
+	return ss_pool_used(p->exchanges) + ss_pool_used(p->mirrors);
 }

@@ -46,6 +46,7 @@ struct ss_up_wait {
 	enum ss_drop reason;       /* when it failed */
 	uint8_t place;             /* enum ss_up_place */
 	uint8_t n_tried;
+	uint8_t whose;             /* the caller's mark; not looked at here */
 	bool hashed;               /* hash is the request's: sticky policies go by it */
 	bool panic;                /* picked without heed of health */
 	bool bounded;              /* counts in its tier's load */

@@ -109,10 +109,17 @@ static int make_tls(struct ss_worker *w, uint64_t now)
 	return ss_tls_create(&w->tls, &conf, now);
 }
 
+/* Copies of requests at once: some of the streams' number, with streams of their own. */
+static uint32_t mirrors(const struct ss_worker_conf *c)
+{
+	return ss_min_u32(c->exchanges / 32 + 8, 1024);
+}
+
 static int make_http(struct ss_worker *w, uint64_t now)
 {
 	struct ss_http_conf conf = { .max_conns = w->conf.conns,
 				     .max_streams = w->conf.streams,
+				     .spare_streams = mirrors(&w->conf),
 				     .tls = w->tls,
 				     .bufs = &w->bufs,
 				     .arenas = &w->arenas,
@@ -138,6 +145,9 @@ static int make_up(struct ss_worker *w, uint64_t now)
 static int make_proxy(struct ss_worker *w, uint64_t now)
 {
 	struct ss_proxy_conf conf = { .max_exchanges = w->conf.exchanges,
+				      .max_mirrors = mirrors(&w->conf),
+				      /* An eighth of the packet buffers. */
+				      .mirror_bytes = w->conf.mbufs / 8 * 2048,
 				      .worker = w->index,
 				      .seed = w->conf.seed + w->index,
 				      .http = w->http,

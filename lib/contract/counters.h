@@ -55,6 +55,14 @@
 	X(FAULT_DELAYS, c, "requests delayed by an injected fault")             \
 	X(FAULT_ABORTS, c, "requests aborted by an injected fault")             \
 	X(FAULTS_OVER, c, "faults not injected: as many under way as the route allows") \
+	X(MIRRORS, c, "copies of requests sent to a mirror")                    \
+	X(MIRRORS_ANSWERED, c, "of these, answered (whatever the answer)")      \
+	X(MIRRORS_FAILED, c, "copies whose connection or stream failed")        \
+	X(MIRRORS_LATE, c, "copies not answered in time")                       \
+	X(MIRRORS_REFUSED, c, "copies not sent: no endpoint, or over the limits of the mirror's cluster") \
+	X(MIRRORS_FULL, c, "copies not sent or given up: no memory set aside for mirrors is left") \
+	X(MIRRORS_TOO_LARGE, c, "copies given up: body longer than max_body")   \
+	X(MIRRORS_CUT, c, "copies given up: the request itself ended early")    \
 	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
 	X(PANIC_PICKS, c, "picks that took no heed of health (panic threshold)") \
 	X(EVENTS_LOST, c, "access-log records dropped because the ring was full") \

@@ -17,6 +17,7 @@
 #include "contract/balance.h"
 #include "contract/faults.h"
 #include "contract/limits.h"
+#include "contract/mirrors.h"
 #include "contract/retry.h"
 #include "contract/tlsconf.h"
 
@@ -137,6 +138,7 @@ struct ss_route {
 	const struct ss_hash_policy *hash; /* NULL: the cluster's */
 	const struct ss_limit_list *limits; /* its own and its host's; NULL: none */
 	const struct ss_fault *fault; /* NULL: none */
+	const struct ss_mirror_list *mirrors; /* NULL: none */
 };
 
 struct ss_route_index; /* two tiers: contract/route_index.h */

@@ -1,0 +1,127 @@
+"""Mirrors: the same requests to another cluster, which may be dead, stall or be killed without anyone noticing."""
+import json
+import os
+
+from local.bench_site import ORIGIN, ORIGINS, Site, VIP, cluster, listener, one_host, route
+from local.lab import wait_for
+from local.programs import curl, nginx, script, wait_listening
+from local.suite import TestSuite
+
+PORT = 8080
+PRIMARY, SEEN, OTHER, STALLED = ORIGIN, ORIGINS[0], ORIGINS[1], ORIGINS[2]
+NOBODY = "10.2.0.99"
+KINDS = ("mirrors", "mirrors_answered", "mirrors_failed", "mirrors_late", "mirrors_refused", "mirrors_full",
+         "mirrors_too_large", "mirrors_cut")
+
+
+class TestMirrors(TestSuite):
+    def set_up_suite(self):
+        self.site = Site("mi")
+        lab = self.site.lab
+        self.programs = {}
+        for name, address, *more in (("primary", PRIMARY), ("seen", SEEN), ("other", OTHER), ("stalled", STALLED, "stall")):
+            self.programs[name] = p = script(lab, "origin", name, "recorder.py", address, PORT, lab.path(f"{name}.jsonl"), *more)
+            wait_listening(lab, p, "origin", address, PORT)
+        web = nginx(lab, "origin", "web", f"server {{ listen {PRIMARY}:81; return 200 'ok\\n'; }}")
+        wait_listening(lab, web, "origin", PRIMARY, 81)
+        loose = {"consecutive_errors": 0}
+        self.dut = self.site.appliance(self.build, {
+            "listeners": [listener(80)],
+            "clusters": [cluster("primary", [(PRIMARY, PORT)], protocol="http1"),
+                         cluster("fast", [(PRIMARY, 81)], protocol="http1"),
+                         cluster("seen", [(SEEN, PORT)], protocol="http1"),
+                         cluster("other", [(OTHER, PORT)], protocol="http1"),
+                         cluster("stalled", [(STALLED, PORT)], protocol="http1", max_connections=16, max_pending=16),
+                         cluster("dead", [(SEEN, 9)], protocol="http1", outlier=loose),
+                         cluster("nobody", [(NOBODY, PORT)], protocol="http1", max_pending=8, outlier=loose)],
+            "virtual_hosts": one_host([
+                route("primary", prefix="/both", mirrors=[{"cluster": "seen"}, {"cluster": "other", "shadow_host": False}]),
+                route("primary", prefix="/none", mirrors=[{"cluster": "seen", "percent": 0}]),
+                *[route("fast", prefix=f"/{n}", mirrors=[{"cluster": n, "timeout": "1s"}]) for n in
+                  ("stalled", "dead", "nobody", "seen")],
+                route("fast", prefix="/off")])}).start()
+
+    def tear_down_suite(self):
+        self.dut.stop()
+        self.site.close()
+
+    def records(self, name):
+        with open(self.site.lab.path(f"{name}.jsonl"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def counts(self):
+        return {k: int(self.dut.metric(f"sidestep_{k}_total")) for k in KINDS}
+
+    def since(self, before):
+        return {k: v - before[k] for k, v in self.counts().items() if v != before[k]}
+
+    def settle(self, before):
+        """Counts once every copy has come to its end."""
+        def idle():
+            return sum(w["exchanges"] for w in self.dut.ctl_json("status")["workers"]) == 0
+
+        wait_for("the mirrors to end", idle, 10, 0.05)
+        return self.since(before)
+
+    def test_same_bodies(self):
+        """Both mirrors of a route get every request with the same path and body over HTTP/1.1 and HTTP/2, one with
+        -shadow in the host's name; a body over the bound reaches the primary only; 0 % is none."""
+        lab, before = self.site.lab, self.counts()
+        sizes = (0, 1, 1000, 60000, 200000)
+        for size in sizes:
+            body = lab.path(f"body-{size}")
+            with open(body, "wb") as f:
+                f.write(os.urandom(size))
+            for tag, protocol in (("h1", "--http1.1"), ("h2", "--http2-prior-knowledge")):
+                got = curl(lab, "client", protocol, "-H", "Host: shop.example:80", "-H", "Expect:", "--data-binary", f"@{body}",
+                           f"http://{VIP}/both/{tag}/{size}").stdout
+                self.verify_equal(got, "ok\n", f"{tag} {size}")
+                curl(lab, "client", protocol, f"http://{VIP}/none")
+        self.settle(before)
+        want = {(r["method"], r["path"], r["sha256"]) for r in self.records("primary") if r["path"].startswith("/both")}
+        self.verify_equal(len(want), 2 * len(sizes), "the primary's requests")
+        small = {w for w in want if not w[1].endswith("/200000")}
+        for name, host in (("seen", "shop.example-shadow:80"), ("other", "shop.example:80")):
+            got = self.records(name)
+            self.verify_equal({(r["method"], r["path"], r["sha256"]) for r in got}, small, name)
+            self.verify_equal({r["host"] for r in got}, {host}, f"{name}: host")
+        self.verify_equal({r["host"] for r in self.records("primary") if r["path"].startswith("/both")},
+                          {"shop.example:80"}, "primary: host")
+        seen = self.since(before)
+        self.verify_equal((seen["mirrors_answered"], seen["mirrors_too_large"]), (16, 4), f"{seen}")
+
+    def p50(self, path, n):
+        log = self.site.lab.path(f"latency{path.replace('/', '-')}.txt")
+        self.site.lab.run("client", "h2load", "--h1", "-n", n, "-c", 1, "-m", 1, "--log-file", log, f"http://{VIP}{path}")
+        with open(log, encoding="ascii") as f:
+            rows = [line.split() for line in f]
+        self.verify_equal([r[1] for r in rows], ["200"] * n, f"{path}: statuses")
+        return sorted(int(r[2]) for r in rows)[n // 2]
+
+    def test_dead_and_stalled(self):
+        """A mirror that refuses connections, one that is not there, one that reads and never answers: every request
+        is answered by the primary, whose endpoint has no failure. The medians are told, not judged."""
+        n = 300 if self.small else 1500
+        before = self.counts()
+        told = {p: self.p50(p, n) for p in ("/off", "/seen", "/dead", "/nobody", "/stalled", "/off/again")}
+        self.note("p50: " + ", ".join(f"{p[1:]} {us} us" for p, us in told.items()))
+        seen = self.settle(before)
+        self.note(f"copies: {seen}")
+        self.verify(seen.get("mirrors_failed", 0) > 0 and seen.get("mirrors_late", 0) > 0 and
+                    seen.get("mirrors_refused", 0) > 0, f"each way to fail: {seen}")
+        for c in self.dut.ctl_json("clusters")["clusters"]:
+            if c["name"] in ("fast", "primary"):
+                self.verify_equal([(e["failures"], e["ejections"]) for e in c["endpoints"]], [(0, 0)], c["name"])
+
+    def test_killed_under_load(self):
+        """The mirror's program is killed while requests come: no request fails."""
+        before = self.counts()
+        p = self.site.lab.start("load", "client", "h2load", "-n", "6000" if self.small else "30000", "-c", "4", "-m", "8",
+                                f"http://{VIP}/seen")
+        wait_for("copies under way", lambda: self.counts()["mirrors_answered"] > before["mirrors_answered"] + 200, 10, 0.01)
+        self.programs["seen"].kill()
+        self.verify_equal(p.wait(60), 0, p.log()[-500:])
+        self.verify(" 0 failed, 0 errored" in p.log() and " 0 3xx, 0 4xx, 0 5xx" in p.log(), p.log()[-900:])
+        seen = self.settle(before)
+        self.note(f"copies: {seen}")
+        self.verify(seen.get("mirrors_failed", 0) > 0, f"copies: {seen}")
