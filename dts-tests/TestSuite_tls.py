@@ -77,7 +77,11 @@ class TestTls(TestSuite):
         more = {"nginx-13": 9011, "nginx-12": 9012, "cutter": 9013, "s_server": 9014}
         up_tls = {"secret": "dut", "trust": "mesh", "allowed_ids": [{"exact": ORIGIN_ID}]}
         allowed = [{"prefix": "spiffe://mesh.local/ns/demo"}]
+        self.ticket_keys = lab.path("tickets.key")
+        self.keys = [os.urandom(80), os.urandom(80)]
+        self.put_ticket_keys(self.keys[:1])
         self.dut = self.site.appliance(self.build, {
+            "tls": {"ticket_keys": self.ticket_keys},
             "secrets": [{"name": "dut", "certificate": c.pem("dut"), "private_key": c.key("dut")}],
             "trust": [{"name": "mesh", "trust_domain": "mesh.local", "bundle": c.pem("mesh")}],
             "listeners": [
@@ -96,6 +100,12 @@ class TestTls(TestSuite):
                          for n, p in self.upstreams.items()] +
                         [cluster(n, [(ORIGIN, p)], protocol="http1", tls=up_tls, outlier={"consecutive_errors": 0})
                          for n, p in more.items()]}).start()
+
+    def put_ticket_keys(self, keys):
+        """As an operator does it: a whole file in place of another."""
+        with open(self.ticket_keys + ".new", "wb") as f:
+            f.write(b"".join(keys))
+        os.rename(self.ticket_keys + ".new", self.ticket_keys)
 
     def start_more_origins(self, root):
         """nginx over TLS 1.3 and over 1.2 alone, both of which demand our certificate; and one that ends a body
@@ -217,6 +227,37 @@ class TestTls(TestSuite):
         self.verify("direct" in self.s_client("-max_send_frag", "512"), "small records")
         self.verify("direct" not in self.s_client("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"), "CBC was taken")
         self.verify("direct" not in self.s_client("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), "TLS 1.1 was taken")
+
+    def visit(self, *more):
+        """One request by openssl with -sess_in or -sess_out: was the session resumed?"""
+        text = self.s_client("-tls1_3", *more)
+        self.verify("direct" in text, text[-900:])
+        return "Reused, TLSv1.3" in text
+
+    def rotate_ticket_keys(self, keys):
+        logged = self.dut.process.log().count("ticket keys read")
+        self.put_ticket_keys(keys)
+        wait_for("new ticket keys", lambda: self.dut.process.log().count("ticket keys read") > logged, 5)
+
+    def test_resumption(self):
+        """A client that kept its ticket resumes, as who it was, also after a reload and under the older of two keys;
+        not when its key is gone. Bad keys are refused and change nothing."""
+        saved = self.site.lab.path("session.pem")
+        self.verify(not self.visit("-sess_out", saved), "nothing to resume, and resumed")
+        before = self.dut.metric("sidestep_tls_resumed_total")
+        self.verify(self.visit("-sess_in", saved, "-sess_out", saved), "not resumed")
+        self.verify_equal(self.dut.metric("sidestep_tls_resumed_total"), before + 1, "sidestep_tls_resumed_total")
+        self.dut.wait_access(lambda r: r.get("peer") == CLIENT_ID and r["tls"] == "mutual")
+        self.dut.reload()
+        self.verify(self.visit("-sess_in", saved, "-sess_out", saved), "not resumed after a reload")
+        self.rotate_ticket_keys(self.keys[::-1])
+        self.verify(self.visit("-sess_in", saved), "not resumed with the older key")
+        self.put_ticket_keys([b"short"])
+        wait_for("bad keys to be refused", lambda: "must hold 1 to 4 keys of 80 bytes" in self.dut.process.log(), 5)
+        self.verify(self.visit("-sess_in", saved), "the keys were not kept")
+        self.rotate_ticket_keys(self.keys[1:])
+        self.verify(not self.visit("-sess_in", saved), "resumed by a key that is gone")
+        self.verify("direct" in self.s_client("-tls1_2"), "TLS 1.2")
 
     def test_gnutls(self):
         """gnutls-cli as the client, with a certificate."""

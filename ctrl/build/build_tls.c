@@ -2,8 +2,8 @@
  * build_tls.c - one SSL_CTX per worker for each tls group of the model.
  *
  * Only what RFC 9325 (BCP 195) recommends is offered: TLS 1.2 and 1.3, AEAD suites, forward secrecy, no
- * renegotiation, no compression. No resumption either: a ticket would carry a verdict on the peer past
- * a change of policy, and saves what a connection that is kept alive does not spend.
+ * renegotiation, no compression. A listener gives session tickets when the process has keys for them (the
+ * tls room seals and judges them); towards endpoints nothing is resumed: our connections stay.
  */
 #include <string.h>
 
@@ -93,6 +93,66 @@ static bool set_protocol(SSL_CTX *ctx, const struct ss_model_tls *t)
 	       SSL_CTX_set1_groups_list(ctx, GROUPS) == 1;
 }
 
+/* ---- what a group amounts to, as a number ---- */
+
+static void hash_bytes(EVP_MD_CTX *md, const void *p, size_t n)
+{
+	uint64_t len = n; /* before the bytes, so that no two lists of fields read the same */
+
+	EVP_DigestUpdate(md, &len, sizeof(len));
+	EVP_DigestUpdate(md, p, n);
+}
+
+static void hash_cert(EVP_MD_CTX *md, const X509 *x)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (x)
+		X509_digest(x, EVP_sha256(), digest, &n);
+	hash_bytes(md, digest, n);
+}
+
+static void hash_certs(EVP_MD_CTX *md, const STACK_OF(X509) *all)
+{
+	int n = sk_X509_num(all);
+
+	hash_bytes(md, &n, sizeof(n));
+	for (int i = 0; i < n; i++)
+		hash_cert(md, sk_X509_value(all, i));
+}
+
+/* What a session's verdict on its client hangs on: another bundle, another rule, and it is no good. */
+static bool trust_digest(const struct ss_model_tls *t, STACK_OF(X509) *bundle, uint8_t *digest, unsigned *n)
+{
+	const char *version = t->min_version ? t->min_version : "";
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+
+	if (ok) {
+		hash_certs(md, bundle);
+		hash_bytes(md, version, strlen(version));
+		hash_bytes(md, &t->client_certificate, sizeof(t->client_certificate));
+		ok = EVP_DigestFinal_ex(md, digest, n) == 1;
+	}
+	EVP_MD_CTX_free(md);
+	return ok;
+}
+
+/* One ticket a handshake; RFC 8446 C.4: a client uses each once. */
+static bool set_tickets(SSL_CTX *ctx, const struct ss_model_tls *t, STACK_OF(X509) *bundle, uint64_t lifetime_ns)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n;
+
+	if (!lifetime_ns)
+		return true;
+	SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
+	SSL_CTX_set_timeout(ctx, (long)(lifetime_ns / SS_NS_PER_SEC));
+	return SSL_CTX_set_num_tickets(ctx, 1) == 1 && trust_digest(t, bundle, digest, &n) &&
+	       SSL_CTX_set_session_id_context(ctx, digest, n) == 1;
+}
+
 /* A server also names its authorities, so that a client with several certificates can choose. */
 static bool set_trust(SSL_CTX *ctx, STACK_OF(X509) *bundle, bool server)
 {
@@ -120,6 +180,8 @@ static SSL_CTX *make_ctx(struct ss_build_job *j, const struct ss_model_tls *t, c
 	/* The room sets how a peer is verified per connection; a context by itself refuses as well. */
 	if (ok && m->bundle)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	if (ok && server)
+		ok = set_tickets(ctx, t, m->bundle, j->model->process.ticket_lifetime_ns);
 	if (ok && m->own.leaf)
 		ok = SSL_CTX_use_cert_and_key(ctx, m->own.leaf, m->own.key, m->own.chain, 1) == 1;
 	if (!ok) {
@@ -235,35 +297,6 @@ int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, en
 	}
 	material_free(&m);
 	return err;
-}
-
-/* ---- what a client side amounts to, as a number ---- */
-
-static void hash_bytes(EVP_MD_CTX *md, const void *p, size_t n)
-{
-	uint64_t len = n; /* before the bytes, so that no two lists of fields read the same */
-
-	EVP_DigestUpdate(md, &len, sizeof(len));
-	EVP_DigestUpdate(md, p, n);
-}
-
-static void hash_cert(EVP_MD_CTX *md, const X509 *x)
-{
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (x)
-		X509_digest(x, EVP_sha256(), digest, &n);
-	hash_bytes(md, digest, n);
-}
-
-static void hash_certs(EVP_MD_CTX *md, const STACK_OF(X509) *all)
-{
-	int n = sk_X509_num(all);
-
-	hash_bytes(md, &n, sizeof(n));
-	for (int i = 0; i < n; i++)
-		hash_cert(md, sk_X509_value(all, i));
 }
 
 /* A certificate stands for its key. Never 0, which means "not known"; 0 without memory. */

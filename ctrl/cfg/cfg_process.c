@@ -106,6 +106,8 @@ static const struct ss_cfg_word records[] = { { "auto", SS_TLS_RECORDS_AUTO },
 
 static const struct ss_cfg_key tls_keys[] = {
 	{ "records", SS_CFG_WORD, P(tls_records), .def = "auto", .words = records },
+	{ "ticket_lifetime", SS_CFG_DURATION, P(ticket_lifetime_ns), .def = "1h", .max = 7 * 86400 * SS_NS_PER_SEC },
+	{ "ticket_keys", SS_CFG_FILE, P(ticket_keys) },
 };
 const struct ss_cfg_table ss_cfg_tls = { .what = "group", SS_CFG_KEYS(tls_keys) };
 

@@ -193,6 +193,8 @@ struct ss_model_process {
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
+	uint64_t ticket_lifetime_ns; /* 0: no session tickets */
+	char *ticket_keys;           /* file that appliances share; NULL: keys of our own, in turn */
 	uint32_t max_endpoints, max_clusters;
 	uint32_t max_limits, max_limit_keys; /* rate limits; buckets of their keys */
 	uint64_t drain_timeout_ns;

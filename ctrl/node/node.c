@@ -21,6 +21,9 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 	snprintf(err, err_n, "no memory");
 	if (ss_loop_create(&n->loop) < 0 || ss_node_make_build(n, &m->process) < 0)
 		return SS_ERR_NO_MEM;
+	if ((code = ss_node_make_tickets(n, &m->process, err, err_n)) < 0)
+		return code;
+	fleet.tickets = n->tickets;
 	fleet.endpoints = n->endpoints;
 	fleet.limits = n->limits;
 	if ((code = ss_fleet_create(&n->fleet, &fleet, err, err_n)) < 0)
@@ -84,6 +87,7 @@ void ss_node_free(struct ss_node *n)
 	if (n->publish)
 		ss_publish_free(n->publish);
 	ss_node_free_build(n);
+	ss_ticket_ring_free(n->tickets);
 	ss_loop_free(n->loop);
 	free(n);
 }
@@ -126,7 +130,7 @@ int ss_node_serve(struct ss_node *n)
 	if (!ss_loop_signal(n->loop, SIGTERM, ss_node_on_end, n) ||
 	    !ss_loop_signal(n->loop, SIGINT, ss_node_on_end, n) ||
 	    !ss_loop_signal(n->loop, SIGHUP, ss_node_on_reload, n) ||
-	    !ss_loop_every(n->loop, POLL_NS, ss_node_on_poll, n)) {
+	    !ss_loop_every(n->loop, POLL_NS, ss_node_on_poll, n) || ss_node_watch_tickets(n, &m->process) < 0) {
 		ss_log(SS_LOG_ERROR, "cannot start", "reason", "no memory", NULL);
 		return SS_ERR_NO_MEM;
 	}

@@ -39,12 +39,17 @@ int ss_node_check(const char *file)
 	struct ss_model_errors errors = { 0 };
 	struct ss_model *m = NULL;
 	struct ss_snapshot *snap = NULL;
+	char err[512] = "no memory";
 	int code;
 
 	if ((code = ss_cfg_load(file, &m, &errors)) < 0)
 		goto out;
 	if ((code = ss_node_make_build(&n, &m->process)) < 0) {
 		ss_model_error(&errors, NULL, file, "no memory");
+		goto out;
+	}
+	if ((code = ss_node_make_tickets(&n, &m->process, err, sizeof(err))) < 0) {
+		ss_model_error(&errors, &m->process.src, NULL, "%s", err);
 		goto out;
 	}
 	if ((code = ss_build_snapshot(n.build, m, 1, &snap, &errors)) == 0)
@@ -55,6 +60,7 @@ out:
 	ss_model_errors_free(&errors);
 	ss_build_destroy(snap);
 	ss_node_free_build(&n);
+	ss_ticket_ring_free(n.tickets);
 	ss_model_free(m);
 	return code;
 }

@@ -2,15 +2,19 @@
  * node_int.h - the parts of a node, seen only inside this room.
  *
  * node.c makes, serves and ends it; node_poll.c answers signals, workers and the clock; node_ask.c lets
- * the operator's socket and the metrics see what they cannot reach; node_check.c compiles and nothing more.
+ * the operator's socket and the metrics see what they cannot reach; node_check.c compiles and nothing more;
+ * node_tickets.c has the keys of session tickets.
  */
 #ifndef SS_NODE_INT_H
 #define SS_NODE_INT_H
+
+#include <sys/stat.h>
 
 #include "admin/admin.h"
 #include "apply/apply.h"
 #include "base/err.h"
 #include "build/build.h"
+#include "contract/tickets.h"
 #include "loop/log.h"
 #include "loop/loop.h"
 #include "node/node.h"
@@ -28,6 +32,8 @@ struct ss_node {
 	struct ss_limit_table *limits;
 	struct ss_policies *policies;
 	struct ss_build *build;
+	struct ss_ticket_ring *tickets; /* NULL: none are given */
+	struct stat ticket_file;        /* as it was read last */
 	struct ss_fleet *fleet;
 	struct ss_publish *publish;
 	struct ss_apply *apply;
@@ -43,6 +49,10 @@ struct ss_node {
 /* node_check.c: what compiling a model needs. */
 int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p);
 void ss_node_free_build(struct ss_node *n);
+
+/* node_tickets.c: the first keys, refused with err; and those that follow. */
+int ss_node_make_tickets(struct ss_node *n, const struct ss_model_process *p, char *err, size_t err_n);
+int ss_node_watch_tickets(struct ss_node *n, const struct ss_model_process *p);
 
 /* node_ask.c */
 int ss_node_make_admin(struct ss_node *n);

@@ -27,6 +27,7 @@ struct ss_fleet_conf {
 	const struct ss_clock *clock;           /* borrowed for the fleet's life */
 	struct ss_snapshot_box *box;
 	struct ss_ep_table *endpoints;
+	const struct ss_ticket_ring *tickets; /* NULL: none */
 	struct ss_limit_table *limits;
 };
 

@@ -37,6 +37,7 @@ struct ss_tls_conf {
 	uint32_t max_plain; /* bytes of plaintext held per connection before reading stops */
 	uint16_t worker;
 	enum ss_tls_records records; /* who opens and seals records after the handshake */
+	const struct ss_ticket_ring *tickets; /* contract/tickets.h; NULL: a server gives none */
 	struct ss_tcp *tcp;
 	struct ss_bufpool *bufs;
 	struct ss_counters *counters;

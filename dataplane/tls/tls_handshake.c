@@ -40,6 +40,7 @@ int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_tls_server *s)
 		SSL_set_verify(c->ssl, SSL_VERIFY_NONE, NULL);
 	}
 	SSL_set_accept_state(c->ssl);
+	ss_tls_resume_offer(c);
 	return err;
 }
 
@@ -123,7 +124,7 @@ static void done(struct ss_tls_conn *c)
 	ss_wheel_cancel(&c->t->wheel, &c->timer);
 	ss_count(c->t->conf.counters, SS_C_TLS_HANDSHAKES, 1);
 	if (SSL_session_reused(c->ssl))
-		ss_count(c->t->conf.counters, SS_C_TLS_RESUMED, 1);
+		ss_tls_resumed(c);
 	ss_tls_peer_learn(c);
 	ss_tls_take_over(c);
 	c->state = TLS_ST_OPEN;

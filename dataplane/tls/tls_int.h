@@ -20,6 +20,7 @@
  * tls_keys.c       traffic secrets to keys
  * tls_aead*.c      the ciphers, and who runs them
  * tls_peer.c       who is the other side, and may it come in
+ * tls_resume.c     a server's session tickets: sealed, opened, judged again
  * tls_refuse.c     how a connection is ended by us, counted and reported
  */
 #ifndef SS_TLS_INT_H
@@ -241,8 +242,16 @@ int ss_tls_libssl_notify(struct ss_tls_conn *c);
 /* -- tls_peer.c -- */
 int ss_tls_policy_copy(struct tls_policy **out, const struct ss_id_match *ids, uint16_t n);
 int ss_tls_verify(int ok, X509_STORE_CTX *store);
+/* NULL, or why a certificate whose chain is good is not let in. keep: its identity becomes the connection's. */
+const char *ss_tls_judge(struct ss_tls_conn *c, X509 *cert, bool keep);
 /* After the handshake: fills c->peer. */
 void ss_tls_peer_learn(struct ss_tls_conn *c);
+
+/* -- tls_resume.c -- */
+/* A server's handshake begins: it may resume, and gives tickets, where there are keys. */
+void ss_tls_resume_offer(struct ss_tls_conn *c);
+/* The handshake that is over resumed a session: the peer is the one of its certificate. */
+void ss_tls_resumed(struct ss_tls_conn *c);
 
 /* -- tls_refuse.c -- */
 /* Counts, reports and ends: alerts OpenSSL has made leave first. detail may be empty. */

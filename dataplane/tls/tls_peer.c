@@ -78,16 +78,17 @@ static bool is_leaf(X509 *cert)
 static void remember(struct ss_tls_conn *c, struct ss_span id)
 {
 	OPENSSL_free(c->identity);
-	c->identity = OPENSSL_strndup((const char *)id.p, id.n);
+	c->identity = id.n ? OPENSSL_strndup((const char *)id.p, id.n) : NULL;
 	c->peer.identity = ss_span(c->identity, c->identity ? id.n : 0);
 }
 
-/* NULL, or why this certificate, which the bundle verifies, is not let in. */
-static const char *judge(struct ss_tls_conn *c, X509 *cert, const GENERAL_NAMES *gens)
+/* NULL, or why this certificate, which the bundle verifies, is not let in. id: who it says it is. */
+static const char *judge(const struct ss_tls_conn *c, X509 *cert, const GENERAL_NAMES *gens, struct ss_span *id)
 {
 	struct names n;
 
 	collect(gens, &n);
+	*id = n.n_dns ? n.dns : SS_SPAN_NONE;
 	if (n.n_uri > 0 && ss_span_starts(n.uri, SS_SPAN("spiffe://"))) {
 		if (n.n_uri > 1)
 			return "more than one URI SAN beside a SPIFFE id";
@@ -95,14 +96,24 @@ static const char *judge(struct ss_tls_conn *c, X509 *cert, const GENERAL_NAMES 
 			return "malformed SPIFFE id";
 		if (!is_leaf(cert))
 			return "SPIFFE id on a signing certificate";
-		remember(c, n.uri);
+		*id = n.uri;
 		return !c->policy || policy_takes(c->policy, n.uri) ? NULL : "identity not accepted";
 	}
-	if (n.n_dns)
-		remember(c, n.dns);
 	if (!c->policy)
 		return NULL;
 	return policy_takes_dns(c->policy, gens) ? NULL : "identity not accepted";
+}
+
+const char *ss_tls_judge(struct ss_tls_conn *c, X509 *cert, bool keep)
+{
+	GENERAL_NAMES *gens = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	struct ss_span id = SS_SPAN_NONE;
+	const char *why = gens ? judge(c, cert, gens, &id) : c->policy ? "no identity in the certificate" : NULL;
+
+	if (keep)
+		remember(c, id);
+	GENERAL_NAMES_free(gens);
+	return why;
 }
 
 static enum ss_drop drop_of_error(int error)
@@ -134,10 +145,8 @@ int ss_tls_verify(int ok, X509_STORE_CTX *store)
 	if (X509_STORE_CTX_get_error_depth(store) != 0)
 		return 1;
 	X509 *cert = X509_STORE_CTX_get_current_cert(store);
-	GENERAL_NAMES *gens = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-	const char *why = gens ? judge(c, cert, gens) : c->policy ? "no identity in the certificate" : NULL;
+	const char *why = ss_tls_judge(c, cert, true);
 
-	GENERAL_NAMES_free(gens);
 	if (!why)
 		return 1;
 	c->refusal = SS_DROP_TLS_IDENTITY;

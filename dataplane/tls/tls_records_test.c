@@ -17,6 +17,7 @@
 #include <openssl/evp.h>
 
 #include "base/err.h"
+#include "contract/tickets.h"
 #include "tls/tls_keys.h"
 #include "tls/tls_world_sim.h"
 #include "wire/tlsrec.h"
@@ -530,7 +531,12 @@ static void test_tickets_of_a_server(void **state)
 			struct world *w = &world;
 			struct attacker a = { 0 };
 
+			struct ss_ticket_ring *ring;
+
+			assert_int_equal(ss_ticket_ring_create(&ring), 0);
+			ss_ticket_ring_turn(ring, &(struct ss_ticket_key){ .name = "k" });
 			world_records = b->records;
+			world_tickets = ring;
 			world_init(w, "tickets", 5);
 			struct sim_cert c = sim_leaf(&w->ca, &(struct sim_leaf){ .san = "URI:spiffe://mesh.local/y" });
 			w->server.ctx[0] = sim_ctx(true, &c, &w->ca, TLS1_3_VERSION);
@@ -553,6 +559,8 @@ static void test_tickets_of_a_server(void **state)
 			far_free(&a.f);
 			SSL_CTX_free(ctx);
 			world_free(w);
+			world_tickets = NULL;
+			ss_ticket_ring_free(ring);
 		}
 }
 

@@ -9,6 +9,7 @@
 #define MBUFS 2048
 
 enum ss_tls_records world_records;
+const struct ss_ticket_ring *world_tickets;
 
 const struct world_backend world_backends[] = {
 #ifdef SS_HAVE_IPSEC_MB
@@ -34,7 +35,7 @@ void world_init(struct world *w, const char *name, uint64_t seed)
 	w->events = ss_event_ring_create(64);
 	w->now = SS_NS_PER_SEC;
 	struct ss_tls_conf conf = { .max_conns = 32, .max_plain = 32768, .records = world_records, .tcp = &w->tcp, .bufs = &w->bufs,
-				    .counters = &w->counters, .events = w->events };
+				    .tickets = world_tickets, .counters = &w->counters, .events = w->events };
 	need(w->events && ss_tls_create(&w->tls, &conf, w->now) == 0);
 	w->ca = sim_ca("mesh");
 	w->other_ca = sim_ca("other");

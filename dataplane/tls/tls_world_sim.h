@@ -21,6 +21,8 @@
 
 /* Who does the records of the worlds made from now on: SS_TLS_RECORDS_AUTO at first. */
 extern enum ss_tls_records world_records;
+/* The keys for a server's tickets in them: none at first. */
+extern const struct ss_ticket_ring *world_tickets;
 /* Whom a test runs with, one after the other; a NULL name ends the list. */
 extern const struct world_backend {
 	const char *name;

@@ -41,6 +41,7 @@ struct ss_worker_conf {
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
+	const struct ss_ticket_ring *tickets; /* NULL: no session is resumed */
 	enum ss_busy_poll busy_poll;
 	uint64_t idle_sleep_ns; /* adaptive: sleep after this long without work */
 	uint32_t stage_sampling; /* one of so many busy turns goes into the stage ledger; 0: none */

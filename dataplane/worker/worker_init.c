@@ -102,6 +102,7 @@ static int make_tls(struct ss_worker *w, uint64_t now)
 				    .max_plain = MAX_PLAIN,
 				    .worker = w->index,
 				    .records = w->conf.tls_records,
+				    .tickets = w->conf.tickets,
 				    .tcp = w->tcp,
 				    .bufs = &w->bufs,
 				    .counters = w->counters,

@@ -36,7 +36,7 @@ class Appliance:
                          "access_log": {"path": self.access_log}, **settings}
         records = os.environ.get("SIDESTEP_TLS_RECORDS")
         if records:  # the same suites over another record layer
-            self.settings.setdefault("tls", {"records": records})
+            self.settings["tls"] = {**self.settings.get("tls", {}), "records": records}
         self.config = lab.path(f"{name}.cfg")
         self.write_config()
         self.process = None

@@ -1,0 +1,112 @@
+/*
+ * tls_resume.c - a server's session tickets (RFC 8446 4.6.1): sealed with keys that all workers share, and
+ * judged anew when they come back.
+ *
+ * A ticket carries the client's certificate, and OpenSSL's verdict on it. The verdict holds as long as the trust
+ * that it was made by: ctrl/build puts that into the session id context, so a ticket of another trust opens a
+ * full handshake. Ours is asked again here: who it is, whether this listener takes it now, whether the
+ * certificate is still valid. Tickets are for TLS 1.3 only: earlier ones give away past traffic with their
+ * key (RFC 9325 3.4 has them with care; we have nobody to be careful for).
+ */
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+
+#include "contract/tickets.h"
+#include "tls/tls_int.h"
+
+#define IV_LEN 16
+
+static bool mac_key(EVP_MAC_CTX *mac, struct ss_ticket_key *k)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, k->mac, sizeof(k->mac)),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"sha256"}, 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* For OpenSSL: 1 the key is set, 0 there is none, -1 it failed. */
+static int seal_with(SSL *ssl, struct ss_ticket_key *k, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+		     EVP_MAC_CTX *mac)
+{
+	struct ss_tls_conn *c = SSL_get_app_data(ssl);
+
+	if (SSL_version(ssl) < TLS1_3_VERSION || !ss_ticket_newest(c->t->conf.tickets, k))
+		return 0;
+	memcpy(name, k->name, sizeof(k->name));
+	if (RAND_bytes(iv, IV_LEN) != 1 ||
+	    EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv) != 1 || !mac_key(mac, k))
+		return -1;
+	return 1;
+}
+
+static int open_with(SSL *ssl, struct ss_ticket_key *k, const unsigned char *name, const unsigned char *iv,
+		     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+	struct ss_tls_conn *c = SSL_get_app_data(ssl);
+
+	if (SSL_version(ssl) < TLS1_3_VERSION || !ss_ticket_find(c->t->conf.tickets, name, k))
+		return 0;
+	if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv) != 1 || !mac_key(mac, k))
+		return -1;
+	return 1;
+}
+
+static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+			 int seal)
+{
+	struct ss_ticket_key k;
+	int r = seal ? seal_with(ssl, &k, name, iv, cipher, mac) : open_with(ssl, &k, name, iv, cipher, mac);
+
+	OPENSSL_cleanse(&k, sizeof(k));
+	return r;
+}
+
+static bool still_good(struct ss_tls_conn *c, const SSL_SESSION *s)
+{
+	X509 *cert = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)s);
+
+	if (SSL_get_verify_mode(c->ssl) == SSL_VERIFY_NONE)
+		return true;
+	return cert && X509_cmp_current_time(X509_get0_notAfter(cert)) > 0 && !ss_tls_judge(c, cert, false);
+}
+
+/* What does not resume makes a full handshake, which says what is wrong, if something is. */
+static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *s, const unsigned char *name, size_t name_n,
+				   SSL_TICKET_STATUS status, void *arg)
+{
+	struct ss_tls_conn *c = SSL_get_app_data(ssl);
+
+	if (status == SSL_TICKET_FATAL_ERR_MALLOC || status == SSL_TICKET_FATAL_ERR_OTHER)
+		return SSL_TICKET_RETURN_ABORT;
+	if ((status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW) && still_good(c, s))
+		return SSL_TICKET_RETURN_USE_RENEW;
+	return SSL_TICKET_RETURN_IGNORE_RENEW;
+}
+
+void ss_tls_resume_offer(struct ss_tls_conn *c)
+{
+	SSL_CTX *ctx = SSL_get_SSL_CTX(c->ssl);
+
+	if (!c->t->conf.tickets || (SSL_CTX_get_options(ctx) & SSL_OP_NO_TICKET)) {
+		SSL_set_num_tickets(c->ssl, 0);
+		SSL_set_options(c->ssl, SSL_OP_NO_TICKET);
+		return;
+	}
+	/* The context is this worker's own, and the same callbacks are set again each time. */
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket_key);
+	SSL_CTX_set_session_ticket_cb(ctx, NULL, on_ticket, NULL);
+}
+
+void ss_tls_resumed(struct ss_tls_conn *c)
+{
+	X509 *cert = SSL_get0_peer_certificate(c->ssl);
+
+	ss_count(c->t->conf.counters, SS_C_TLS_RESUMED, 1);
+	if (c->server && cert)
+		ss_tls_judge(c, cert, true);
+}
