@@ -242,7 +242,7 @@ class TestResilience(DecisionSuite):
 
     def test_ejection_cap(self):
         """The cap holds: with all four failing no more than half are ejected, and the answers say so."""
-        self.start([route("web", max_retries=0)], [self.all_origins(protocol="http1", outlier={
+        self.start([route("web", max_retries=0)], [self.all_origins(protocol="http1", breaker={"enabled": False}, outlier={
             "consecutive_errors": 5, "base_ejection_time": "30s", "max_ejection_percent": 50,
             "min_health_percent": 30})], workers=2)
         for address in ORIGINS:

@@ -144,10 +144,11 @@ static void show_endpoint(struct ss_admin *a, struct ss_json *j, const struct ss
 	char text[SS_ADDR_TEXT];
 	uint64_t until = atomic_load_explicit(&p->ejected_until, memory_order_relaxed);
 	bool sick = atomic_load_explicit(&p->unhealthy, memory_order_relaxed) != 0;
+	bool trial = atomic_load_explicit(&p->trial, memory_order_relaxed) != 0;
 	ss_json_object(j, NULL);
 	ss_json_text(j, "address", ss_addr_text(&e->addr, text));
 	ss_json_u64(j, "weight", e->weight);
-	ss_json_text(j, "health", sick ? "unhealthy" : until > now ? "ejected" : "healthy");
+	ss_json_text(j, "health", sick ? "unhealthy" : until > now ? "ejected" : trial ? "on trial" : "healthy");
 	ss_json_bool(j, "ejected", until > now);
 	ss_json_double(j, "ejected_for_seconds", until > now ? (double)(until - now) / SS_NS_PER_SEC : 0, 3);
 	ss_json_u64(j, "errors_in_a_row", atomic_load_explicit(&p->errors, memory_order_relaxed));
@@ -156,6 +157,25 @@ static void show_endpoint(struct ss_admin *a, struct ss_json *j, const struct ss
 	ss_json_u64(j, "requests", atomic_load_explicit(&p->requests, memory_order_relaxed));
 	ss_json_u64(j, "failures", atomic_load_explicit(&p->failures, memory_order_relaxed));
 	ss_json_end_object(j);
+}
+
+static void show_use(struct ss_admin *a, struct ss_json *j, const struct ss_cluster *c, uint8_t priority,
+		     const char *name)
+{
+	static const char *const caps[] = { "connections", "pending", "requests", "retries" };
+	ss_json_object(j, name);
+	for (int k = 0; k < SS_CAP_COUNT; k++)
+		show_level(j, caps[k], ss_cap_used(a->conf.endpoints, c->slot, priority, (enum ss_cap)k),
+			   c->caps[priority].max[k]);
+	ss_json_end_object(j);
+}
+
+static void show_breaker(struct ss_admin *a, struct ss_json *j, const struct ss_cluster *c, uint64_t now)
+{
+	static const char *const states[] = { "closed", "open", "half-open" };
+	const struct ss_breaker *b = &a->conf.endpoints->cluster[c->slot].breaker;
+	ss_json_text(j, "breaker", c->breaker ? states[ss_breaker_state(a->conf.endpoints, c->slot, now)] : "off");
+	ss_json_u64(j, "breaker_opened", atomic_load_explicit(&b->opened, memory_order_relaxed));
 }
 
 void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j)
@@ -175,6 +195,9 @@ void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j)
 		ss_json_text(j, "load_balancing", policies[c->balance ? c->balance->conf.policy : 0]);
 		ss_json_u64(j, "panics", atomic_load_explicit(&a->conf.endpoints->cluster[c->slot].panics,
 							      memory_order_relaxed));
+		show_breaker(a, j, c, now);
+		show_use(a, j, c, SS_PRIORITY_DEFAULT, "default_priority");
+		show_use(a, j, c, SS_PRIORITY_HIGH, "high_priority");
 		ss_json_list(j, "endpoints");
 		for (uint32_t k = 0; k < c->n_endpoints; k++)
 			show_endpoint(a, j, &c->endpoints[k], now);

@@ -1,4 +1,4 @@
-/* build_clusters.c - clusters, their endpoints' slots, and each worker's share of their limits. */
+/* build_clusters.c - clusters, their endpoints' slots, their limits. */
 #include "base/err.h"
 #include "build/build_int.h"
 
@@ -70,10 +70,16 @@ static int build_endpoint(struct ss_build_job *j, struct holds *h, const struct 
 	return 0;
 }
 
-/* Rounded up, so that every worker may have one: the sum may pass the limit by less than n_workers. */
-static uint32_t share(const struct ss_build_job *j, uint32_t limit)
+static int build_breaker(struct ss_build_job *j, const struct ss_model_breaker *m, struct ss_cluster *c)
 {
-	return limit == 0 ? 0 : (uint32_t)(((uint64_t)limit + j->n_workers - 1) / j->n_workers);
+	struct ss_breaker_conf *b = m->enabled ? ss_build_alloc(j, sizeof(*b)) : NULL;
+
+	if (m->enabled && !b)
+		return SS_ERR_NO_MEM;
+	if (b)
+		*b = m->conf;
+	c->breaker = b;
+	return 0;
 }
 
 static int build_cluster(struct ss_build_job *j, struct holds *h, const struct ss_model_cluster *m,
@@ -93,10 +99,11 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 		.line = m->src.line,
 		.connect_timeout_ns = m->connect_timeout_ns,
 		.http = m->http,
-		.max_connections = share(j, m->max_connections),
-		.max_pending = share(j, m->max_pending),
-		.max_requests = share(j, m->max_requests),
+		.caps = {m->caps[0], m->caps[1]},
+		.budget = m->budget,
 	};
+	if (build_breaker(j, &m->breaker, c) < 0)
+		return SS_ERR_NO_MEM;
 	c->outlier.n_endpoints = m->n_endpoints;
 	if (ss_ep_cluster_hold(j->endpoints, c->name, &c->slot) < 0) {
 		ss_model_error(j->errors, &m->src, "clusters",

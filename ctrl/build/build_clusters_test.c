@@ -55,8 +55,9 @@ static struct ss_model *model_of(uint32_t n_clusters, uint32_t from, uint32_t n)
 		snprintf(name, sizeof(name), "c%u", c);
 		k->src = (struct ss_model_src){"test.cfg", 10 + c};
 		k->name = ss_model_text(m, name);
-		k->max_connections = 10;
-		k->max_requests = 0;
+		k->caps[0].max[SS_CAP_CONNECTIONS] = 10;
+		k->breaker.enabled = c == 0;
+		k->breaker.conf.successes = 2;
 		k->outlier.consecutive_errors = 1;
 		k->outlier.base_ejection_ns = SS_NS_PER_SEC;
 		k->outlier.max_ejection_percent = 50;
@@ -90,8 +91,10 @@ static void a_snapshot_has_what_the_model_says(void **state)
 	assert_int_equal(s->n_clusters, 2);
 	assert_int_equal(s->clusters[1].n_endpoints, 3);
 	assert_int_equal(s->clusters[1].outlier.n_endpoints, 3);
-	assert_int_equal(s->clusters[0].max_connections, 3); /* a fourth of ten, rounded up */
-	assert_int_equal(s->clusters[0].max_requests, 0);
+	assert_int_equal(s->clusters[0].caps[0].max[SS_CAP_CONNECTIONS], 10); /* of all workers together */
+	assert_int_equal(s->clusters[0].caps[0].max[SS_CAP_REQUESTS], 0);
+	assert_int_equal(s->clusters[0].breaker->successes, 2);
+	assert_null(s->clusters[1].breaker);
 	assert_int_equal(s->clusters[0].endpoints[0].weight, 1);
 	assert_string_equal(ss_names_text(w.names, s->clusters[1].endpoints[2].name), "10.0.1.3:80");
 	assert_string_equal(ss_names_text(w.names, s->clusters[1].name), "c1");

@@ -15,6 +15,7 @@ static void build_plain(struct ss_build_job *j, const struct ss_model_route *m, 
 		.timeout_ns = m->timeout_ns,
 		.idle_timeout_ns = m->idle_timeout_ns,
 		.max_stream_ns = m->max_stream_ns,
+		.priority = (uint8_t)m->priority,
 	};
 }
 

@@ -26,7 +26,7 @@ static void make_model(void)
 	clusters[0] = (struct ss_model_cluster){ .name = "a",
 						 .n_endpoints = 2,
 						 .endpoints = eps,
-						 .max_requests = 5,
+						 .caps = { { { 0, 0, 5, 0 } } },
 						 .outlier.consecutive_errors = 5 };
 	clusters[1] = (struct ss_model_cluster){ .name = "b", .n_endpoints = 1, .endpoints = eps + 2 };
 	weights[0] = (struct ss_model_weighted){ "a", 9000 };
@@ -86,7 +86,7 @@ static void snapshot_holds_the_model(void **state)
 	assert_int_equal(l->hosts->hosts[0].routes[0].timeout_ns, 7);
 	const struct ss_cluster *c = &s->clusters[0];
 	assert_string_equal(ss_names_text(names, c->name), "a");
-	assert_int_equal(c->max_requests, 3);
+	assert_int_equal(c->caps[0].max[SS_CAP_REQUESTS], 5);
 	assert_int_equal(c->n_endpoints, 2);
 	assert_string_equal(ss_names_text(names, c->endpoints[1].name), "10.0.0.2:80");
 	assert_null(c->tls);

@@ -255,6 +255,10 @@ static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
 		r->action = SS_ACTION_REDIRECT;
 }
 
+static const struct ss_cfg_word priorities[] = {
+	{ "default", SS_PRIORITY_DEFAULT }, { "high", SS_PRIORITY_HIGH }, { NULL, 0 },
+};
+
 static const struct ss_cfg_key route_keys[] = {
 	{ "name", SS_CFG_TEXT, ROUTE(name), .required = true, .min = 1 },
 	{ "match", SS_CFG_GROUP, 0, .table = &ss_cfg_match },
@@ -269,6 +273,7 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "max_stream_duration", SS_CFG_DURATION, ROUTE(max_stream_ns), .def = "0s",
 	  .max = 86400 * SS_NS_PER_SEC },
 	{ "max_retries", SS_CFG_U32, ROUTE(max_retries), .max = 10 },
+	{ "priority", SS_CFG_WORD, ROUTE(priority), .def = "default", .words = priorities },
 	{ "retry", SS_CFG_GROUP, ROUTE(retry), ROUTE(retry.present), .table = &ss_cfg_retry },
 	{ "prefix_rewrite", SS_CFG_TEXT, ROUTE(prefix_rewrite), .min = 1 },
 	OPS_KEYS(route),

@@ -140,7 +140,7 @@ static void clusters_are_read(const struct ss_model *m)
 	assert_int_equal(m->n_clusters, 2);
 	assert_int_equal(v1->protocol, SS_PROTO_H2);
 	assert_int_equal(v1->connect_timeout_ns, 250 * SS_NS_PER_MS);
-	assert_int_equal(v1->max_pending, 20);
+	assert_int_equal(v1->caps[0].max[SS_CAP_PENDING], 20);
 	assert_int_equal(v1->n_endpoints, 2);
 	assert_int_equal(v1->endpoints[0].weight, 3);
 	assert_int_equal(v1->endpoints[1].weight, 1);

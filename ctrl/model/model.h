@@ -22,6 +22,7 @@
 #include "model/model_faults.h"
 #include "model/model_limits.h"
 #include "model/model_mirrors.h"
+#include "model/model_breaker.h"
 #include "model/model_retry.h"
 #include "model/model_src.h"
 
@@ -102,6 +103,7 @@ struct ss_model_route {
 	uint64_t timeout_ns, idle_timeout_ns, max_stream_ns;
 	uint32_t max_retries; /* over the policy's, when it is set */
 	bool max_retries_set;
+	enum ss_priority priority;
 	struct ss_model_retry retry;
 	char *prefix_rewrite;
 	struct ss_model_redirect redirect;
@@ -168,7 +170,9 @@ struct ss_model_cluster {
 	enum ss_protocol protocol;
 	struct ss_model_balance balance;
 	uint64_t connect_timeout_ns;
-	uint32_t max_connections, max_pending, max_requests; /* whole process */
+	struct ss_caps caps[SS_PRIORITY_COUNT]; /* whole process */
+	struct ss_retry_budget budget;
+	struct ss_model_breaker breaker;
 	struct ss_model_tls tls;
 	struct ss_outlier_conf outlier;
 	struct ss_http_limits http;

@@ -218,6 +218,7 @@ static const struct {
 	[SS_EVENT_REQUEST] = { "request", put_request },
 	[SS_EVENT_REFUSED] = { "refused", put_refused },
 	[SS_EVENT_EJECTED] = { "ejected", put_ejected },
+	[SS_EVENT_BREAKER] = { "breaker", put_ejected },
 };
 
 static void write_line(struct tele_log *l, struct ss_json *j)

@@ -209,6 +209,13 @@ void px_forward(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t 
 	px_acquire(x, snap, now);
 }
 
+/* What the cluster's limits refuse is not for a hop above to try again. */
+static void refused(struct px_exchange *x, uint64_t now)
+{
+	x->told |= x->wait.reason == SS_DROP_BREAKER_OPEN || x->wait.reason == SS_DROP_UPSTREAM_OVERFLOW;
+	px_reply(x, x->wait.reason, now);
+}
+
 void px_acquire(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
 {
 	const struct ss_cluster *c = px_cluster(x, snap);
@@ -230,7 +237,7 @@ void px_acquire(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t 
 	else if (rc == SS_ERR_WAIT)
 		px_arm(x);
 	else
-		px_reply(x, x->wait.reason, now);
+		refused(x, now);
 }
 
 void px_served(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
@@ -279,6 +286,7 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 	px_hear_hop(x, ss_http_head(x->up));
 	if (px_retry_head(x, snap, now))
 		return;
+	px_retry_over(x);
 	x->blamed = px_blames(x, ss_http_head(x->up));
 	ss_up_answered(x->p->conf.up, px_cluster(x, snap), &x->wait, x->upstream_ns, now);
 	if (px_response_head(x, ss_http_head(x->up), &out) < 0 ||
@@ -378,6 +386,7 @@ void px_finish(struct px_exchange *x, uint64_t now)
 {
 	struct ss_proxy *p = x->p;
 
+	px_retry_over(x);
 	px_drop_upstream(x);
 	px_log(x, now);
 	if (x->mirrors)

@@ -106,6 +106,24 @@ static void take_hop_above(struct px_exchange *x, const struct ss_hdrs *h, uint6
 	take_asked(x, h);
 }
 
+/* RFC 9218 4.1: u is 0 to 7, the most urgent first, 3 without it. */
+static uint32_t urgency(struct ss_span v)
+{
+	for (uint32_t i = 0; i + 2 < v.n; i++)
+		if (v.p[i] == 'u' && v.p[i + 1] == '=' && v.p[i + 2] >= '0' && v.p[i + 2] <= '7' &&
+		    (!i || v.p[i - 1] == ' ' || v.p[i - 1] == ','))
+			return v.p[i + 2] - '0';
+	return 3;
+}
+
+enum px_rank px_rank_of(const struct ss_hdrs *h, bool edge)
+{
+	const struct ss_hdr *f = edge ? NULL : ss_hdrs_find(h, SS_H_PRIORITY);
+	uint32_t u = f ? urgency(f->value) : 3;
+
+	return u > 3 ? PX_RANK_LOW : u < 3 ? PX_RANK_HIGH : PX_RANK_DEFAULT;
+}
+
 static void take_policy(struct px_exchange *x, const struct ss_retry *r)
 {
 	x->retry_on = r->on;
@@ -137,6 +155,9 @@ void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const st
 		if (f && ss_number_grpc_timeout(f->value, &ns))
 			x->ends = ss_min_u64(x->ends, now + ns);
 	}
+	x->wait.priority = r->priority;
+	if (px_rank_of(h, l->edge) == PX_RANK_HIGH)
+		x->wait.priority = SS_PRIORITY_HIGH;
 	x->deadline = px_deadline(x, now);
 }
 
@@ -185,7 +206,7 @@ void px_hear_hop(struct px_exchange *x, const struct ss_hdrs *h)
 
 void px_say_hop(const struct px_exchange *x, struct ss_hdrs *h, enum ss_drop why, char text[SS_NUMBER_TEXT])
 {
-	if (why == SS_DROP_UPSTREAM_OVERFLOW)
+	if (why == SS_DROP_UPSTREAM_OVERFLOW || why == SS_DROP_BREAKER_OPEN)
 		ss_hdrs_add(h, SS_SPAN("x-envoy-overloaded"), SS_SPAN("true"), 0);
 	if (x->from_hop && (x->told || x->attempts > 1))
 		say(h, SS_H_X_SIDESTEP_RETRIED,

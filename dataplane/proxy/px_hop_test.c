@@ -337,7 +337,7 @@ static void make_proxy(struct hop *h)
 	c->n_endpoints = EPS;
 	c->endpoints = h->eps;
 	c->protocol = h->p.tls.alpn == SS_ALPN_H1 ? SS_PROTO_H1 : SS_PROTO_H2;
-	c->max_pending = 1000;
+	c->caps[0].max[SS_CAP_PENDING] = 1000;
 	c->http.max_streams = 20;
 	/* Nothing is ejected for long, so that the storm goes on. */
 	c->outlier = (struct ss_outlier_conf){.consecutive_errors = 3,

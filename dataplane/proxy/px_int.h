@@ -65,6 +65,7 @@ struct px_exchange {
 	uint8_t above;        /* tries that the hops above had made before this one */
 	bool from_hop;       /* a hop stands above: it is told what was retried */
 	uint8_t below;       /* retries that the hops below say they made */
+	bool retrying;       /* holds a place under the cluster's retry budget */
 	bool told_below, blamed; /* the hop below has retried; the head speaks against its sender */
 	bool told;           /* a hop below has retried, or we refused to: nobody above shall */
 	bool timed;          /* the whole request was there once: the route's timeout runs */
@@ -87,7 +88,7 @@ struct px_exchange {
 	uint32_t cluster_at; /* where the cluster stood in the snapshot: looked at first */
 	uint32_t host_at, route_at; /* the same for the route */
 	uint32_t retry_on;          /* set of enum ss_retry_on; 0: never sent again */
-	uint32_t keep_max;
+	uint32_t keep_max, retry_slot;
 	uint64_t timeout_ns, idle_ns, try_ns, try_idle_ns;
 	struct ss_header_ops response_ops; /* in the downstream stream's arena */
 	struct ss_hdrs request;            /* as sent upstream; the same */
@@ -161,6 +162,8 @@ void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_dr
 	       bool blame, uint64_t now);
 /* A response's head has come: true when it is dropped and the request sent again. */
 bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+/* The retry, if it is one, counts no longer against the budget: its head is here, or it is over. */
+void px_retry_over(struct px_exchange *x);
 /* RFC 9110 9.2.2. */
 bool px_idempotent(struct ss_span method);
 /* Does this head speak against the endpoint that sent it? */
@@ -169,6 +172,9 @@ bool px_blames(const struct px_exchange *x, const struct ss_hdrs *h);
 /* px_hop.c: what hops tell each other about tries and time. */
 /* The request's limits: what its route says, what the client and the hop above say. */
 void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now);
+/* How a request stands among others when not all can be served (RFC 9218); strangers are all alike. */
+enum px_rank { PX_RANK_LOW = 0, PX_RANK_DEFAULT, PX_RANK_HIGH };
+enum px_rank px_rank_of(const struct ss_hdrs *h, bool edge);
 uint64_t px_deadline(const struct px_exchange *x, uint64_t now);
 #define PX_HOP_FIELDS 3
 struct px_hop_text {

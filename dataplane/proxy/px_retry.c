@@ -184,9 +184,28 @@ static bool bytes_are_ours(const struct px_exchange *x)
 	return x->keep || ss_http_bytes_in(x->down) == ss_http_body(x->down)->len;
 }
 
+void px_retry_over(struct px_exchange *x)
+{
+	if (x->retrying)
+		ss_up_retry_over(x->p->conf.up, x->retry_slot, x->wait.priority);
+	x->retrying = false;
+}
+
+static bool within_budget(struct px_exchange *x, const struct ss_snapshot *snap)
+{
+	const struct ss_cluster *c = px_cluster(x, snap);
+
+	px_retry_over(x);
+	x->retrying = c && ss_up_retry(x->p->conf.up, c, &x->wait);
+	x->retry_slot = c ? c->slot : 0;
+	if (!x->retrying)
+		refuse(x, SS_DROP_RETRY_BUDGET);
+	return x->retrying;
+}
+
 /* Does the policy want this outcome repeated, and is it possible? A refusal is counted by name. */
-static bool again(struct px_exchange *x, const struct ss_retry *r, const struct outcome *o, uint64_t wait,
-		  uint64_t now)
+static bool again(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_retry *r,
+		  const struct outcome *o, uint64_t wait, uint64_t now)
 {
 	if (!(o->met & x->retry_on) || !may_be_seen_twice(x, r, o))
 		return false;
@@ -198,7 +217,7 @@ static bool again(struct px_exchange *x, const struct ss_retry *r, const struct 
 		refuse(x, SS_DROP_RETRY_BODY);
 		return false;
 	}
-	return now + wait < x->deadline;
+	return now + wait < x->deadline && within_budget(x, snap);
 }
 
 static void go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t wait, uint64_t now)
@@ -219,7 +238,7 @@ void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_dr
 	const struct ss_retry *r = x->retry_on ? policy_of(x, snap) : NULL;
 	struct outcome o = of_failure(why, unprocessed);
 	uint64_t wait = r ? wait_of(x, r, &o) : 0;
-	bool repeat = r && again(x, r, &o, wait, now);
+	bool repeat = r && again(x, snap, r, &o, wait, now);
 
 	/* A stream that was refused before a connection took it says nothing about the endpoint's health. */
 	if (blame && !(x->up && unprocessed))
@@ -246,7 +265,7 @@ bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 		return false;
 	}
 	wait = wait_of(x, r, &o);
-	if (!again(x, r, &o, wait, now))
+	if (!again(x, snap, r, &o, wait, now))
 		return false;
 	if (px_blames(x, h))
 		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);

@@ -651,7 +651,7 @@ static void a_served_slot_that_is_not_used_serves_the_next(void **state)
 	struct ss_http_stream *d[2], *u;
 
 	w->cluster.n_endpoints = 1;
-	w->cluster.max_connections = 1;
+	w->cluster.caps[0].max[SS_CAP_CONNECTIONS] = 1;
 	d[0] = get(w, "/");
 	d[1] = get(w, "/");
 	turn(w);
@@ -724,9 +724,9 @@ static void limits_are_kept(void **state)
 	struct ss_http_stream *d[6];
 
 	w->cluster.n_endpoints = 1;
-	w->cluster.max_requests = 4;
-	w->cluster.max_pending = 3;
-	w->cluster.max_connections = 1;
+	w->cluster.caps[0].max[SS_CAP_REQUESTS] = 4;
+	w->cluster.caps[0].max[SS_CAP_PENDING] = 3;
+	w->cluster.caps[0].max[SS_CAP_CONNECTIONS] = 1;
 	for (int i = 0; i < 6; i++)
 		d[i] = get(w, "/");
 	turn(w);

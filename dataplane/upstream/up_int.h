@@ -19,7 +19,8 @@ struct up_conn {
 	struct up_pool *pool;
 	struct ss_http_conn *http;
 	uint8_t state;     /* enum up_conn_state */
-	bool counted;      /* in its cluster's n_conns */
+	bool counted;      /* among its cluster's connections */
+	uint8_t priority;  /* of the request that it was opened for */
 	uint32_t promised; /* slots given to waiters that have not used them yet */
 };
 
@@ -46,7 +47,6 @@ struct up_pool {
 
 struct up_cluster {
 	uint32_t name;
-	uint32_t n_conns, n_line, n_active;
 	uint32_t cursor; /* picks so far */
 	uint64_t generation;
 };

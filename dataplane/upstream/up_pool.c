@@ -20,7 +20,7 @@ void up_conn_retire(struct ss_up *u, struct up_conn *c)
 	ss_list_remove(&c->usable);
 	if (c->counted) {
 		c->counted = false;
-		u->clusters[c->pool->slot].n_conns--;
+		ss_cap_give(u->conf.endpoints, c->pool->slot, c->priority, SS_CAP_CONNECTIONS);
 		c->pool->n_conns--;
 	}
 	if (c->state == UP_CONNECTING)
@@ -40,14 +40,15 @@ static void bury_conn(struct ss_up *u, struct up_conn *c)
 	ss_list_push_back(&u->dead, &c->all);
 }
 
-static int open_conn(struct ss_up *u, struct up_pool *p, const struct ss_cluster *c, uint64_t now)
+static int open_conn(struct ss_up *u, struct up_pool *p, const struct ss_cluster *c, uint8_t priority,
+		     uint64_t now)
 {
 	struct up_conn *n = ss_pool_take(u->conns);
 	int err;
 
 	if (!n)
 		return SS_ERR_NO_MEM;
-	*n = (struct up_conn){.pool = p, .counted = true};
+	*n = (struct up_conn){.pool = p, .counted = true, .priority = priority};
 	ss_list_init(&n->all);
 	ss_list_init(&n->usable);
 	err = ss_http_connect(u->conf.http, c, &p->addr, now, &n->http);
@@ -60,7 +61,6 @@ static int open_conn(struct ss_up *u, struct up_pool *p, const struct ss_cluster
 	ss_list_push_once(&u->live, &p->live);
 	p->n_connecting++;
 	p->n_conns++;
-	u->clusters[p->slot].n_conns++;
 	return 0;
 }
 
@@ -146,7 +146,7 @@ void up_line_leave(struct ss_up *u, struct ss_up_wait *w)
 	ss_list_remove(&w->node);
 	p->n_line--;
 	u->n_line--;
-	u->clusters[w->slot].n_line--;
+	ss_cap_give(u->conf.endpoints, w->slot, w->priority, SS_CAP_PENDING);
 	w->place = SS_UP_NOWHERE;
 }
 
@@ -242,28 +242,33 @@ void up_conn_news(struct ss_up *u, struct up_conn *c, uint32_t events, uint64_t 
 /* -- opening -- */
 
 /* How many connections the line needs beyond those that are on their way. */
-static uint32_t wanted(const struct ss_up *u, const struct up_pool *p, const struct ss_cluster *c)
+static uint32_t wanted(const struct up_pool *p, const struct ss_cluster *c)
 {
 	uint32_t each = p->version == 1   ? 1
 			: p->version == 2 ? ss_max_u32(c->http.max_streams, 1)
 					  : UINT32_MAX;
 	uint64_t coming = (uint64_t)p->n_connecting * each;
 	uint64_t need = p->n_line > coming ? (p->n_line - coming + each - 1) / each : 0;
-	uint32_t used = u->clusters[p->slot].n_conns;
-	uint32_t spare = !c->max_connections         ? UINT32_MAX
-			 : used < c->max_connections ? c->max_connections - used
-						     : 0;
 
-	/* The limit never leaves an endpoint without any: its line would wait for nothing. */
-	if (!spare && !p->n_conns)
-		spare = 1;
-	return (uint32_t)ss_min_u64(need, spare);
+	return (uint32_t)ss_min_u64(need, UINT32_MAX);
+}
+
+/* A place among the cluster's connections. The limit never leaves an endpoint without any: its line would wait
+ * for nothing. */
+static bool may_open(struct ss_up *u, struct up_pool *p, const struct ss_cluster *c, uint8_t priority)
+{
+	uint32_t max = p->n_conns ? c->caps[priority].max[SS_CAP_CONNECTIONS] : 0;
+
+	return ss_cap_take(u->conf.endpoints, p->slot, priority, SS_CAP_CONNECTIONS, max);
 }
 
 static void feed_pool(struct ss_up *u, struct up_pool *p, const struct ss_cluster *c, uint64_t now)
 {
-	for (uint32_t n = wanted(u, p, c); n; n--) {
-		if (open_conn(u, p, c, now) < 0) {
+	uint8_t priority = ss_list_entry(p->line.next, struct ss_up_wait, node)->priority;
+
+	for (uint32_t n = wanted(p, c); n && may_open(u, p, c, priority); n--) {
+		if (open_conn(u, p, c, priority, now) < 0) {
+			ss_cap_give(u->conf.endpoints, p->slot, priority, SS_CAP_CONNECTIONS);
 			connect_failed(u, p, SS_DROP_CONNECT_FAILED, &u->late);
 			break;
 		}

@@ -65,12 +65,37 @@ void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now)
 	}
 }
 
-static int refuse(struct ss_up_wait *w, enum ss_drop why)
+static int refuse(struct ss_up *u, struct ss_up_wait *w, enum ss_drop why)
 {
+	if (w->probe)
+		ss_breaker_probe_over(u->conf.endpoints, w->slot);
+	w->probe = false;
 	w->place = SS_UP_NOWHERE;
 	w->reason = why;
 	w->result = SS_ERR_REFUSED;
 	return SS_ERR_REFUSED;
+}
+
+/* As above, with a place among the requests to give back. */
+static int refuse_taken(struct ss_up *u, struct ss_up_wait *w, enum ss_drop why)
+{
+	ss_cap_give(u->conf.endpoints, w->slot, w->priority, SS_CAP_REQUESTS);
+	return refuse(u, w, why);
+}
+
+/* An endpoint under trial that has its one request already is passed over where there is another. */
+static uint32_t pick(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now,
+		     enum ss_drop *why)
+{
+	uint32_t i = up_pick(u, c, w, now, why), other;
+
+	if (i == UINT32_MAX || w->n_tried == SS_ARRAY_LEN(w->tried) ||
+	    !ss_ep_on_trial(u->conf.endpoints, c->endpoints[i].ep))
+		return i;
+	w->tried[w->n_tried++] = c->endpoints[i].ep;
+	other = up_pick(u, c, w, now, why);
+	w->n_tried--;
+	return other == UINT32_MAX ? i : other;
 }
 
 static int stand_in_line(struct ss_up *u, struct up_pool *p, struct ss_up_wait *w)
@@ -79,7 +104,6 @@ static int stand_in_line(struct ss_up *u, struct up_pool *p, struct ss_up_wait *
 	ss_list_push_back(&p->line, &w->node);
 	p->n_line++;
 	u->n_line++;
-	u->clusters[p->slot].n_line++;
 	ss_list_push_once(&u->live, &p->live);
 	ss_list_push_once(&u->hungry, &p->hungry);
 	return SS_ERR_WAIT;
@@ -88,40 +112,54 @@ static int stand_in_line(struct ss_up *u, struct up_pool *p, struct ss_up_wait *
 int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now)
 {
 	SS_STAGE_HERE(u->conf.counters, SS_STAGE_UPSTREAM);
-	struct up_cluster *k = up_cluster_of(u, c, u->generation);
+	const struct ss_caps *caps = &c->caps[w->priority];
 	struct up_conn *conn = NULL;
 	struct up_pool *p;
 	enum ss_drop why;
 	uint32_t i;
 
 	assert(w->place == SS_UP_NOWHERE && !ss_list_linked(&w->node));
-	if (c->max_requests && k->n_active >= c->max_requests)
-		return refuse(w, SS_DROP_UPSTREAM_OVERFLOW);
-	i = up_pick(u, c, w, now, &why);
+	up_cluster_of(u, c, u->generation);
+	w->slot = c->slot;
+	if (c->breaker && !ss_breaker_admit(u->conf.endpoints, c->slot, c->breaker, now, &w->probe))
+		return refuse(u, w, SS_DROP_BREAKER_OPEN);
+	if (!ss_cap_take(u->conf.endpoints, c->slot, w->priority, SS_CAP_REQUESTS, caps->max[SS_CAP_REQUESTS]))
+		return refuse(u, w, SS_DROP_UPSTREAM_OVERFLOW);
+	i = pick(u, c, w, now, &why);
 	if (i == UINT32_MAX)
-		return refuse(w, why);
+		return refuse_taken(u, w, why);
 	p = up_pool_of(u, c, &c->endpoints[i]);
 	/* Those who came first go first. */
 	if (!p->n_line)
 		conn = up_pool_free_slot(p);
-	if (!conn && c->max_pending && k->n_line >= c->max_pending)
-		return refuse(w, SS_DROP_UPSTREAM_OVERFLOW);
+	if (!conn &&
+	    !ss_cap_take(u->conf.endpoints, c->slot, w->priority, SS_CAP_PENDING, caps->max[SS_CAP_PENDING]))
+		return refuse_taken(u, w, SS_DROP_UPSTREAM_OVERFLOW);
 	w->at = c->endpoints[i];
 	w->cluster = c->name;
-	w->slot = c->slot;
+	w->slow = false;
 	w->reason = SS_DROP_NONE;
 	w->result = 0;
 	if (w->n_tried < SS_ARRAY_LEN(w->tried))
 		w->tried[w->n_tried++] = w->at.ep;
 	ss_ep_begin(u->conf.endpoints, w->at.ep);
 	up_pick_begin(u, c, w);
-	k->n_active++;
 	if (!conn)
 		return stand_in_line(u, p, w);
 	conn->promised++;
 	w->place = SS_UP_SERVED;
 	w->conn = conn->http;
 	return 0;
+}
+
+bool ss_up_retry(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w)
+{
+	return ss_cap_take_retry(u->conf.endpoints, c->slot, w->priority, &c->caps[w->priority], &c->budget);
+}
+
+void ss_up_retry_over(struct ss_up *u, uint32_t slot, uint8_t priority)
+{
+	ss_cap_give(u->conf.endpoints, slot, priority, SS_CAP_RETRIES);
 }
 
 void ss_up_took(struct ss_up *u, struct ss_up_wait *w)
@@ -131,11 +169,13 @@ void ss_up_took(struct ss_up *u, struct ss_up_wait *w)
 	w->place = SS_UP_RUNNING;
 }
 
-void ss_up_answered(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, uint64_t ns,
+void ss_up_answered(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t ns,
 		    uint64_t now)
 {
-	if (w->place != SS_UP_NOWHERE)
-		up_pick_latency(u, c, w->at.ep, ns, now);
+	if (w->place == SS_UP_NOWHERE)
+		return;
+	up_pick_latency(u, c, w->at.ep, ns, now);
+	w->slow = c && c->breaker && c->breaker->slow_ns && ns > c->breaker->slow_ns;
 }
 
 void ss_up_input(struct ss_up *u, struct ss_list *conn_news, uint64_t now, struct ss_list *ready)

@@ -47,6 +47,9 @@ struct ss_up_wait {
 	uint8_t place;             /* enum ss_up_place */
 	uint8_t n_tried;
 	uint8_t whose;             /* the caller's mark; not looked at here */
+	uint8_t priority;          /* enum ss_priority: whose limits count */
+	bool probe;                /* of the cluster's half-open breaker */
+	bool slow;                 /* its head took longer than the breaker likes */
 	bool hashed;               /* hash is the request's: sticky policies go by it */
 	bool panic;                /* picked without heed of health */
 	bool bounded;              /* counts in its tier's load */
@@ -65,6 +68,9 @@ void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now);
  * SS_ERR_WAIT: w is in line and comes back on a news list. Else refused: w->reason says why.
  */
 int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now);
+/* May one more request to w's cluster be a retry? Holds a place under its budget until ss_up_retry_over. */
+bool ss_up_retry(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w);
+void ss_up_retry_over(struct ss_up *u, uint32_t slot, uint8_t priority);
 /* The slot that w was served with has been used, or could not be. */
 void ss_up_took(struct ss_up *u, struct ss_up_wait *w);
 /* w is no longer wanted and says nothing about its endpoint (client went away). Harmless when nowhere. */
@@ -72,7 +78,7 @@ void ss_up_cancel(struct ss_up *u, struct ss_up_wait *w);
 /* How a request to w->at ended; feeds outlier detection. c: its cluster now, NULL when it is gone. */
 void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, bool ok, uint64_t now);
 /* The response's head came ns after the request went out: what peak EWMA learns from. */
-void ss_up_answered(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, uint64_t ns,
+void ss_up_answered(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t ns,
 		    uint64_t now);
 /* Takes http's connection news; serves waiters: each comes back on `ready` with conn or reason. */
 void ss_up_input(struct ss_up *u, struct ss_list *conn_news, uint64_t now, struct ss_list *ready);

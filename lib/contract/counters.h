@@ -65,6 +65,8 @@
 	X(MIRRORS_CUT, c, "copies given up: the request itself ended early")    \
 	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
 	X(PANIC_PICKS, c, "picks that took no heed of health (panic threshold)") \
+	X(BREAKERS_OPENED, c, "times a cluster's breaker opened, or opened again after a probe") \
+	X(BREAKERS_CLOSED, c, "times a cluster's breaker closed again")         \
 	X(EVENTS_LOST, c, "access-log records dropped because the ring was full") \
 	X(SAMPLED_TURNS, c, "busy turns that the stage ledger has measured")    \
 	X(SAMPLED_BUSY_NS, c, "nanoseconds spent in sampled turns")             \

@@ -55,6 +55,25 @@ bool ss_ep_pickable(struct ss_ep_table *t, uint32_t ep, uint64_t now)
 	return atomic_load_explicit(&e->unhealthy, memory_order_relaxed) == 0;
 }
 
+bool ss_ep_on_trial(const struct ss_ep_table *t, uint32_t ep)
+{
+	const struct ss_ep *e = &t->ep[ep];
+
+	return ss_unlikely(atomic_load_explicit(&e->trial, memory_order_relaxed)) &&
+	       atomic_load_explicit(&e->active, memory_order_relaxed) > 0;
+}
+
+static void trial_success(struct ss_ep *e)
+{
+	uint32_t n = atomic_load(&e->trial);
+
+	/* What ends while it is ejected was sent before. */
+	if (atomic_load(&e->ejected_until))
+		return;
+	while (n && !atomic_compare_exchange_weak(&e->trial, &n, n - 1))
+		;
+}
+
 void ss_ep_begin(struct ss_ep_table *t, uint32_t ep)
 {
 	atomic_fetch_add_explicit(&t->ep[ep].active, 1, memory_order_relaxed);
@@ -74,6 +93,8 @@ void ss_ep_success(struct ss_ep_table *t, uint32_t ep)
 	/* Read first: a healthy endpoint's line is then not dirtied by this word. */
 	if (atomic_load_explicit(&e->errors, memory_order_relaxed))
 		atomic_store_explicit(&e->errors, 0, memory_order_relaxed);
+	if (ss_unlikely(atomic_load_explicit(&e->trial, memory_order_relaxed)))
+		trial_success(e);
 }
 
 /* Base time times the number of ejections in a row; each quiet interval since takes one back. */
@@ -113,6 +134,7 @@ static bool eject(struct ss_ep_table *t, struct ss_ep *e, const struct ss_outlie
 	atomic_store(&e->times_ejected, row);
 	atomic_store(&e->last_until, until);
 	atomic_store(&e->errors, 0);
+	atomic_store(&e->trial, o->trial);
 	atomic_fetch_add(&e->ejections, 1);
 	return true;
 }
@@ -132,7 +154,7 @@ bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_c
 			return false;
 		uneject(t, e, until);
 	}
-	if (atomic_fetch_add(&e->errors, 1) + 1 < o->consecutive_errors)
+	if (atomic_fetch_add(&e->errors, 1) + 1 < o->consecutive_errors && !atomic_load(&e->trial))
 		return false;
 	return eject(t, e, o, now);
 }

@@ -18,6 +18,8 @@
 
 #include "base/addr.h"
 #include "base/base.h"
+#include "contract/breaker.h"
+#include "contract/caps.h"
 
 #define SS_EP_NONE UINT32_MAX
 
@@ -29,6 +31,7 @@ struct ss_outlier_conf {
 	uint32_t max_ejection_percent; /* of n_endpoints, rounded down */
 	uint32_t min_health_percent; /* no ejection may take the share of healthy endpoints below this */
 	uint32_t n_endpoints; /* of the cluster in this generation (ctrl/build fills it) */
+	uint32_t trial; /* successes wanted of an endpoint that comes back; 0: it is trusted at once */
 };
 
 /* One cache line each. */
@@ -45,6 +48,7 @@ struct ss_ep {
 	_Atomic uint32_t unhealthy; /* active health check says no: ss_ep_set_unhealthy */
 	_Atomic uint32_t in_use;
 	uint32_t cluster; /* slot of its cluster in ss_ep_table.cluster; constant while in use */
+	_Atomic uint32_t trial; /* back from ejection: so many successes more, one failure ejects again */
 } SS_CACHE_ALIGNED;
 static_assert(sizeof(struct ss_ep) == SS_CACHE_LINE, "an endpoint fills one cache line");
 
@@ -57,6 +61,8 @@ struct ss_ep_cluster {
 	_Atomic uint32_t load[8];   /* requests under way by tier, the last for all beyond: only where
 				     * balancing has a bound (contract/balance.h). Workers that pick at once
 				     * do not see each other: off by n_workers - 1 at most */
+	struct ss_breaker breaker;
+	struct ss_cap_use use;
 } SS_CACHE_ALIGNED;
 
 struct ss_ep_slots; /* who has which slot: control's */
@@ -75,6 +81,11 @@ void ss_ep_table_free(struct ss_ep_table *t);
 
 /* May a pick that begins now return it? Un-ejects (and lowers the cluster's count) when its time is over. */
 bool ss_ep_pickable(struct ss_ep_table *t, uint32_t ep, uint64_t now);
+/*
+ * Back from ejection and under trial, with as many requests under way as a trial may have (one): pick another
+ * if there is one. Workers that look at once may each send one.
+ */
+bool ss_ep_on_trial(const struct ss_ep_table *t, uint32_t ep);
 /* A request has picked it, and has ended. A slot is not given to another endpoint in between. */
 void ss_ep_begin(struct ss_ep_table *t, uint32_t ep);
 void ss_ep_end(struct ss_ep_table *t, uint32_t ep);

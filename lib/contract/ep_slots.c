@@ -63,16 +63,24 @@ static void free_cluster(struct ss_ep_slots *s, uint32_t i)
 	s->free_clusters.last = i;
 }
 
-static uint32_t take_cluster(struct ss_ep_slots *s)
+/* The first free slot of which nothing is in use any more. */
+static uint32_t take_cluster(struct ss_ep_table *t)
 {
-	uint32_t i = s->free_clusters.first;
+	struct ss_ep_slots *s = t->slots;
+	uint32_t prev = SS_EP_NONE;
 
-	if (i == SS_EP_NONE)
+	for (uint32_t i = s->free_clusters.first; i != SS_EP_NONE; prev = i, i = s->cluster[i].next) {
+		if (!ss_cap_idle(t, i))
+			continue;
+		if (prev == SS_EP_NONE)
+			s->free_clusters.first = s->cluster[i].next;
+		else
+			s->cluster[prev].next = s->cluster[i].next;
+		if (s->free_clusters.last == i)
+			s->free_clusters.last = prev;
 		return i;
-	s->free_clusters.first = s->cluster[i].next;
-	if (s->free_clusters.first == SS_EP_NONE)
-		s->free_clusters.last = SS_EP_NONE;
-	return i;
+	}
+	return SS_EP_NONE;
 }
 
 /* The first free slot that no request uses any more. */
@@ -189,7 +197,7 @@ int ss_ep_cluster_hold(struct ss_ep_table *t, uint32_t name, uint32_t *slot)
 	if (i == SS_MAP_NONE) {
 		if (s->free_clusters.first == SS_EP_NONE)
 			settle_all(t);
-		i = take_cluster(s);
+		i = take_cluster(t);
 		if (i == SS_EP_NONE)
 			return SS_ERR_FULL;
 		if (ss_map_put(s->clusters, &name, i) < 0) {
@@ -200,6 +208,7 @@ int ss_ep_cluster_hold(struct ss_ep_table *t, uint32_t name, uint32_t *slot)
 		s->cluster[i].holds = 0;
 		atomic_store(&t->cluster[i].ejected, 0);
 		atomic_store(&t->cluster[i].unhealthy, 0);
+		memset(&t->cluster[i].breaker, 0, sizeof(t->cluster[i].breaker));
 	}
 	s->cluster[i].holds++;
 	*slot = i;

@@ -20,6 +20,7 @@ enum ss_event_kind {
 	SS_EVENT_REQUEST = 1, /* an exchange ended */
 	SS_EVENT_REFUSED = 2, /* a connection was refused or broke; `drop` says why */
 	SS_EVENT_EJECTED = 3, /* endpoint left rotation */
+	SS_EVENT_BREAKER = 4, /* a cluster's breaker opened or closed: detail */
 };
 
 /* What policies said. */

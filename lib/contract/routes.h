@@ -133,6 +133,7 @@ struct ss_route {
 	uint64_t timeout_ns;      /* to the response's headers, retries included; 0: none */
 	uint64_t idle_timeout_ns; /* stream without a byte either way; 0: none */
 	uint64_t max_stream_ns;   /* the whole exchange; 0: none */
+	uint8_t priority;         /* enum ss_priority: whose limits of the cluster count */
 	const struct ss_retry *retry; /* NULL: never sent again */
 	struct ss_header_ops request_ops, response_ops; /* the route's, then its host's */
 	const struct ss_hash_policy *hash; /* NULL: the cluster's */

@@ -70,7 +70,9 @@ struct ss_cluster {
 	const struct ss_tls_client *tls; /* NULL: plaintext */
 	struct ss_outlier_conf outlier;
 	uint64_t connect_timeout_ns; /* TCP and TLS together */
-	uint32_t max_connections, max_pending, max_requests; /* per worker share is computed by build */
+	struct ss_caps caps[SS_PRIORITY_COUNT]; /* of all workers together */
+	struct ss_retry_budget budget;
+	const struct ss_breaker_conf *breaker; /* NULL: none */
 	struct ss_http_limits http;
 	uint32_t line;
 };

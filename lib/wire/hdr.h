@@ -50,7 +50,8 @@
 	X(SS_H_GRPC_TIMEOUT, "grpc-timeout")                      \
 	X(SS_H_X_ENVOY_ATTEMPT_COUNT, "x-envoy-attempt-count")    \
 	X(SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, "x-envoy-expected-rq-timeout-ms") \
-	X(SS_H_X_SIDESTEP_RETRIED, "x-sidestep-retried")
+	X(SS_H_X_SIDESTEP_RETRIED, "x-sidestep-retried")          \
+	X(SS_H_PRIORITY, "priority")
 
 enum ss_hdr_token {
 	SS_H_OTHER = 0,

@@ -25,6 +25,7 @@ const struct ss_hdr_known ss_hdr_known[SS_HDR_KNOWN] = {
 	[52] = { { (const uint8_t *)"x-forwarded-proto", 17 }, SS_H_X_FORWARDED_PROTO, 0 },
 	[53] = { { (const uint8_t *)"range", 5 }, SS_H_OTHER, 50 },
 	[54] = { { (const uint8_t *)"content-language", 16 }, SS_H_OTHER, 27 },
+	[57] = { { (const uint8_t *)"priority", 8 }, SS_H_PRIORITY, 0 },
 	[58] = { { (const uint8_t *)"link", 4 }, SS_H_OTHER, 45 },
 	[63] = { { (const uint8_t *)"x-request-id", 12 }, SS_H_X_REQUEST_ID, 0 },
 	[64] = { { (const uint8_t *)"upgrade", 7 }, SS_H_UPGRADE, 0 },
@@ -113,4 +114,5 @@ const uint8_t ss_hdr_slot[SS_H_COUNT] = {
 	[SS_H_X_ENVOY_ATTEMPT_COUNT] = 158,
 	[SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS] = 50,
 	[SS_H_X_SIDESTEP_RETRIED] = 98,
+	[SS_H_PRIORITY] = 57,
 };
