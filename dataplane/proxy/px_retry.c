@@ -240,6 +240,8 @@ void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_dr
 	uint64_t wait = r ? wait_of(x, r, &o) : 0;
 	bool repeat = r && again(x, snap, r, &o, wait, now);
 
+	x->wait.again = repeat;
+
 	/* A stream that was refused before a connection took it says nothing about the endpoint's health. */
 	if (blame && !(x->up && unprocessed))
 		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
@@ -267,6 +269,7 @@ bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 	wait = wait_of(x, r, &o);
 	if (!again(x, snap, r, &o, wait, now))
 		return false;
+	x->wait.again = true;
 	if (px_blames(x, h))
 		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
 	px_drop_upstream(x);

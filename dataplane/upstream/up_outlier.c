@@ -82,7 +82,9 @@ void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 		up_pick_failed(u, c, w->at.ep, now);
 	if (!ok && c && ss_ep_failure(u->conf.endpoints, w->at.ep, &c->outlier, now))
 		record(u, w, SS_EVENT_EJECTED, NULL, SS_C_EJECTIONS, now);
-	if (c && c->breaker)
+	/* The breaker counts requests, not tries: what another endpoint answers well was no failure of the
+	 * cluster's. */
+	if (c && c->breaker && (w->probe || !w->again))
 		tell_breaker(u, c, w, ok && !w->slow, now);
 	leave(u, w);
 }

@@ -137,7 +137,7 @@ int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 		return refuse_taken(u, w, SS_DROP_UPSTREAM_OVERFLOW);
 	w->at = c->endpoints[i];
 	w->cluster = c->name;
-	w->slow = false;
+	w->slow = w->again = false;
 	w->reason = SS_DROP_NONE;
 	w->result = 0;
 	if (w->n_tried < SS_ARRAY_LEN(w->tried))

@@ -49,6 +49,7 @@ struct ss_up_wait {
 	uint8_t whose;             /* the caller's mark; not looked at here */
 	uint8_t priority;          /* enum ss_priority: whose limits count */
 	bool probe;                /* of the cluster's half-open breaker */
+	bool again;                /* the request is sent again: the cluster may still serve it */
 	bool slow;                 /* its head took longer than the breaker likes */
 	bool hashed;               /* hash is the request's: sticky policies go by it */
 	bool panic;                /* picked without heed of health */
