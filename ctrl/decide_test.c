@@ -801,11 +801,32 @@ static void hosts_are_checked(void **state)
 	world_end(&w);
 }
 
+/* What an expression's subjects surely begin with: never too much. */
+static void beginnings_are_seen(void **state)
+{
+	static const struct { const char *pattern, *start; } rows[] = {
+		{"/a/[0-9]+", "/a/"}, {"^/a$", "/a"}, {"/ab*", "/a"}, {"/ab?c", "/a"}, {"/ab+", "/ab"},
+		{"/ab{2}", "/a"}, {"/a\\.b", "/a.b"}, {"/a\\d", "/a"}, {"/a|/b", ""}, {"/a(b|c)", "/a"},
+		{"(?i)/a", ""}, {"/a[|]b", "/a"}, {"/a[(]|/b", ""}, {"/a\\(|/b", ""}, {"/\\Q(\\E|b", ""}, {"", ""},
+		{"a*", ""}, {"/a[[:alpha:](]|b", ""}, {"/a(?#()|b", ""}, {"\\", ""}, {"[", ""}, {"/x[^]]|y", ""},
+	};
+	struct world w;
+
+	world_start(&w);
+	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
+		struct ss_span got = ss_build_start(&w.j, ss_build_text(&w.j, rows[i].pattern));
+		if (!ss_span_eq(got, ss_span_str(rows[i].start)))
+			fail_msg("%s: wanted \"%s\", got \"%.*s\"", rows[i].pattern, rows[i].start, (int)got.n, got.p);
+	}
+	world_end(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_route_cases_hold),
 		cmocka_unit_test(random_tables_match_a_naive_scan),
+		cmocka_unit_test(beginnings_are_seen),
 		cmocka_unit_test(many_routes_stay_cheap),
 		cmocka_unit_test(weights_draw_exactly),
 		cmocka_unit_test(every_error_is_told_at_once),

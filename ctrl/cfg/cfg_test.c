@@ -48,7 +48,9 @@ static const char full[] =
 	"    authorization = { default = \"allow\"; rules = ( { name = \"no\"; action = \"deny\"; paths = [ \"/api/x\" ]; } ); }; },\n"
 	"  { name = \"re\"; match = { regex = \"^/v[0-9]+/\"; query = ( { name = \"Q\"; range = [ -1, 10 ]; } );\
  cookies = ( { name = \"c\"; suffix = \"x\"; } ); source_ids = [ \"spiffe://mesh.local/d\" ]; sni = [ \"*.s.example\" ];\
- ports = [ 8443 ]; }; cluster = \"v2\"; },\n"
+ ports = [ 8443 ]; }; cluster = \"v2\"; rewrite = { regex = \"^/v(.)\"; substitution = \"/\\\\1\"; host = \"in\"; };\
+ cors = { allow_origins = ( \"https://x\", { regex = \"h.*\"; } ); allow_headers = [ \"x-t\" ]; allow_credentials = true; };\
+ sticky = { cookie = \"k\"; ttl = \"1h\"; }; maintenance = { enabled = false; retry_after = \"2m\"; }; },\n"
 	"  { name = \"ok\"; match = { path = \"/health\"; }; direct_response = { status = 200; body = \"hi\\n\"; content_type = \"text/x\"; }; }\n"
 	") } );\n"
 	"listeners = ( { name = \"in\"; address = \"10.1.0.2\"; port = 8443; protocol = \"auto\"; max_connections = 50; edge = true;\n"
@@ -208,6 +210,13 @@ static void routes_are_read(const struct ss_model_host *h)
 	assert_int_equal(r->cookies[0].kind, SS_HM_SUFFIX);
 	assert_int_equal(r->n_ids + r->n_snis + r->n_ports, 3);
 	assert_int_equal(r->ports[0], 8443);
+	assert_string_equal(r->rewrite.substitution, "/\\1");
+	assert_int_equal(r->cors.n_origins, 2);
+	assert_int_equal(r->cors.origins[1].kind, SS_MODEL_ORIGIN_REGEX);
+	assert_int_equal(r->cors.max_age_ns, 5 * SS_NS_PER_SEC);
+	assert_true(r->cors.credentials && r->sticky.present && r->maintenance.present && !r->maintenance.enabled);
+	assert_int_equal(r->sticky.ttl_ns, 3600 * SS_NS_PER_SEC);
+	assert_int_equal(r->maintenance.retry_after_ns, 120 * SS_NS_PER_SEC);
 	assert_int_equal(r->n_clusters, 1);
 	assert_string_equal(r->clusters[0].cluster, "v2");
 	assert_int_equal(r->clusters[0].weight, SS_WEIGHT_SUM);
@@ -357,6 +366,17 @@ static const struct bad bad_rows[] = {
 	{ "name = \"x-a\"", "name = \"Host\"",
 	  "t.cfg:30: virtual_hosts[0].routes[0].request_headers.set[0]: \"Host\" is not a route's to change" },
 	{ "\"x-c\"", "\"x:c\"", "t.cfg:30: virtual_hosts[0].routes[0].request_headers.name: \"x:c\" is no header name" },
+	{ "host = \"in\"", "host = \"a/b\"", "t.cfg:34: virtual_hosts[0].routes[1].rewrite.host: \"a/b\" is no host" },
+	{ "host = \"in\"", "prefix = \"/x\"", "t.cfg:34: virtual_hosts[0].routes[1].rewrite: has more than one of path, prefix, regex" },
+	{ "\"https://x\"", "\"*\"",
+	  "t.cfg:34: virtual_hosts[0].routes[1].cors.allow_origins: \"*\" with allow_credentials would let every site act for its visitors" },
+	{ "\"x-t\"", "\"x t\"", "t.cfg:34: virtual_hosts[0].routes[1].cors.allow_headers: \"x t\" is no name" },
+	{ "cookie = \"k\"", "cookie = \"k;\"", "t.cfg:34: virtual_hosts[0].routes[1].sticky.cookie: \"k;\" is no cookie's name" },
+	{ "cookie = \"k\"; ", "", "t.cfg:34: virtual_hosts[0].routes[1].sticky: needs one of cookie, header" },
+	{ "cluster = \"v2\"; rewrite", "redirect = { status = 304; }; rewrite",
+	  "t.cfg:34: virtual_hosts[0].routes[1].redirect.status: 304 is none of 301, 302, 303, 307, 308" },
+	{ "cluster = \"v2\"; rewrite", "redirect = { prefix = \"/x\"; }; rewrite",
+	  "t.cfg:34: virtual_hosts[0].routes[1].redirect: prefix needs match.prefix: that is what it replaces" },
 	{ "range = [ -1, 10 ]", "range = [ 10, 10 ]",
 	  "t.cfg:34: virtual_hosts[0].routes[1].match.query[0].range: is empty: the end is not in it" },
 	{ "range = [ -1, 10 ]", "range = [ 1 ]",

@@ -234,12 +234,13 @@ static void look(struct ss_route_look *k, const struct ss_listener *l, const str
 		.rq = rq,
 		.head = head,
 		.path = ss_path_only(head->path),
-		.query = ss_path_query(head->path),
 		.worker = rq->worker,
 		.port = l->addr.port,
 		.method = ss_route_method_bit(head->method),
 		.best = SS_ROUTE_NONE,
 	};
+	if (k->path.n < head->path.n)
+		k->query = ss_span(head->path.p + k->path.n + 1, head->path.n - k->path.n - 1);
 	if (k->method == SS_METHOD_OPTIONS)
 		k->asked = ss_route_preflight(head);
 	if (!k->path.n)

@@ -1,6 +1,7 @@
 /*
  * route_bench.c - dataplane/route: a decision among 10, 1,000 and 10,000 routes of each kind, over the tables
- * that ctrl/build makes.
+ * that ctrl/build makes. exact, prefix and regex: by path; mixed: by path, method and a header; header, query,
+ * cookie and method: all routes share one path.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,12 @@
 
 #define ASKED 64u
 
+/* What the routes of a table differ in. */
+enum by { BY_PATH, BY_ALL, BY_HEADER, BY_QUERY, BY_COOKIE, BY_METHOD };
+
 struct table {
 	enum ss_path_match kind;
+	enum by by;
 	uint32_t n_routes;
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
@@ -21,7 +26,7 @@ struct table {
 	struct ss_snapshot *snap;
 	struct ss_hdr v[HEADS_FIELDS];
 	struct ss_hdrs head;
-	char *paths[ASKED]; /* asked for in turn */
+	char *paths[ASKED], *values[ASKED]; /* asked for in turn */
 	uint32_t next;
 };
 
@@ -31,6 +36,28 @@ static char *text(struct ss_model *m, const char *form, uint32_t i)
 
 	snprintf(t, sizeof(t), form, i % 97, i);
 	return ss_model_text(m, t);
+}
+
+#define VALUE "tenant-%u-%u"
+
+/* One more exact match for what the table's routes differ in. */
+static void add_match(struct ss_model *m, const struct table *t, struct ss_model_route *r, uint32_t i)
+{
+	struct ss_model_header_match *h = ss_model_alloc(m, sizeof(*h));
+
+	*h = (struct ss_model_header_match){.name = ss_model_text(m, "x-tenant"), .value = text(m, VALUE, i)};
+	if (t->by == BY_HEADER || t->by == BY_ALL) {
+		r->headers = h;
+		r->n_headers = 1;
+	} else if (t->by == BY_QUERY) {
+		r->query = h;
+		r->n_query = 1;
+	} else if (t->by == BY_COOKIE) {
+		r->cookies = h;
+		r->n_cookies = 1;
+	}
+	if (t->by == BY_ALL || t->by == BY_METHOD)
+		r->methods = t->by == BY_ALL || i + 1 == t->n_routes ? SS_METHOD_GET : SS_METHOD_POST << i % 4;
 }
 
 static void describe(struct ss_model *m, const struct table *t)
@@ -56,12 +83,15 @@ static void describe(struct ss_model *m, const struct table *t)
 	m->hosts[0] = (struct ss_model_host){
 		.name = domains[1], .n_domains = 1, .domains = domains, .n_routes = t->n_routes};
 	m->hosts[0].routes = ss_model_alloc(m, t->n_routes * sizeof(struct ss_model_route));
-	for (uint32_t i = 0; i < t->n_routes; i++)
-		m->hosts[0].routes[i] = (struct ss_model_route){.name = text(m, "r%u-%u", i),
-								.path_kind = t->kind,
-								.path = text(m, forms[t->kind], i),
-								.n_clusters = 1,
-								.clusters = w};
+	for (uint32_t i = 0; i < t->n_routes; i++) {
+		m->hosts[0].routes[i] = (struct ss_model_route){
+			.name = text(m, "r%u-%u", i),
+			.path_kind = t->kind,
+			.path = text(m, forms[t->kind], t->by <= BY_ALL ? i : 0),
+			.n_clusters = 1,
+			.clusters = w};
+		add_match(m, t, &m->hosts[0].routes[i], i);
+	}
 	m->listeners[0] = (struct ss_model_listener){
 		.name = domains[1], .addr = {ss_ip4(0x0a0000fe), 80}, .n_hosts = 1, .hosts = domains + 1};
 }
@@ -81,18 +111,24 @@ static void make(struct table *t)
 	}
 	ss_model_free(m);
 	t->head = head_block(&head_browser, t->v);
+	ss_hdrs_add(&t->head, SS_SPAN("x-tenant"), SS_SPAN(""), 0);
+	ss_hdrs_add(&t->head, SS_SPAN("cookie"), SS_SPAN(""), 0);
 	for (uint32_t i = 0; i < ASKED; i++) {
-		uint32_t route = (i * 7919u + t->n_routes / 2) % t->n_routes;
-		if (asprintf(&t->paths[i], "/api/v%u/accounts/item-%u%s", route % 97, route,
-			     t->kind == SS_PATH_PREFIX ? "/orders" : "") < 0)
+		uint32_t route = (i * 7919u + t->n_routes / 2) % t->n_routes, at = t->by <= BY_ALL ? route : 0;
+		const char *more = t->kind == SS_PATH_PREFIX ? "/orders" : "";
+		if (asprintf(&t->values[i], t->by == BY_COOKIE ? "a=1; x-tenant=" VALUE : VALUE, route % 97, route) < 0 ||
+		    asprintf(&t->paths[i], "/api/v%u/accounts/item-%u%s%s%s", at % 97, at, more,
+			     t->by == BY_QUERY ? "?a=1&x-tenant=" : "", t->by == BY_QUERY ? t->values[i] : "") < 0)
 			abort();
 	}
 }
 
 static void drop(struct table *t)
 {
-	for (uint32_t i = 0; i < ASKED; i++)
+	for (uint32_t i = 0; i < ASKED; i++) {
 		free(t->paths[i]);
+		free(t->values[i]);
+	}
 	ss_build_destroy(t->snap);
 	ss_build_free(t->build);
 	ss_ep_table_free(t->endpoints);
@@ -106,7 +142,10 @@ static void decide(void *at, uint32_t n)
 	struct ss_route_decision d;
 
 	for (uint32_t i = 0; i < n; i++) {
-		t->head.path = ss_span_str(t->paths[t->next++ % ASKED]);
+		uint32_t asked = t->next++ % ASKED;
+		t->head.path = ss_span_str(t->paths[asked]);
+		if (t->by != BY_PATH)
+			t->head.v[t->head.n - (t->by == BY_COOKIE ? 1 : 2)].value = ss_span_str(t->values[asked]);
 		ss_route_decide(t->snap, &t->snap->listeners[0], &rq, &d);
 		assert(d.cluster);
 		micro_keep(d.route);
@@ -117,14 +156,18 @@ void micro_items(struct micro *m)
 {
 	static const struct {
 		enum ss_path_match kind;
+		enum by by;
 		const char *name;
-	} kinds[] = {{SS_PATH_EXACT, "exact"}, {SS_PATH_PREFIX, "prefix"}, {SS_PATH_REGEX, "regex"}};
+	} kinds[] = {{SS_PATH_EXACT, BY_PATH, "exact"},     {SS_PATH_PREFIX, BY_PATH, "prefix"},
+		     {SS_PATH_EXACT, BY_ALL, "mixed"},      {SS_PATH_EXACT, BY_HEADER, "header"},
+		     {SS_PATH_EXACT, BY_QUERY, "query"},    {SS_PATH_EXACT, BY_COOKIE, "cookie"},
+		     {SS_PATH_EXACT, BY_METHOD, "method"}, {SS_PATH_REGEX, BY_PATH, "regex"}};
 	static const uint32_t sizes[] = {10, 1000, 10000};
 	char name[48];
 
 	for (uint32_t k = 0; k < SS_ARRAY_LEN(kinds); k++) {
 		for (uint32_t i = 0; i < SS_ARRAY_LEN(sizes); i++) {
-			struct table t = {.kind = kinds[k].kind, .n_routes = sizes[i]};
+			struct table t = {.kind = kinds[k].kind, .by = kinds[k].by, .n_routes = sizes[i]};
 			snprintf(name, sizeof(name), "route.%s.%u", kinds[k].name, sizes[i]);
 			/* A thousand expressions take a second to compile. */
 			if (!micro_wants(m, name) ||
