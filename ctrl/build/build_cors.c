@@ -32,14 +32,14 @@ static int build_origins(struct ss_build_job *j, struct ss_build_regex *x, const
 			 const struct ss_model_src *src, struct ss_cors *c)
 {
 	struct ss_origin *o = ss_build_array(j, m->n_origins, sizeof(*o));
-	const char **patterns = calloc(m->n_origins + 1, sizeof(*patterns));
+	struct ss_build_pattern *patterns = calloc(m->n_origins + 1, sizeof(*patterns));
 	uint32_t n_patterns = 0;
 	int err = o && patterns ? 0 : SS_ERR_NO_MEM;
 
 	for (uint32_t i = 0; !err && i < m->n_origins; i++) {
 		const struct ss_model_origin *from = &m->origins[i];
 		if (from->kind == SS_MODEL_ORIGIN_REGEX)
-			patterns[n_patterns++] = from->text;
+			patterns[n_patterns++] = (struct ss_build_pattern){from->text, i, src};
 		else if (from->kind == SS_MODEL_ORIGIN_EXACT && !strcmp(from->text, "*"))
 			c->any = !m->credentials;
 		else
@@ -49,7 +49,7 @@ static int build_origins(struct ss_build_job *j, struct ss_build_regex *x, const
 	}
 	c->origins = o;
 	if (!err)
-		err = ss_build_regex_set(j, x, patterns, n_patterns, src, "cors", &c->regexes);
+		err = ss_build_regex_set(j, x, patterns, n_patterns, "cors", &c->regexes);
 	free(patterns);
 	return err;
 }

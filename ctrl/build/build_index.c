@@ -75,6 +75,22 @@ static int by_start(const void *a, const void *b)
 	return c ? c : x->id < y->id ? -1 : 1;
 }
 
+static int compile_group(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_build_host *h,
+			 const struct ss_build_expr *e, uint32_t n, const struct hs_database **out)
+{
+	struct ss_build_pattern *p = calloc(n, sizeof(*p));
+	int err = SS_ERR_NO_MEM;
+
+	for (uint32_t i = 0; p && i < n; i++) {
+		const struct ss_model_route *m = ss_build_model_route(h, e[i].route);
+		p[i] = (struct ss_build_pattern){m->path, e[i].id, &m->src};
+	}
+	if (p)
+		err = ss_build_regex_set(j, x, p, n, "path", out);
+	free(p);
+	return err;
+}
+
 /* Expressions that begin alike share a database, which is scanned when a path begins so too. */
 static int put_regexes(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h, struct table *t)
 {
@@ -88,7 +104,7 @@ static int put_regexes(struct ss_build_job *j, struct ss_build_regex *x, struct 
 		s->list.first = UINT32_MAX;
 		for (end = first; end < h->n_regex && ss_span_eq(h->regex[first].start, h->regex[end].start); end++)
 			s->list.first = ss_min_u32(s->list.first, h->expressions[h->regex[end].id].first);
-		one = ss_build_regex_paths(j, x, h, h->regex + first, end - first, &s->db);
+		one = compile_group(j, x, h, h->regex + first, end - first, &s->db);
 		err = one < 0 ? one : err;
 	}
 	return err;

@@ -15,7 +15,6 @@
 #include "build/build_routes.h"
 
 #define FLAGS (HS_FLAG_ALLOWEMPTY | HS_FLAG_SINGLEMATCH | HS_FLAG_DOTALL)
-#define MAX_FIELD_DBS 64 /* struct ss_route_look.scanned has a bit for each */
 
 /* Expressions of one database, gathered. */
 struct gather {
@@ -187,126 +186,17 @@ static int compile(struct ss_build_job *j, struct ss_build_regex *x, const struc
 	return 0;
 }
 
-int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const char *const *patterns, uint32_t n,
-		       const struct ss_model_src *src, const char *key, const struct hs_database **out)
+int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_build_pattern *p, uint32_t n,
+		       const char *key, const struct hs_database **out)
 {
 	struct gather g;
 	int err = gather_init(&g, n);
 
 	for (uint32_t i = 0; !err && i < n; i++)
-		err = gather_add(&g, patterns[i], i, src);
+		err = gather_add(&g, p[i].text, p[i].id, p[i].src);
 	if (!err && n)
 		err = compile(j, x, &g, key, out);
 	gather_free(&g);
-	return err;
-}
-
-int ss_build_regex_paths(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
-			 const struct ss_build_expr *e, uint32_t n, const struct hs_database **out)
-{
-	struct gather g;
-	int err = gather_init(&g, n);
-
-	for (uint32_t i = 0; !err && i < n; i++) {
-		const struct ss_model_route *m = ss_build_model_route(h, e[i].route);
-		err = gather_add(&g, m->path, e[i].id, &m->src);
-	}
-	if (!err)
-		err = compile(j, x, &g, "path", out);
-	gather_free(&g);
-	return err;
-}
-
-/* -- fields: a database for each header, parameter and cookie -- */
-
-/* The place of a name among the databases; a new one when it has none. */
-static uint32_t field_db(struct ss_route_field_db *dbs, uint32_t *n, const struct ss_route_field *f)
-{
-	uint32_t i;
-
-	for (i = 0; i < *n && !(dbs[i].on == f->on && ss_span_eq(dbs[i].name, f->name)); i++)
-		;
-	if (i == *n && *n < MAX_FIELD_DBS)
-		dbs[(*n)++] = (struct ss_route_field_db){.name = f->name, .on = f->on};
-	return i;
-}
-
-/* Numbers a host's field expressions and finds the database of each. */
-static int number_fields(struct ss_build_job *j, struct ss_build_host *h, struct ss_route_field_db *dbs,
-			 uint32_t *db_of)
-{
-	struct ss_route_index *ix = h->index;
-	int err = 0;
-
-	for (uint32_t i = 0; i < h->model->n_routes; i++) {
-		/* Ours to write: build_match.c has just allocated them. */
-		struct ss_route_field *f = (struct ss_route_field *)h->routes[i].fields;
-		for (uint16_t k = 0; k < h->routes[i].n_fields; k++) {
-			if (f[k].kind != SS_HM_REGEX)
-				continue;
-			uint32_t db = field_db(dbs, &ix->n_field_dbs, &f[k]);
-			if (db == MAX_FIELD_DBS) {
-				ss_model_error(j->errors, &ss_build_model_route(h, i)->src, "match",
-					       "more than %d headers, parameters and cookies with regular expressions",
-					       MAX_FIELD_DBS);
-				err = SS_ERR_CONFIG;
-				continue;
-			}
-			f[k].regex = ix->n_field_regex;
-			db_of[ix->n_field_regex++] = db;
-		}
-	}
-	return err;
-}
-
-static int compile_field_db(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
-			    uint32_t db, struct ss_route_field_db *out)
-{
-	static const char *const keys[] = {"headers", "query", "cookies"};
-	const struct ss_route_index *ix = h->index;
-	struct gather g;
-	int err = gather_init(&g, ix->n_field_regex);
-
-	for (uint32_t i = 0; !err && i < h->model->n_routes; i++) {
-		const struct ss_route *r = &h->routes[i];
-		for (uint16_t k = 0; !err && k < r->n_fields; k++) {
-			const struct ss_route_field *f = &r->fields[k];
-			if (f->kind == SS_HM_REGEX && ix->field_db_of[f->regex] == db)
-				err = gather_add(&g, (const char *)f->value.p, f->regex,
-						 &ss_build_model_route(h, i)->src);
-		}
-	}
-	if (!err)
-		err = compile(j, x, &g, keys[out->on], &out->db);
-	gather_free(&g);
-	return err;
-}
-
-int ss_build_regex_fields(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h)
-{
-	struct ss_route_index *ix = h->index;
-	struct ss_route_field_db *dbs;
-	uint32_t *db_of, n = 0;
-	int err, one;
-
-	ix->scratch = x->scratch;
-	for (uint32_t i = 0; i < h->model->n_routes; i++)
-		for (uint16_t k = 0; k < h->routes[i].n_fields; k++)
-			n += h->routes[i].fields[k].kind == SS_HM_REGEX;
-	if (!n)
-		return 0;
-	dbs = ss_build_array(j, MAX_FIELD_DBS, sizeof(*dbs));
-	db_of = ss_build_array(j, n, sizeof(*db_of));
-	if (!dbs || !db_of)
-		return SS_ERR_NO_MEM;
-	ix->field_dbs = dbs;
-	ix->field_db_of = db_of;
-	err = number_fields(j, h, dbs, db_of);
-	x->most_field_regex = ss_max_u32(x->most_field_regex, ix->n_field_regex);
-	for (uint32_t db = 0; !ss_err_class(err) && db < ix->n_field_dbs; db++) {
-		one = compile_field_db(j, x, h, db, &dbs[db]);
-		err = one < 0 ? one : err;
-	}
 	return err;
 }
 

@@ -75,16 +75,20 @@ uint32_t ss_build_mask(uint32_t n);
 /* build_start.c: never more than what every subject begins with; often less. */
 struct ss_span ss_build_start(struct ss_build_job *j, struct ss_span pattern);
 
-/* build_regex.c */
-int ss_build_regex_start(struct ss_build_job *j, struct ss_build_regex *x);
-/* One database of n path expressions. */
-int ss_build_regex_paths(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
-			 const struct ss_build_expr *e, uint32_t n, const struct hs_database **out);
-/* The host's databases of fields; numbers their expressions (ss_route_field.regex), reports each wrong one. */
+/* build_fields.c: the host's databases of fields; numbers their expressions (ss_route_field.regex). */
 int ss_build_regex_fields(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h);
-/* A database of its own for n expressions of one key. */
-int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const char *const *patterns, uint32_t n,
-		       const struct ss_model_src *src, const char *key, const struct hs_database **out);
+
+/* build_regex.c */
+struct ss_build_pattern {
+	const char *text;
+	uint32_t id;
+	const struct ss_model_src *src;
+};
+
+int ss_build_regex_start(struct ss_build_job *j, struct ss_build_regex *x);
+/* One database of n expressions, each of which must match its whole subject. Reports each wrong one. */
+int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_build_pattern *p, uint32_t n,
+		       const char *key, const struct hs_database **out);
 /* Scratch for every worker. Frees what start and the others kept in x, always. */
 int ss_build_regex_finish(struct ss_build_job *j, struct ss_build_regex *x);
 
