@@ -1,4 +1,4 @@
-/* policy_limits_test.c - a file's rate limits, read and compiled: slots over generations, who names what, mistakes. */
+/* policy_test.c - a file's rate limits, faults and mirrors, read and compiled; slots over generations; mistakes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,6 +128,55 @@ static void a_name_keeps_its_bucket(void **state)
 	}
 }
 
+static void faults_are_compiled_as_they_are_written(void **state)
+{
+	struct ss_snapshot *s = good("", "",
+				     "fault = { delay = { percent = 0.01; exponential = \"20ms\"; max = \"1s\"; };"
+				     "  abort = { percent = 99.99; grpc_status = 14; };"
+				     "  headers = ( { name = \"X-A\"; exact = \"1\"; }, { name = \"x-b\"; } ); max_active = 5; };",
+				     "");
+	const struct ss_fault *f = route_of(s, 0)->fault;
+
+	assert_int_equal(f->delay, SS_DELAY_EXPONENTIAL);
+	assert_int_equal(f->delay_share, 1);
+	assert_int_equal(f->delay_ns, 20 * SS_NS_PER_MS);
+	assert_int_equal(f->delay_max_ns, SS_NS_PER_SEC);
+	assert_int_equal(f->abort, SS_ABORT_GRPC);
+	assert_int_equal(f->abort_share, 9999);
+	assert_int_equal(f->status, 14);
+	assert_int_equal(f->max_active, 5);
+	assert_int_equal(f->n_headers, 2);
+	assert_true(ss_span_eq(f->headers[0].name, SS_SPAN("x-a")));
+	assert_false(f->headers[0].any);
+	assert_true(f->headers[1].any);
+	assert_null(route_of(s, 1)->fault);
+	ss_build_destroy(s);
+	s = good("", "", "fault = { abort = { percent = 1; header = true; }; };", "");
+	assert_int_equal(route_of(s, 0)->fault->abort, SS_ABORT_BY_HEADER);
+	assert_int_equal(route_of(s, 0)->fault->delay, SS_DELAY_NONE);
+	ss_build_destroy(s);
+}
+
+static void mirrors_are_compiled_as_they_are_written(void **state)
+{
+	struct ss_snapshot *s = good("", "",
+				     "mirrors = ( { cluster = \"c\"; },"
+				     "  { cluster = \"c\"; percent = 0.01; max_body = 0; timeout = \"1s\"; shadow_host = false; } );",
+				     "");
+	const struct ss_mirror_list *l = route_of(s, 0)->mirrors;
+
+	assert_int_equal(l->n, 2);
+	assert_int_equal(l->mirror[0].share, 10000);
+	assert_int_equal(l->mirror[0].max_body, 65536);
+	assert_true(l->mirror[0].shadow);
+	assert_int_equal(l->mirror[1].share, 1);
+	assert_int_equal(l->mirror[1].max_body, 0);
+	assert_int_equal(l->mirror[1].timeout_ns, SS_NS_PER_SEC);
+	assert_false(l->mirror[1].shadow);
+	assert_null(route_of(s, 1)->mirrors);
+	ss_build_destroy(s);
+}
+
 static void mistakes_name_their_line(void **state)
 {
 	static const struct {
@@ -156,6 +205,27 @@ static void mistakes_name_their_line(void **state)
 		 "{ name = \"d\"; rate = \"1/s\"; }, { name = \"e\"; rate = \"1/s\"; }, { name = \"f\"; rate = \"1/s\"; },"
 		 "{ name = \"g\"; rate = \"1/s\"; }",
 		 "", "rate_limits: has 7 entries, memory.rate_limits allows 6"},
+		{"", "fault = { };", ":6: virtual_hosts[0].routes[0].fault: needs delay or abort"},
+		{"", "fault = { delay = { fixed = \"1s\"; }; };", "fault.delay.percent: is missing"},
+		{"", "fault = { delay = { percent = 1; }; };", "fault.delay: needs one of fixed, exponential, header"},
+		{"", "fault = { delay = { percent = 1; fixed = \"1s\"; header = true; }; };",
+		 "fault.delay: needs one of fixed, exponential, header"},
+		{"", "fault = { delay = { percent = 0.001; fixed = \"1s\"; }; };",
+		 "fault.delay.percent: 0.001 is no number with at most two decimals"},
+		{"", "fault = { delay = { percent = 101; fixed = \"1s\"; }; };", "101 is out of bounds: from 0 to 100"},
+		{"", "fault = { abort = { percent = 1; status = 600; }; };",
+		 "fault.abort.status: 600 is out of bounds: from 200 to 599"},
+		{"", "fault = { abort = { percent = 1; grpc_status = 17; }; };", "must be a status of gRPC, 1 to 16"},
+		{"", "fault = { abort = { percent = 1; header = false; }; };", "only true makes sense here"},
+		{"", "fault = { abort = { percent = 1; status = 503; }; headers = ( { name = \"a b\"; } ); };",
+		 "\"a b\" is no header name"},
+		{"", "mirrors = ( { cluster = \"none\"; } );", "mirrors[0].cluster: there is no cluster named \"none\""},
+		{"", "mirrors = ( { } );", "mirrors[0].cluster: is missing"},
+		{"", "mirrors = ( { cluster = \"c\"; max_body = \"2MiB\"; } );", "2MiB is out of bounds: from 0B to 1MiB"},
+		{"",
+		 "mirrors = ( { cluster = \"c\"; }, { cluster = \"c\"; }, { cluster = \"c\"; }, { cluster = \"c\"; },"
+		 " { cluster = \"c\"; } );",
+		 "mirrors: more than 4"},
 	};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
@@ -196,6 +266,8 @@ int main(void)
 		cmocka_unit_test(each_is_compiled_as_it_is_written),
 		cmocka_unit_test(a_route_has_its_own_and_its_hosts),
 		cmocka_unit_test(a_name_keeps_its_bucket),
+		cmocka_unit_test(faults_are_compiled_as_they_are_written),
+		cmocka_unit_test(mirrors_are_compiled_as_they_are_written),
 		cmocka_unit_test(mistakes_name_their_line),
 	};
 
