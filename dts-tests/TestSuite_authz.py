@@ -1,9 +1,11 @@
 """Authorization and tokens: who may do what, over mutual TLS and with JWTs, h1 and h2; dry run; the audit log."""
+import base64
 import json
 import os
+import time
 
 from local.bench_site import ORIGIN, Site, VIP, cluster, listener, route
-from local.lab import wait_for
+from local.lab import sh, wait_for
 from local.programs import curl, curl_code, script, wait_listening
 from local.suite import TestSuite
 from TestSuite_tls import Certs
@@ -144,3 +146,134 @@ class TestAuthz(TestSuite):
         self.verify(done.returncode != 0 and "external authorizer" in done.stdout + done.stderr, done.stdout + done.stderr)
         self.dut.write_config(old)
         self.verify_equal(self.ask("alice", "/"), 200, "the old policy")
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class TokenMaker:
+    """Tokens and key sets by the openssl program."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.makedirs(folder, exist_ok=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def rsa(self, name):
+        sh("openssl", "genrsa", "-out", self.path(name), "2048")
+        modulus = sh("openssl", "rsa", "-in", self.path(name), "-noout", "-modulus").stdout.split("=")[1].strip()
+        return {"kty": "RSA", "kid": name, "alg": "RS256", "use": "sig", "n": b64(bytes.fromhex(modulus)), "e": "AQAB"}
+
+    def jwks(self, *keys):
+        with open(self.path("jwks.json.new"), "w", encoding="ascii") as f:
+            json.dump({"keys": keys}, f)
+        os.rename(self.path("jwks.json.new"), self.path("jwks.json"))
+        return self.path("jwks.json")
+
+    def token(self, key, claims, **header):
+        text = b64(json.dumps({"alg": "RS256", "kid": key, **header}).encode()) + "." + b64(json.dumps(claims).encode())
+        with open(self.path("text"), "w", encoding="ascii") as f:
+            f.write(text)
+        sh("openssl", "dgst", "-sha256", "-sign", self.path(key), "-out", self.path("sig"), self.path("text"))
+        with open(self.path("sig"), "rb") as f:
+            return text + "." + b64(f.read())
+
+
+class TestTokens(TestAuthz):
+    """The same site in plaintext and with tokens. The origin tells which headers it got."""
+
+    def set_up_suite(self):
+        super().set_up_suite()
+        self.maker = TokenMaker(self.site.lab.path("tokens"))
+        self.k1, self.k2 = self.maker.rsa("k1"), self.maker.rsa("k2")
+
+    def tokens(self, requirement="required", routes=None, authorization=None, **provider):
+        provider = {"name": "login", "issuer": "https://iss.example", "audiences": ["shop"],
+                    "jwks": self.maker.path("jwks.json"), "claims_to_headers": [{"claim": "sub", "header": "x-user"},
+                                                                              {"claim": "[r][roles]", "header": "x-roles"}],
+                    **provider}
+        settings = self.settings(authorization, routes=routes, jwt_providers=[provider])
+        settings["listeners"][0]["jwt"] = {"providers": ["login"], "requirement": requirement}
+        self.dut.reload({**self.dut.settings, **settings})
+
+    def send(self, path="/", *more):
+        c = self.certs
+        return curl(self.site.lab, "client", "-i", "--cacert", c.pem("mesh"), "--cert", c.pem("alice"), "--key", c.key("alice"),
+                    "--resolve", f"dut.example:443:{VIP}", *more, f"https://dut.example{path}").stdout
+
+    def status(self, path="/", *more):
+        return int(self.send(path, *more).split(" ")[1])
+
+    def claims(self, **more):
+        return {"iss": "https://iss.example", "aud": "shop", "sub": "joe", "exp": int(time.time()) + 600, **more}
+
+    def test_tokens(self):
+        """A good token is let in on HTTP/1.1 and HTTP/2, in the header or the query; every other is 401 with a reason."""
+        self.maker.jwks(self.k1)
+        self.tokens()
+        good = self.maker.token("k1", self.claims())
+        now = int(time.time())
+        for version in ("--http1.1", "--http2"):
+            self.verify_equal(self.status("/", version, "-H", f"Authorization: Bearer {good}"), 200, "good")
+            self.verify_equal(self.status(f"/?access_token={good}", version), 200, "good, in the query")
+            answer = self.send("/", version).lower()
+            self.verify(" 401" in answer.split("\n")[0] and "\nwww-authenticate: bearer\n" in answer, answer)
+            for what, token in (("expired", self.maker.token("k1", self.claims(exp=now - 100))),
+                                ("early", self.maker.token("k1", self.claims(nbf=now + 100))),
+                                ("another issuer", self.maker.token("k1", self.claims(iss="https://other"))),
+                                ("another audience", self.maker.token("k1", self.claims(aud=["blog"]))),
+                                ("another key", self.maker.token("k2", self.claims())),
+                                ("another key's name", self.maker.token("k2", self.claims(), kid="k1")),
+                                ("changed", good[:-8] + ("A" if good[-8] != "A" else "B") + good[-7:]),
+                                ("none", b64(b'{"alg":"none"}') + "." + good.split(".")[1] + ".AA"), ("text", "abc")):
+                answer = self.send("/", version, "-H", f"Authorization: Bearer {token}").lower()
+                self.verify(" 401" in answer.split("\n")[0] and 'error="invalid_token"' in answer, f"{what}: {answer}")
+        self.verify(self.dut.drops("token_missing") == 2 and self.dut.drops("token_expired") >= 4
+                    and self.dut.drops("token_refused") >= 4 and self.dut.drops("token_invalid") >= 8, "drops")
+        self.verify(not any("access_token=" in r["path"] for r in self.dut.access() if r["status"] == 200),
+                    "the log has a token")
+        grpc = self.send("/", "--http2", "-X", "POST", "-H", "content-type: application/grpc").lower()
+        self.verify(" 200" in grpc.split("\n")[0] and "grpc-status: 16" in grpc, grpc)
+
+    def test_requirements(self):
+        """A route may ask for less or more than its listener; allow_missing lets none in, and no wrong one."""
+        self.maker.jwks(self.k1)
+        good, wrong = self.maker.token("k1", self.claims()), self.maker.token("k2", self.claims())
+        self.tokens(routes=[{**route("web", prefix="/open"), "name": "open", "jwt": "none"},
+                            {**route("web", prefix="/maybe"), "name": "maybe", "jwt": "allow_missing"}, route("web")])
+        for path, answers in (("/", (401, 200, 401)), ("/maybe", (200, 200, 401)), ("/open", (200, 200, 200))):
+            got = tuple(self.status(path, *((("-H", f"Authorization: Bearer {t}")) if t else ())) for t in (None, good, wrong))
+            self.verify_equal(got, answers, path)
+
+    def test_claims(self):
+        """Claims decide in rules and routes, reach the origin as headers that no client can write; the token does not."""
+        self.maker.jwks(self.k1)
+        rules = [{"name": "joe", "action": "allow", "request_principals": ["https://iss.example/joe"], "paths": ["/who"]},
+                 {"name": "admins", "action": "allow", "paths": ["/admin", "/headers"],
+                  "when": [{"key": "request.auth.claims[r][roles]", "values": ["admin"]}]},
+                 {"name": "routed", "action": "allow", "paths": ["/routed"]}]
+        vip = {"name": "vip", "match": {"prefix": "/routed", "headers": [{"name": "x-user", "exact": "joe"}]},
+               "direct_response": {"status": 209}}
+        self.tokens(routes=[vip, route("web")], authorization={"rules": rules}, forward=False)
+        joe, ann = self.maker.token("k1", self.claims()), self.maker.token(
+            "k1", self.claims(sub="ann", r={"roles": ["x", "admin"]}))
+
+        def ask(path, token, *more):
+            return self.status(path, "-H", f"Authorization: Bearer {token}", *more)
+        self.verify_equal((ask("/who", joe), ask("/who", ann), ask("/admin", joe), ask("/admin", ann)), (200, 403, 403, 200), "rules")
+        self.verify_equal((ask("/routed", joe), ask("/routed", ann), ask("/routed", ann, "-H", "x-user: joe")), (209, 200, 200), "routes")
+        seen = self.send("/headers", "-H", f"Authorization: Bearer {ann}", "-H", "X-User: root", "-H", "x-roles: root").lower()
+        self.verify('["x-user", "ann"]' in seen and '["x-roles", "x,admin"]' in seen and "root" not in seen and "bearer" not in seen, seen)
+
+    def test_keys_change_by_reload(self):
+        """A token that was let in is refused once its key is gone, although it was remembered."""
+        self.maker.jwks(self.k1)
+        self.tokens()
+        old, new = self.maker.token("k1", self.claims()), self.maker.token("k2", self.claims())
+        self.verify_equal([self.status("/", "-H", f"Authorization: Bearer {t}") for t in (old, old, new)], [200, 200, 401], "k1")
+        self.maker.jwks(self.k2)
+        self.dut.reload()
+        self.verify_equal([self.status("/", "-H", f"Authorization: Bearer {t}") for t in (old, new)], [401, 200], "k2")

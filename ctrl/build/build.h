@@ -24,6 +24,7 @@ struct ss_build_conf {
 	struct ss_ep_table *endpoints; /* borrowed for the builder's life */
 	uint32_t n_workers;
 	struct ss_limit_table *limits; /* as endpoints; NULL where a model has no rate limits */
+	const struct ss_wall *wall;    /* the same; NULL: no time of day */
 	struct ss_policies *policies;  /* borrowed for the builder's life; NULL: policies are not told apart */
 };
 

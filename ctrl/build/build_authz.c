@@ -239,7 +239,7 @@ static const struct {
 	{"connection.sni", SS_AUTHZ_SNI, NULL},
 };
 
-/* "a" or "[a][b]" as a path: each name and a NUL. Empty when it is not well formed. */
+/* "[a][b]" as a path: each name and a NUL. Empty when it is not well formed. */
 static struct ss_span bracket_path(struct ss_build_job *j, const char *text)
 {
 	struct ss_span s = ss_build_text(j, text);
@@ -256,6 +256,17 @@ static struct ss_span bracket_path(struct ss_build_job *j, const char *text)
 		p = close + 1;
 	}
 	return ss_span(s.p, (uint32_t)(to - s.p));
+}
+
+struct ss_span ss_build_claim_path(struct ss_build_job *j, const char *text)
+{
+	struct ss_span s;
+
+	if (text[0] == '[')
+		return bracket_path(j, text);
+	s = ss_build_text(j, text);
+	s.n += s.n > 0; /* with its NUL */
+	return s;
 }
 
 static bool attribute_of(struct scope *s, const char *key, struct ss_authz_part *p)

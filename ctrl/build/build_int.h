@@ -16,6 +16,7 @@ struct ss_build_job {
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limit_table;
+	const struct ss_jwt_provider *jwt;    /* one per model provider, same order; set by ss_build_jwt_providers */
 	struct ss_policies *policies;         /* may be NULL: every policy counts as the default one */
 	uint32_t n_workers;
 	struct ss_snapshot *snap;             /* under construction, writable; its memory is the job's */
@@ -111,6 +112,15 @@ int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, en
 /* build_tls.c: a cluster's side; *out is NULL when t is not present. */
 int ss_build_tls_client(struct ss_build_job *j, const struct ss_model_tls *t, enum ss_protocol protocol,
 			const struct ss_tls_client **out);
+
+/* build_jwt.c: reads every provider's keys, into j->jwt. */
+int ss_build_jwt_providers(struct ss_build_job *j);
+/* build_jwt.c: a listener's; *out is NULL when m is not present. */
+int ss_build_jwt(struct ss_build_job *j, const struct ss_model_jwt *m, const struct ss_jwt_policy **out);
+/* build_jwt_keys.c: the keys of a JWKS file (RFC 7517). `where` names key and line in errors. */
+int ss_build_jwks(struct ss_build_job *j, const struct ss_model_jwt_provider *m, struct ss_jwt_provider *p);
+/* build_authz.c: "[a][b]", or "a" alone, as a path: each name and a NUL. Empty when it is neither. */
+struct ss_span ss_build_claim_path(struct ss_build_job *j, const char *text);
 
 /* build_listeners.c: fills snap->listeners and n_listeners. */
 int ss_build_listeners(struct ss_build_job *j);

@@ -44,6 +44,8 @@ static int build_listener(struct ss_build_job *j, const struct ss_model_listener
 	l->own_id = own_id(j, l->tls);
 	if (ss_build_host_table(j, m, &l->hosts) < 0)
 		err = SS_ERR_CONFIG;
+	if (ss_build_jwt(j, &m->jwt, &l->jwt) < 0)
+		err = SS_ERR_CONFIG;
 	if (ss_build_authz(j, &m->authz, &l->authz) < 0)
 		err = SS_ERR_CONFIG;
 	if (ss_build_limit_list(j, &m->src, &m->limits, NULL, &l->limits) < 0)

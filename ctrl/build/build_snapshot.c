@@ -74,6 +74,7 @@ static struct ss_snapshot *begin(const struct ss_build *b, const struct ss_model
 	s->generation = generation;
 	s->n_workers = b->conf.n_workers;
 	s->policies = b->conf.policies;
+	s->wall = b->conf.wall;
 	memcpy(s->hash, m->hash, sizeof(s->hash));
 	return s;
 }
@@ -81,7 +82,7 @@ static struct ss_snapshot *begin(const struct ss_build *b, const struct ss_model
 int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
 		      struct ss_snapshot **out, struct ss_model_errors *errors)
 {
-	static int (*const parts[])(struct ss_build_job *) = { ss_build_clusters, ss_build_limits, ss_build_routes,
+	static int (*const parts[])(struct ss_build_job *) = { ss_build_clusters, ss_build_jwt_providers, ss_build_limits, ss_build_routes,
 							       ss_build_listeners };
 	struct ss_build_job j = {
 		.b = b, .model = m, .names = b->conf.names, .endpoints = b->conf.endpoints,

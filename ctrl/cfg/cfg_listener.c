@@ -92,6 +92,7 @@ static const struct ss_cfg_key listener_keys[] = {
 	{ "tls", SS_CFG_GROUP, LISTENER(tls), LISTENER(tls.present), .table = &ss_cfg_listener_tls },
 	{ "virtual_hosts", SS_CFG_REFS, LISTENER(hosts), LISTENER(n_hosts), .required = true,
 	  .what = "virtual host", .find = ss_model_host },
+	{ "jwt", SS_CFG_GROUP, LISTENER(jwt), LISTENER(jwt.present), .table = &ss_cfg_jwt },
 	{ "authorization", SS_CFG_GROUP, LISTENER(authz), LISTENER(authz.present), .table = &ss_cfg_authz },
 	{ "rate_limits", SS_CFG_REFS, LISTENER(limits.name), LISTENER(limits.n), .what = "rate limit",
 	  .find = ss_model_limit },

@@ -30,6 +30,7 @@ static const struct ss_cfg_key root_keys[] = {
 	{ "secrets", SS_CFG_LIST, ROOT_LIST(secrets, n_secrets), .table = &ss_cfg_secret },
 	{ "trust", SS_CFG_LIST, ROOT_LIST(trusts, n_trusts), .table = &ss_cfg_trust },
 	{ "authorization", SS_CFG_GROUP, 0, .table = &ss_cfg_authz_root },
+	{ "jwt_providers", SS_CFG_LIST, ROOT_LIST(jwt_providers, n_jwt_providers), .table = &ss_cfg_jwt_provider },
 	{ "policies", SS_CFG_LIST, ROOT_LIST(policies, n_policies), .table = &ss_cfg_policy },
 	{ "clusters", SS_CFG_LIST, ROOT_LIST(clusters, n_clusters), .table = &ss_cfg_cluster },
 	{ "rate_limits", SS_CFG_LIST, ROOT_LIST(limits, n_limits), .table = &ss_cfg_limit },

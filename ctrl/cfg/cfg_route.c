@@ -283,6 +283,7 @@ static const struct ss_cfg_key route_keys[] = {
 	{ "sticky", SS_CFG_GROUP, ROUTE(sticky), ROUTE(sticky.present), .table = &ss_cfg_sticky },
 	{ "subset", SS_CFG_OWN, .what = "labels", .read = read_route_subset, .show = show_route_subset },
 	{ "hash_policy", SS_CFG_LIST, ROUTE(hash.v), ROUTE(hash.n), .table = &ss_cfg_hash },
+	{ "jwt", SS_CFG_WORD, ROUTE(token), .def = "listener", .words = ss_cfg_token_words },
 	{ "authorization", SS_CFG_GROUP, ROUTE(authz), ROUTE(authz.present), .table = &ss_cfg_authz },
 	{ "rate_limits", SS_CFG_REFS, ROUTE(limits.name), ROUTE(limits.n), .what = "rate limit",
 	  .find = ss_model_limit },

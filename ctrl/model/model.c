@@ -17,7 +17,7 @@ struct ss_model_names {
 	struct {
 		struct ss_text_index index;
 		uint32_t seen;
-	} secrets, trusts, hosts, clusters, limits, policies;
+	} secrets, trusts, hosts, clusters, limits, policies, jwt_providers;
 };
 
 struct ss_model *ss_model_new(void)
@@ -46,6 +46,7 @@ void ss_model_free(struct ss_model *m)
 	ss_text_index_free(&m->names->clusters.index);
 	ss_text_index_free(&m->names->limits.index);
 	ss_text_index_free(&m->names->policies.index);
+	ss_text_index_free(&m->names->jwt_providers.index);
 	free(m->names);
 	free(m);
 }
@@ -99,6 +100,7 @@ FIND(ss_model_host, hosts, n_hosts)
 FIND(ss_model_cluster, clusters, n_clusters)
 FIND(ss_model_limit, limits, n_limits)
 FIND(ss_model_policy, policies, n_policies)
+FIND(ss_model_jwt_provider, jwt_providers, n_jwt_providers)
 
 /* Shown in place of a line that there is no memory to format. */
 static char no_memory[] = "out of memory while reporting an error";

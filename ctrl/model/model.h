@@ -61,6 +61,7 @@ struct ss_model_tls {
 };
 
 #include "model/model_authz.h"
+#include "model/model_jwt.h"
 
 struct ss_model_header_op {
 	enum ss_header_op_kind kind;
@@ -113,6 +114,7 @@ struct ss_model_route {
 	struct ss_model_sticky sticky;
 	uint32_t n_request_ops, n_response_ops;
 	struct ss_model_header_op *request_ops, *response_ops;
+	enum ss_jwt_need token;
 	struct ss_model_authz authz;
 	struct ss_model_labels subset; /* of destinations that name none */
 	struct ss_model_hashes hash;   /* n 0: the cluster's */
@@ -146,6 +148,7 @@ struct ss_model_listener {
 	uint32_t max_connections;
 	bool edge;
 	uint32_t trusted_hops;
+	struct ss_model_jwt jwt;
 	struct ss_model_tls tls;
 	struct ss_model_authz authz;
 	struct ss_model_limit_names limits;
@@ -223,8 +226,9 @@ struct ss_model {
 	char hash[17];                 /* hex of 64 bits over the canonical text */
 	struct ss_model_process process;
 	bool default_deny; /* listeners without an authorization of their own */
-	uint32_t n_policies;
+	uint32_t n_policies, n_jwt_providers;
 	struct ss_model_policy *policies;
+	struct ss_model_jwt_provider *jwt_providers;
 	uint32_t n_secrets, n_trusts, n_hosts, n_listeners, n_clusters, n_limits;
 	struct ss_model_secret *secrets;
 	struct ss_model_trust *trusts;
@@ -256,6 +260,7 @@ uint32_t ss_model_host(const struct ss_model *m, const char *name);
 uint32_t ss_model_cluster(const struct ss_model *m, const char *name);
 uint32_t ss_model_limit(const struct ss_model *m, const char *name);
 uint32_t ss_model_policy(const struct ss_model *m, const char *name);
+uint32_t ss_model_jwt_provider(const struct ss_model *m, const char *name);
 
 /* printf-like; src may be NULL. */
 void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key,

@@ -59,6 +59,7 @@ int ss_node_create(struct ss_node **out, const char *file, struct ss_model *m, i
 	}
 	n->admin_fd = admin_fd;
 	ss_clock_init(&n->clock, 0);
+	ss_node_tell_time(n);
 	int code = make_parts(n, file, m, err, err_n);
 	if (code < 0) {
 		if (n->admin_fd >= 0)

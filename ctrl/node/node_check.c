@@ -19,6 +19,7 @@ int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p)
 	conf.endpoints = n->endpoints;
 	conf.limits = n->limits;
 	conf.policies = n->policies;
+	conf.wall = &n->wall;
 	return ss_build_create(&n->build, &conf);
 }
 

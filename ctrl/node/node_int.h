@@ -31,6 +31,7 @@ struct ss_node {
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
 	struct ss_policies *policies;
+	struct ss_wall wall;
 	struct ss_build *build;
 	struct ss_ticket_ring *tickets; /* NULL: none are given */
 	struct stat ticket_file;        /* as it was read last */
@@ -60,6 +61,7 @@ int ss_node_make_telemetry(struct ss_node *n, char *err, size_t err_n);
 
 /* node_poll.c; arg is the node. */
 bool ss_node_drain(void *arg);
+void ss_node_tell_time(struct ss_node *n);
 void ss_node_on_end(void *arg);
 void ss_node_on_reload(void *arg);
 void ss_node_on_poll(void *arg);

@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "node/node_int.h"
 
 void ss_node_log_errors(const char *msg, struct ss_model_errors *e)
@@ -68,6 +70,16 @@ static void steer(struct ss_node *n)
 	}
 }
 
+/* Workers know a clock that is never set; the time of day may be, at any moment. */
+void ss_node_tell_time(struct ss_node *n)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	int64_t wall = (int64_t)t.tv_sec * (int64_t)SS_NS_PER_SEC + t.tv_nsec;
+	atomic_store_explicit(&n->wall.offset_ns, wall - (int64_t)ss_clock_ns(&n->clock), memory_order_relaxed);
+}
+
 void ss_node_on_poll(void *arg)
 {
 	struct ss_node *n = arg;
@@ -78,6 +90,7 @@ void ss_node_on_poll(void *arg)
 		while (ss_mailbox_take_answer(ss_fleet_mail(n->fleet)[i], &mail))
 			read_answer(n, i, &mail);
 	}
+	ss_node_tell_time(n);
 	ss_tele_poll(n->tele);
 	steer(n);
 	ss_publish_poll(n->publish);

@@ -129,7 +129,9 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 				      .local = &ss_http_peer(conn)->local,
 				      .draw = ss_rng_u64(&p->rng),
 				      .worker = p->conf.worker};
+	struct ss_jwt_found token = {0};
 	struct ss_route_decision d;
+	enum ss_drop wanting;
 	struct px_exchange *x = new_exchange(p, down, now);
 
 	ss_count(p->conf.counters, SS_C_REQUESTS, 1);
@@ -144,13 +146,24 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_reply(x, SS_DROP_DRAINING, now);
 		return;
 	}
+	if (l->jwt && px_token(x, snap, l, &token, now) < 0) {
+		px_reply(x, SS_DROP_STREAMS_FULL, now);
+		return;
+	}
+	rq.head = px_head(x);
+	rq.claims = token.claims;
 	decide(p, snap, l, &rq, &d);
 	copy_decision(x, snap, l, &d, now);
-	px_authorized(x, snap, l, &d);
+	/* Fetch 3.3.5: a preflight never includes credentials. */
+	wanting = d.preflight ? SS_DROP_NONE : px_token_wanting(l, d.route, &token);
+	if (wanting == SS_DROP_NONE)
+		px_authorized(x, snap, l, &d);
 	if (d.route && px_response_ops(x, &d) < 0)
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
 	else if (d.preflight)
 		px_preflight(x, &d, now);
+	else if (wanting != SS_DROP_NONE)
+		px_reply(x, wanting, now);
 	else if (d.maintenance && d.drop != SS_DROP_DENIED)
 		px_closed(x, d.maintenance, now);
 	else if (d.drop != SS_DROP_NONE)

@@ -41,7 +41,7 @@ static bool query_value(struct ss_span path, struct ss_span name, struct ss_span
 
 static bool part_value(const struct px_exchange *x, const struct ss_hash_part *part, struct ss_span *value)
 {
-	const struct ss_hdrs *h = ss_http_head(x->down);
+	const struct ss_hdrs *h = px_head(x);
 	const struct ss_ip *ip;
 
 	switch (part->kind) {

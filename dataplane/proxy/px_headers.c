@@ -330,7 +330,7 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	const struct ss_route *r = d->route;
 	const struct ss_header_ops *own =
 		d->share && d->share->own_ops ? &d->share->request_ops : &r->request_ops;
-	const struct ss_hdrs *from = ss_http_head(x->down);
+	const struct ss_hdrs *from = px_head(x);
 	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
 	struct ss_arena *a = ss_http_arena(x->down);
 	struct ss_hdrs *h = &x->request;

@@ -12,6 +12,7 @@
 #include "buf/buf.h"
 #include "contract/counters.h"
 #include "limit/limit.h"
+#include "jwt/token.h"
 #include "mem/pool.h"
 #include "proxy/proxy.h"
 #include "timer/wheel.h"
@@ -19,6 +20,9 @@
 
 /* An exchange without a route (our own answer) and without a byte moving ends after this. */
 #define PX_IDLE_NS (300 * SS_NS_PER_SEC)
+
+/* Verified tokens that a worker remembers: about 10 KiB each, touched when used. */
+#define PX_TOKENS 128u
 
 enum px_state {
 	PX_WAITING = 0, /* for a connection */
@@ -56,6 +60,7 @@ struct px_exchange {
 	struct ss_proxy *p;
 	struct px_leg down_leg, up_leg;
 	struct ss_http_stream *down, *up;
+	const struct ss_hdrs *head; /* without its token, with its claims, in the stream's arena; NULL: as it came */
 	struct ss_up_wait wait;
 	struct ss_timer timer;
 	struct ss_list again; /* p->again: a pump that found no packet buffer; then p->dead */
@@ -136,6 +141,7 @@ struct ss_proxy {
 	struct ss_list again, dead;
 	struct ss_list dead_mirrors;
 	uint32_t mirrored; /* bytes of bodies in mirrors */
+	struct ss_jwt *jwt;
 	uint32_t faults; /* delayed by one, and not over */
 };
 
@@ -259,6 +265,19 @@ bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct
 		struct ss_limit_verdict *v, uint64_t now);
 /* Adds X-RateLimit-* to what the response will get. 0 or SS_ERR_NO_MEM. */
 int px_limit_tell(struct px_exchange *x, const struct ss_limit_verdict *v);
+/* The request's head, as routes and endpoints are to see it. */
+static inline const struct ss_hdrs *px_head(const struct px_exchange *x)
+{
+	return x->head ? x->head : ss_http_head(x->down);
+}
+
+/* px_jwt.c */
+/* Verifies the token, and makes x->head. 0 or SS_ERR_NO_MEM. */
+int px_token(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l, struct ss_jwt_found *out,
+	     uint64_t now);
+/* Why the route does not take a request with this token; SS_DROP_NONE: it does. r may be NULL. */
+enum ss_drop px_token_wanting(const struct ss_listener *l, const struct ss_route *r, const struct ss_jwt_found *t);
+
 /* px_authz.c: what the policies said, counted, and remembered for the log. */
 void px_authorized(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
 		   const struct ss_route_decision *d);

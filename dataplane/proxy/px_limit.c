@@ -58,7 +58,7 @@ bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct
 		struct ss_limit_verdict *v, uint64_t now)
 {
 	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
-	struct ss_limit_request rq = {.head = ss_http_head(x->down),
+	struct ss_limit_request rq = {.head = px_head(x),
 				      .identity = peer->identity,
 				      .source = &peer->addr.ip,
 				      .worker = x->p->conf.worker};

@@ -10,7 +10,7 @@ static struct ss_span value_of(const struct ss_hdrs *h, enum ss_hdr_token tok)
 
 static void put_texts(struct px_exchange *x, struct ss_event *ev)
 {
-	const struct ss_hdrs *h = ss_http_head(x->down);
+	const struct ss_hdrs *h = px_head(x); /* without tokens */
 	struct ss_span id = x->request_id.n ? x->request_id : value_of(h, SS_H_X_REQUEST_ID);
 	struct ss_span peer = ss_http_peer(ss_http_stream_conn(x->down))->identity;
 	struct ss_span agent = value_of(h, SS_H_USER_AGENT);

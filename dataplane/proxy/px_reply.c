@@ -15,6 +15,10 @@ static const struct answer answers[] = {
 	{SS_DROP_DENIED, 403, 7},
 	{SS_DROP_REWRITE_LIMIT, 500, 13},
 	{SS_DROP_MAINTENANCE, 503, 14},
+	{SS_DROP_TOKEN_MISSING, 401, 16},
+	{SS_DROP_TOKEN_INVALID, 401, 16},
+	{SS_DROP_TOKEN_EXPIRED, 401, 16},
+	{SS_DROP_TOKEN_REFUSED, 401, 16},
 	/* RESOURCE_EXHAUSTED: clients retry UNAVAILABLE, which is Envoy's default here, and that feeds the overload. */
 	{SS_DROP_RATE_LIMITED, 429, 8},
 	{SS_DROP_NO_CLUSTER, 503, 14},
@@ -114,10 +118,26 @@ static void grpc_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 	px_send(x, &h, SS_SPAN_NONE, now);
 }
 
+/* RFC 6750 3: "If the request lacks any authentication information ... the resource server SHOULD NOT include an error
+ * code"; a token that is wrong in any way is invalid_token (3.1). */
+static struct ss_span challenge(enum ss_drop why)
+{
+	switch (why) {
+	case SS_DROP_TOKEN_EXPIRED:
+		return SS_SPAN("Bearer error=\"invalid_token\", error_description=\"expired or not yet valid\"");
+	case SS_DROP_TOKEN_REFUSED:
+		return SS_SPAN("Bearer error=\"invalid_token\", error_description=\"another issuer or audience\"");
+	case SS_DROP_TOKEN_MISSING:
+		return SS_SPAN("Bearer");
+	default:
+		return SS_SPAN("Bearer error=\"invalid_token\"");
+	}
+}
+
 static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why, const struct ss_hdrs *more,
 		       uint64_t now)
 {
-	struct ss_hdr v[6 + PX_MORE_MAX + PX_CORS_MAX];
+	struct ss_hdr v[7 + PX_MORE_MAX + PX_CORS_MAX];
 	struct ss_hdrs h;
 	char text[200], length[SS_NUMBER_TEXT], retried[SS_NUMBER_TEXT];
 	struct ss_out o = ss_out(text, sizeof(text));
@@ -134,6 +154,8 @@ static void text_reply(struct px_exchange *x, struct answer a, enum ss_drop why,
 	ss_hdrs_add(&h, SS_SPAN("content-type"), SS_SPAN("text/plain"), 0);
 	ss_hdrs_add(&h, SS_SPAN("content-length"), ss_number_put(length, body.n, 0), 0);
 	ss_hdrs_add(&h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
+	if (a.status == 401)
+		ss_hdrs_add(&h, SS_SPAN("www-authenticate"), challenge(why), 0);
 	add_more(&h, more);
 	px_add_cors(x, &h);
 	px_say_hop(x, &h, why, retried);

@@ -18,7 +18,8 @@ int ss_proxy_create(struct ss_proxy **out, const struct ss_proxy_conf *conf, uin
 	ss_list_init(&p->dead_mirrors);
 	p->exchanges = ss_pool_create("exchanges", sizeof(struct px_exchange), conf->max_exchanges);
 	p->mirrors = ss_pool_create("mirrors", sizeof(struct px_mirror), conf->max_mirrors);
-	if (!p->exchanges || !p->mirrors ||
+	p->jwt = ss_jwt_create(PX_TOKENS, conf->worker);
+	if (!p->exchanges || !p->jwt || !p->mirrors ||
 	    ss_arena_pools_create(&p->mirror_arenas, conf->max_mirrors, conf->max_mirrors / 128 + 1) < 0) {
 		ss_proxy_free(p);
 		return SS_ERR_NO_MEM;
@@ -34,6 +35,7 @@ void ss_proxy_free(struct ss_proxy *p)
 	ss_pool_free(p->exchanges);
 	ss_pool_free(p->mirrors);
 	ss_arena_pools_free(&p->mirror_arenas);
+	ss_jwt_free(p->jwt);
 	free(p);
 }
 

@@ -86,6 +86,10 @@
 	X(NO_HEALTHY, r, "UH", "no healthy endpoint")                                    \
 	X(NO_SUBSET, r, "UH", "no endpoint has the subset's labels")                    \
 	X(DENIED, r, "RBAC", "denied by authorization")                                  \
+	X(TOKEN_MISSING, r, "JWT", "no token, and one is required")                      \
+	X(TOKEN_INVALID, r, "JWT", "token malformed or its signature wrong")             \
+	X(TOKEN_EXPIRED, r, "JWT", "token expired or not yet valid")                     \
+	X(TOKEN_REFUSED, r, "JWT", "token of another issuer or for another audience")    \
 	X(RATE_LIMITED, r, "RL", "over a rate limit")                                    \
 	X(FAULT_ABORT, r, "FI", "aborted by an injected fault")                          \
 	X(REWRITE_LIMIT, r, "DPE", "rewriting the path took too many steps")             \

@@ -15,6 +15,7 @@
 #include "base/span.h"
 #include "contract/authz.h"
 #include "contract/balance.h"
+#include "contract/jwt.h"
 #include "contract/faults.h"
 #include "contract/limits.h"
 #include "contract/mirrors.h"
@@ -122,6 +123,7 @@ struct ss_route {
 	uint32_t weight_sum;
 	const struct ss_sticky *sticky;
 	const struct ss_authz *authz; /* NULL: the host's */
+	uint8_t token;                /* enum ss_jwt_need */
 	const struct ss_cors *cors;
 	const struct ss_maintenance *maintenance;
 	/* Exact text, or how it begins (segments: without a slash at its end). The query plays no part. */

@@ -17,6 +17,7 @@
 #include "base/addr.h"
 #include "contract/balance.h"
 #include "contract/endpoints.h"
+#include "contract/jwt.h"
 #include "contract/policies.h"
 #include "contract/routes.h"
 #include "contract/tlsconf.h"
@@ -44,6 +45,7 @@ struct ss_listener {
 	const struct ss_tls_server *tls; /* never NULL; mode disable for plaintext */
 	const struct ss_host_table *hosts;
 	const struct ss_authz *authz;    /* never NULL */
+	const struct ss_jwt_policy *jwt; /* NULL: tokens are not looked at */
 	const struct ss_limit_list *limits; /* NULL: none */
 	const struct ss_maintenance *maintenance; /* NULL: open */
 	struct ss_http_limits http;
@@ -85,6 +87,7 @@ struct ss_snapshot {
 	const struct ss_listener *listeners;
 	const struct ss_cluster *clusters;
 	const struct ss_limit *limits;
+	const struct ss_wall *wall;   /* NULL: nobody knows the time of day; no token is good then */
 	struct ss_policies *policies; /* counters of policies; may be NULL. They outlive snapshots. */
 	void *memory; /* control's: everything the generation owns */
 };
