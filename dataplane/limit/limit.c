@@ -75,8 +75,9 @@ bool ss_limit_pass(struct ss_limit_table *t, const struct ss_limit_list *a, cons
 {
 	uint64_t ticks = now * SS_LIMIT_TICKS;
 	const struct ss_limit_bucket *no;
-	struct met m = {.n = 0};
+	struct met m;
 
+	m.n = 0; /* and not the buckets: they are many */
 	*out = (struct ss_limit_verdict){0};
 	meet(t, a, rq, ticks, &m);
 	meet(t, b, rq, ticks, &m);

@@ -1,9 +1,10 @@
 /*
  * px_int.h - an exchange, and what the files of this room do for each other.
  *
- * px_run.c walks the news; px_exchange.c takes an exchange through its steps; px_retry.c what follows a
- * failed attempt; px_hop.c what hops tell each other; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_reply.c our own answers; px_log.c
- * the record at the end.
+ * px_run.c walks the news; px_exchange.c takes an exchange through its steps; px_limit.c rate limits; px_fault.c
+ * faults on purpose; px_mirror.c copies for mirrors; px_retry.c what follows a failed attempt; px_hop.c what hops
+ * tell each other; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_reply.c our own answers;
+ * px_log.c the record at the end.
  */
 #ifndef SS_PX_INT_H
 #define SS_PX_INT_H

@@ -26,7 +26,7 @@ static struct world *mirrored(uint32_t max_mirrors)
 	both[1] = w->cluster;
 	both[1].name = 8;
 	both[1].endpoints = &aside;
-	both[1].max_pending = 3;
+	both[1].caps[SS_PRIORITY_DEFAULT].max[SS_CAP_PENDING] = 3;
 	both[1].outlier.max_ejection_percent = 100;
 	both[1].outlier.min_health_percent = 0;
 	both[1].outlier.n_endpoints = 1;
@@ -253,7 +253,7 @@ static void a_dead_mirror(void **state)
 		turn(w);
 		answered(w, d);
 	}
-	assert_int_equal(counter(w, SS_C_MIRRORS_REFUSED), 3); /* max_pending is 3 */
+	assert_int_equal(counter(w, SS_C_MIRRORS_REFUSED), 3); /* three may wait */
 	assert_int_equal(ss_up_waiting(w->up), 3);
 	fake_gone(mirror(w), SS_DROP_TCP_TIMEOUT);
 	turn(w);
