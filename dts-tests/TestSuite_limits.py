@@ -84,7 +84,8 @@ class TestLimits(TestSuite):
         a 200 says what is left where asked; a dry run refuses nothing."""
         dut = self.start([{"name": "two", "rate": "2/h"}, {"name": "told", "rate": "10/m", "response_headers": "always"},
                           {"name": "dry", "rate": "1/h", "enforce": False}, {"name": "calls", "rate": "1/h"}],
-                         [route("web", prefix="/two", rate_limits=["two"]), route("web", prefix="/told", rate_limits=["told"]),
+                         [{"match": {"prefix": "/self"}, "direct_response": {"status": 200, "body": ""}, "rate_limits": ["told"]},
+                          route("web", prefix="/two", rate_limits=["two"]), route("web", prefix="/told", rate_limits=["told"]),
                           route("web", prefix="/dry", rate_limits=["dry"]),
                           route("web", prefix="/pkg.Service/", rate_limits=["calls"])])
         for protocol in ("--http1.1", "--http2-prior-knowledge"):
@@ -96,8 +97,8 @@ class TestLimits(TestSuite):
                                head["x-sidestep-flag"]), ("2, 2;w=3600", "0", "true", "rl"), f"{protocol} {head}")
             self.verify(1700 < int(head["retry-after"]) <= 1800, f"retry-after: {head}")
             self.verify(3500 < int(head["x-ratelimit-reset"]) <= 3600, f"reset: {head}")
-        for left in ("9", "8"):
-            status, head = self.head("/told")
+        for path, left in (("/told", "9"), ("/told", "8"), ("/self", "7")):
+            status, head = self.head(path)
             self.verify_equal((status, head.get("x-ratelimit-remaining")), (200, left), "told")
         for _ in range(3):
             status, head = self.head("/dry")

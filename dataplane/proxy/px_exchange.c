@@ -84,10 +84,9 @@ static void decide(struct ss_proxy *p, const struct ss_snapshot *snap, const str
 static void answer_or_send(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
 			   const struct ss_route_decision *d, uint64_t now)
 {
-	struct ss_limit_verdict limit = {0};
 	int err;
 
-	if ((l->limits || d->route->limits) && px_limited(x, l, d->route, &limit, now))
+	if ((l->limits || d->route->limits) && px_limited(x, l, d->route, now))
 		return;
 	if (d->route->fault && px_faulted(x, l, d->route->fault, now))
 		return;
@@ -100,8 +99,6 @@ static void answer_or_send(struct px_exchange *x, const struct ss_snapshot *snap
 		return;
 	}
 	err = px_request_head(x, l, d);
-	if (!err && limit.limit)
-		err = px_limit_tell(x, &limit);
 	if (!err)
 		err = px_hash(x, d->route, d->cluster);
 	if (err) {

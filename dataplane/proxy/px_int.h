@@ -12,7 +12,6 @@
 #include "base/rng.h"
 #include "buf/buf.h"
 #include "contract/counters.h"
-#include "limit/limit.h"
 #include "jwt/token.h"
 #include "mem/pool.h"
 #include "proxy/proxy.h"
@@ -261,11 +260,8 @@ void px_fault_wait(struct px_exchange *x, uint64_t now);
 void px_fault_abort(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 
 /* px_limit.c */
-/* Has a rate limit refused it? Then it is answered. Else *v says what to tell the client: v->limit NULL: nothing. */
-bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r,
-		struct ss_limit_verdict *v, uint64_t now);
-/* Adds X-RateLimit-* to what the response will get. 0 or SS_ERR_NO_MEM. */
-int px_limit_tell(struct px_exchange *x, const struct ss_limit_verdict *v);
+/* Has a rate limit refused it? Then it is answered. Else the response may get X-RateLimit-* (x->response_ops). */
+bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now);
 /* The request's head, as routes and endpoints are to see it. */
 static inline const struct ss_hdrs *px_head(const struct px_exchange *x)
 {

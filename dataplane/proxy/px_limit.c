@@ -2,7 +2,6 @@
  * px_limit.c - rate limits of a request: asked after authorization, so that who may not come in takes no token, and
  * before anything is done for it. X-RateLimit-* as draft-polli-ratelimit-headers-03 has them; 429: RFC 6585 4.
  */
-#include "base/err.h"
 #include "limit/limit.h"
 #include "proxy/px_int.h"
 #include "wire/number.h"
@@ -54,22 +53,8 @@ static void refuse(struct px_exchange *x, const struct ss_limit_verdict *v, uint
 	px_reply_more(x, SS_DROP_RATE_LIMITED, s.v, s.n, now);
 }
 
-bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r,
-		struct ss_limit_verdict *v, uint64_t now)
-{
-	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
-	struct ss_limit_request rq = {.head = px_head(x),
-				      .identity = peer->identity,
-				      .source = &peer->addr.ip,
-				      .worker = x->p->conf.worker};
-
-	if (ss_limit_pass(x->p->conf.limits, l->limits, r->limits, &rq, now, v))
-		return false;
-	refuse(x, v, now);
-	return true;
-}
-
-int px_limit_tell(struct px_exchange *x, const struct ss_limit_verdict *v)
+/* After the route's own changes. Without memory the response goes without. */
+static void tell(struct px_exchange *x, const struct ss_limit_verdict *v)
 {
 	struct ss_arena *a = ss_http_arena(x->down);
 	struct ss_header_ops *ops = &x->response_ops;
@@ -80,7 +65,7 @@ int px_limit_tell(struct px_exchange *x, const struct ss_limit_verdict *v)
 	say_numbers(&s, v);
 	op = ss_arena_alloc(a, (ops->n + s.n) * sizeof(*op));
 	if (!op)
-		return SS_ERR_NO_MEM;
+		return;
 	for (uint16_t i = 0; i < ops->n; i++)
 		op[i] = ops->op[i];
 	for (uint16_t i = 0; i < s.n; i++)
@@ -88,5 +73,22 @@ int px_limit_tell(struct px_exchange *x, const struct ss_limit_verdict *v)
 			.kind = SS_OP_SET, .name = s.v[i].name, .value = ss_arena_copy(a, s.v[i].value, &ok)};
 	if (ok)
 		*ops = (struct ss_header_ops){.n = (uint16_t)(ops->n + s.n), .op = op};
-	return ok ? 0 : SS_ERR_NO_MEM;
+}
+
+bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now)
+{
+	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
+	struct ss_limit_request rq = {.head = ss_http_head(x->down),
+				      .identity = peer->identity,
+				      .source = &peer->addr.ip,
+				      .worker = x->p->conf.worker};
+	struct ss_limit_verdict v;
+
+	if (!ss_limit_pass(x->p->conf.limits, l->limits, r->limits, &rq, now, &v)) {
+		refuse(x, &v, now);
+		return true;
+	}
+	if (v.limit)
+		tell(x, &v);
+	return false;
 }
