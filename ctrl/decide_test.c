@@ -773,7 +773,7 @@ static void databases_are_shared(void **state)
 		w.m->n_hosts = 1;
 		w.m->hosts[0] = *m;
 		assert_int_equal(ss_build_routes(&w.j), 0);
-		db[i] = w.j.hosts[0].index->slots[slot_of(w.j.hosts[0].index)].db;
+		db[i] = w.j.hosts[0].index->slots[slot_of(w.j.hosts[0].index)].dbs[0].db;
 		w.m->n_hosts = i + 1;
 	}
 	assert_ptr_equal(db[0], db[1]);
@@ -798,6 +798,40 @@ static void hosts_are_checked(void **state)
 	assert_true(told(&w, "\"x.example\" belongs to both"));
 	assert_true(told(&w, "\"*.y.example\" belongs to both"));
 	assert_true(told(&w, "\"*x.example\" is neither"));
+	world_end(&w);
+}
+
+/* A hundred expressions of one beginning, in several databases: still the first route that fits. */
+static void many_expressions_of_one_beginning(void **state)
+{
+	struct world w;
+	struct ss_model_host *m;
+	struct ss_hdrs h;
+	struct ss_hdr v[1];
+	char path[60], end[12];
+
+	world_start(&w);
+	m = add_host(&w, "h");
+	m->domains[m->n_domains++] = text("*");
+	for (uint32_t i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "/x/[0-9]*%u", 99 - i);
+		struct ss_model_route *r = add_route(m, path, i);
+		r->path_kind = SS_PATH_REGEX;
+		r->path = text(path);
+	}
+	assert_int_equal(world_build(&w), 0);
+	ss_hdrs_init(&h, v, 1);
+	h.method = SS_SPAN("GET");
+	for (uint32_t i = 0; i < 1000; i++) {
+		uint32_t want = 0;
+		snprintf(path, sizeof(path), "/x/%u", i);
+		h.path = ss_span_str(path);
+		do
+			snprintf(end, sizeof(end), "%u", 99 - want);
+		while (!ss_span_ends(ss_span(path + 3, (uint32_t)strlen(path + 3)), ss_span_str(end)) && ++want);
+		struct ss_route_decision d = decide(&w, &h, SS_SPAN_NONE, 0);
+		assert_ptr_equal(d.route, &d.host->routes[want]);
+	}
 	world_end(&w);
 }
 
@@ -827,6 +861,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_route_cases_hold),
 		cmocka_unit_test(random_tables_match_a_naive_scan),
 		cmocka_unit_test(beginnings_are_seen),
+		cmocka_unit_test(many_expressions_of_one_beginning),
 		cmocka_unit_test(many_routes_stay_cheap),
 		cmocka_unit_test(weights_draw_exactly),
 		cmocka_unit_test(every_error_is_told_at_once),

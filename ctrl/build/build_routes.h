@@ -11,9 +11,10 @@
 #include "build/build_int.h"
 #include "contract/route_index.h"
 
-/* A path expression: its first route, its place in ss_route_index.expressions, what its subjects begin with. */
+/* A path expression: a route that has it, its place in ss_route_index.expressions, the first route of the list there,
+ * what its subjects begin with. */
 struct ss_build_expr {
-	uint32_t route, id;
+	uint32_t route, id, first;
 	struct ss_span start;
 };
 

@@ -20,10 +20,10 @@ static int on_path(unsigned int id, unsigned long long from, unsigned long long 
 
 void ss_route_scan_path(struct ss_route_look *k, const struct ss_route_slot *s)
 {
-	if (s->list.first >= k->best)
-		return;
-	if (hs_scan(s->db, (const char *)k->path.p, k->path.n, 0, scratch_of(k)->path, on_path, k) != HS_SUCCESS)
-		k->broken = true;
+	for (uint16_t i = 0; i < s->n_dbs && s->dbs[i].first < k->best; i++)
+		if (hs_scan(s->dbs[i].db, (const char *)k->path.p, k->path.n, 0, scratch_of(k)->path, on_path, k) !=
+		    HS_SUCCESS)
+			k->broken = true;
 }
 
 static int on_field(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,

@@ -11,7 +11,7 @@
  * expressions begin. A path is hashed eight bytes at a time, and looked up as a prefix at each length that
  * some prefix has, and at its end as an exact path: the cost grows with the path's length, not with the
  * number of routes. Tags of one byte each say where a search ends, so that a miss touches little memory.
- * Expressions are grouped by the text that they surely begin with, one hyperscan database for each: those
+ * Expressions are grouped by the text that they surely begin with, in hyperscan databases of a few each: those
  * whose beginning does not fit the path are not scanned. An expression must match the whole subject, as if
  * it stood in ^(?:...)$, and lists the routes that have it.
  * Lists: the routes of one path that want an exact value stand under that value (struct ss_route_inner).
@@ -57,13 +57,20 @@ struct ss_route_inner {
 	struct ss_route_list rest; /* routes without an exact match */
 };
 
-/* Routes that share one exact path or one prefix, or expressions that begin alike. */
+/* Some expressions: ids in ss_route_index.expressions. first: the lowest route that has one. */
+struct ss_route_db {
+	const struct hs_database *db;
+	uint32_t first;
+};
+
+/* Routes that share one exact path or one prefix; or expressions that begin alike, by ascending first routes. */
 struct ss_route_slot {
 	uint64_t hash;
 	struct ss_span text;
-	struct ss_route_list list;    /* expressions: only `first` is set */
-	const struct hs_database *db; /* expressions: ids in ss_route_index.expressions */
-	uint8_t kind;                 /* enum ss_path_match */
+	struct ss_route_list list;
+	const struct ss_route_db *dbs;
+	uint16_t n_dbs;
+	uint8_t kind; /* enum ss_path_match */
 };
 
 /* For eight lengths in a row, one bit each: something of that kind is so long. */
