@@ -174,6 +174,56 @@ static uint16_t methods_of(char *list)
 
 /* -- case files -- */
 
+/* "prefix:/x", "path:/x", or "regex:EXPRESSION=>SUBSTITUTION" */
+static void read_rewrite(struct ss_model_route *r, char *arg)
+{
+	char *rest = strchr(arg, ':') + 1, *becomes = strstr(rest, "=>");
+
+	r->rewrite.present = true;
+	if (*arg == 'r') {
+		*becomes = '\0';
+		r->rewrite.regex = text(rest);
+		r->rewrite.substitution = text(becomes + 2);
+	} else if (arg[1] == 'r') {
+		r->rewrite.prefix = text(rest);
+	} else {
+		r->rewrite.path = text(rest);
+	}
+}
+
+/* "https://a,https://b*,~EXPRESSION": exact, prefix, expression */
+static void read_origins(struct ss_model_route *r, char *arg)
+{
+	char *save;
+
+	r->cors.present = true;
+	r->cors.origins = array(8, sizeof(*r->cors.origins));
+	for (char *o = strtok_r(arg, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
+		size_t n = strlen(o);
+		bool prefix = n > 1 && o[n - 1] == '*', regex = *o == '~';
+		r->cors.origins[r->cors.n_origins++] = (struct ss_model_origin){
+			regex ? SS_MODEL_ORIGIN_REGEX : prefix ? SS_MODEL_ORIGIN_PREFIX : SS_MODEL_ORIGIN_EXACT,
+			text_n(o + regex, n - regex - prefix)};
+	}
+}
+
+/* What a route does with what it takes; false when the word is none of these. */
+static bool read_action(struct ss_model_route *r, const char *word, char *arg)
+{
+	if (!strcmp(word, "rewrite")) {
+		read_rewrite(r, arg);
+	} else if (!strcmp(word, "redirect")) {
+		r->action = SS_ACTION_REDIRECT;
+		r->redirect = (struct ss_model_redirect){.present = true, .status = 302};
+		*(arg[1] == 'r' ? &r->redirect.prefix : &r->redirect.path) = text(strchr(arg, ':') + 1);
+	} else if (!strcmp(word, "cors")) {
+		read_origins(r, arg);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* One word of a route's line and what stands behind it; false when it is none of these. */
 static bool read_rest(struct ss_model_route *r, const char *word, char *arg)
 {
@@ -194,7 +244,7 @@ static bool read_rest(struct ss_model_route *r, const char *word, char *arg)
 	else if (!strcmp(word, "port"))
 		r->ports[r->n_ports++] = (uint32_t)atoi(arg);
 	else
-		return false;
+		return read_action(r, word, arg);
 	return true;
 }
 
@@ -277,13 +327,44 @@ static struct ss_route_decision decide(struct world *w, const struct ss_hdrs *h,
 	return decide_for(w, h, &(struct asker){.id = id, .port = 80}, draw);
 }
 
-static void answer_text(struct world *w, const struct ss_route_decision *d, char *buf, size_t n)
+/* The path that goes upstream, or into Location; empty when it stays. */
+static struct ss_span new_path(const struct ss_route *r, struct ss_span path, struct ss_arena *a)
 {
-	if (!d->host)
-		snprintf(buf, n, "none");
-	else
-		snprintf(buf, n, "%s/%s", ss_names_text(w->j.names, d->host->name),
-			 d->route ? ss_names_text(w->j.names, d->route->name) : "none");
+	const struct ss_rewrite *w = r->rewrite;
+	struct ss_span got = SS_SPAN_NONE;
+	bool ok = true;
+
+	if (w && w->kind == SS_PATH_REGEX_NEW)
+		assert_int_equal(ss_route_regex_path(w->regex, 0, path, a, &got), 0);
+	else if (w)
+		got = ss_route_new_path(r, w->kind, w->path, path, a, &ok);
+	else if (r->redirect)
+		got = ss_route_new_path(r, r->redirect->kind, r->redirect->path, path, a, &ok);
+	assert_true(ok);
+	return got;
+}
+
+static void answer_text(struct world *w, const struct ss_route_decision *d, struct ss_span path, char *buf, size_t n)
+{
+	struct ss_arena_pools pools;
+	struct ss_arena a;
+	struct ss_span new;
+
+	if (!d->host || !d->route) {
+		snprintf(buf, n, "%s%s", d->host ? ss_names_text(w->j.names, d->host->name) : "",
+			 d->host ? "/none" : "none");
+		return;
+	}
+	assert_int_equal(ss_arena_pools_create(&pools, 4, 1), 0);
+	ss_arena_init(&a, &pools);
+	new = new_path(d->route, path, &a);
+	snprintf(buf, n, "%s/%s%s%.*s%s", ss_names_text(w->j.names, d->host->name),
+		 ss_names_text(w->j.names, d->route->name), new.n ? " -> " : "", (int)new.n, new.n ? (char *)new.p : "",
+		 d->preflight  ? " preflight"
+		 : d->origin.n ? " readable"
+			       : "");
+	ss_arena_reset(&a);
+	ss_arena_pools_free(&pools);
 }
 
 static char *chomp(char *line)
@@ -329,7 +410,7 @@ static void the_route_cases_hold(void **state)
 		struct asker who;
 		read_request(p + 8, &rq, v, &who, &want);
 		struct ss_route_decision d = decide_for(&w, &rq, &who, 0);
-		answer_text(&w, &d, got, sizeof(got));
+		answer_text(&w, &d, rq.path, got, sizeof(got));
 		asked++;
 		if (strcmp(got, want) && ++wrong)
 			print_error("%s:%u: wanted %s, got %s\n", route_cases, no, want, got);

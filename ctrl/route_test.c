@@ -26,6 +26,8 @@ static struct ss_build *build;
 static char dir[] = "/tmp/ss-route-XXXXXX";
 static uint32_t many = 200; /* expressions */
 
+static uint64_t build_ns; /* of the last load: what came after the file was read */
+
 static uint64_t clock_ns(void)
 {
 	struct timespec t;
@@ -70,8 +72,12 @@ static struct ss_snapshot *load(const char *keys, const char *routes)
 	fprintf(f, "virtual_hosts = ( { name = \"h\"; domains = [ \"*\" ]; %s routes = ( %s ); } );\n", keys, routes);
 	fprintf(f, "listeners = ( { name = \"l\"; address = \"10.1.0.2\"; port = 80; virtual_hosts = [ \"h\" ]; } );\n");
 	assert_int_equal(fclose(f), 0);
-	if (ss_cfg_load(path, &m, &errors) < 0 || ss_build_snapshot(build, m, 1, &snap, &errors) < 0)
+	if (ss_cfg_load(path, &m, &errors) < 0)
 		fail_msg("%s", errors.n ? errors.text[0] : "no memory");
+	build_ns = clock_ns();
+	if (ss_build_snapshot(build, m, 1, &snap, &errors) < 0)
+		fail_msg("%s", errors.n ? errors.text[0] : "no memory");
+	build_ns = clock_ns() - build_ns;
 	ss_model_errors_free(&errors);
 	ss_model_free(m);
 	unlink(path);
@@ -326,7 +332,8 @@ static struct ss_snapshot *timed(const char *what, const char *routes)
 	uint64_t begun = clock_ns();
 
 	s = load("", routes);
-	print_message("%s: %.1f ms of CPU time\n", what, (double)(clock_ns() - begun) / 1e6);
+	print_message("%s: %.1f ms of CPU time, without the file's %.1f ms\n", what, (double)(clock_ns() - begun) / 1e6,
+		      (double)build_ns / 1e6);
 	return s;
 }
 
