@@ -35,6 +35,7 @@ enum px_state {
 /* What follows a wait: a row each in px_time.c. The snapshot may be another one by then. */
 enum px_step {
 	PX_STEP_SEND = 0, /* px_acquire: the head is built, an endpoint is wanted */
+	PX_STEP_RETRY,    /* px_retry_start: the same for another attempt */
 	PX_STEP_FIRST,    /* px_forward: the same for the first time, mirrors too */
 	PX_STEP_ABORT,    /* px_fault_abort: the answer of an injected fault */
 };
@@ -168,6 +169,8 @@ void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_dr
 	       bool blame, uint64_t now);
 /* A response's head has come: true when it is dropped and the request sent again. */
 bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+/* After the back-off. */
+void px_retry_start(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 /* The retry, if it is one, counts no longer against the budget: its head is here, or it is over. */
 void px_retry_over(struct px_exchange *x);
 /* RFC 9110 9.2.2. */

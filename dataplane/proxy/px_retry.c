@@ -191,16 +191,39 @@ void px_retry_over(struct px_exchange *x)
 	x->retrying = false;
 }
 
-static bool within_budget(struct px_exchange *x, const struct ss_snapshot *snap)
+static bool take_budget(struct px_exchange *x, const struct ss_snapshot *snap)
 {
 	const struct ss_cluster *c = px_cluster(x, snap);
 
-	px_retry_over(x);
 	x->retrying = c && ss_up_retry(x->p->conf.up, c, &x->wait);
 	x->retry_slot = c ? c->slot : 0;
-	if (!x->retrying)
-		refuse(x, SS_DROP_RETRY_BUDGET);
 	return x->retrying;
+}
+
+/*
+ * The budget bounds what runs, not what waits: a place is taken when the retry starts. One that is to wait
+ * only looks whether there is room, so that the answer at hand can still go to the client.
+ */
+static bool within_budget(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t wait)
+{
+	const struct ss_cluster *c = px_cluster(x, snap);
+	bool room;
+
+	px_retry_over(x);
+	room = wait ? c && ss_up_retry_room(x->p->conf.up, c, &x->wait) : take_budget(x, snap);
+	if (!room)
+		refuse(x, SS_DROP_RETRY_BUDGET);
+	return room;
+}
+
+void px_retry_start(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	if (take_budget(x, snap)) {
+		px_acquire(x, snap, now);
+		return;
+	}
+	x->told = true;
+	px_reply(x, SS_DROP_RETRY_BUDGET, now);
 }
 
 /* Does the policy want this outcome repeated, and is it possible? A refusal is counted by name. */
@@ -217,7 +240,7 @@ static bool again(struct px_exchange *x, const struct ss_snapshot *snap, const s
 		refuse(x, SS_DROP_RETRY_BODY);
 		return false;
 	}
-	return now + wait < x->deadline && within_budget(x, snap);
+	return now + wait < x->deadline && within_budget(x, snap, wait);
 }
 
 static void go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t wait, uint64_t now)
@@ -227,7 +250,7 @@ static void go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t w
 	x->resend = x->kept.len;
 	x->request_ended = false;
 	if (wait)
-		px_delay(x, now + wait, PX_STEP_SEND);
+		px_delay(x, now + wait, PX_STEP_RETRY);
 	else
 		px_acquire(x, snap, now);
 }

@@ -4,6 +4,7 @@
 /* By enum px_step. */
 static void (*const steps[])(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now) = {
 	[PX_STEP_SEND] = px_acquire,
+	[PX_STEP_RETRY] = px_retry_start,
 	[PX_STEP_FIRST] = px_forward,
 	[PX_STEP_ABORT] = px_fault_abort,
 };

@@ -152,6 +152,11 @@ int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 	return 0;
 }
 
+bool ss_up_retry_room(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w)
+{
+	return ss_cap_retry_room(u->conf.endpoints, c->slot, w->priority, &c->caps[w->priority], &c->budget);
+}
+
 bool ss_up_retry(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w)
 {
 	return ss_cap_take_retry(u->conf.endpoints, c->slot, w->priority, &c->caps[w->priority], &c->budget);

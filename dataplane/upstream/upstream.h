@@ -69,6 +69,8 @@ void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now);
  * SS_ERR_WAIT: w is in line and comes back on a news list. Else refused: w->reason says why.
  */
 int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now);
+/* Would there be a place for a retry now? */
+bool ss_up_retry_room(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w);
 /* May one more request to w's cluster be a retry? Holds a place under its budget until ss_up_retry_over. */
 bool ss_up_retry(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w);
 void ss_up_retry_over(struct ss_up *u, uint32_t slot, uint8_t priority);

@@ -3,7 +3,8 @@
 usage: origin.py ADDRESS PORT NAME LOGFILE
 
 Every request is one line in LOGFILE: monotonic nanoseconds, name, method, path, x-request-id.
-POST /control?status=N   from now on answer N (0: close the connection without an answer; -1: hang)
+POST /control?status=N   from now on answer N (0: close the connection without an answer; -1: hang);
+                         with &percent=P so only P % of the requests
 GET  /size/N             N bytes;  /slow/N: N bytes, 1 KiB every 50 ms;  /delay/MS;  /headers: as JSON
 POST /echo               the body back, streamed;  POST /sha256: its digest and length
 GET  /hold/FILE          headers and one byte at once, the rest when FILE exists
@@ -11,6 +12,7 @@ GET  /hold/FILE          headers and one byte at once, the rest when FILE exists
 import hashlib
 import json
 import os
+import random
 import sys
 import threading
 import time
@@ -18,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
 
 ADDRESS, PORT, NAME, LOG = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
-state = {"status": 200}
+state = {"status": 200, "percent": 100.0}
 log = open(LOG, "a", buffering=1, encoding="utf-8")
 lock = threading.Lock()
 
@@ -70,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
     def failing(self):
         """Answers as /control asked; False when all is well."""
         status = state["status"]
-        if status == 200:
+        if status == 200 or random.random() * 100 >= state["percent"]:
             return False
         if status == -1:
             time.sleep(3600)
@@ -131,7 +133,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         url = urlparse(self.path)
         if url.path == "/control":
-            state["status"] = int(parse_qs(url.query)["status"][0])
+            asked = parse_qs(url.query)
+            state.update(status=int(asked["status"][0]), percent=float(asked.get("percent", ["100"])[0]))
             self.reply(200, b"ok\n")
             return
         self.note()

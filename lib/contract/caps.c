@@ -34,8 +34,9 @@ uint32_t ss_cap_used(struct ss_ep_table *t, uint32_t slot, uint8_t priority, enu
 	return atomic_load_explicit(word(t, slot, priority, what), memory_order_relaxed);
 }
 
-bool ss_cap_take_retry(struct ss_ep_table *t, uint32_t slot, uint8_t priority, const struct ss_caps *caps,
-		       const struct ss_retry_budget *b)
+/* How many retries may be, 0 for any number. */
+static uint32_t retries_max(struct ss_ep_table *t, uint32_t slot, uint8_t priority, const struct ss_caps *caps,
+			    const struct ss_retry_budget *b)
 {
 	uint32_t active = ss_cap_used(t, slot, priority, SS_CAP_REQUESTS);
 	uint32_t retries = ss_cap_used(t, slot, priority, SS_CAP_RETRIES);
@@ -44,7 +45,21 @@ bool ss_cap_take_retry(struct ss_ep_table *t, uint32_t slot, uint8_t priority, c
 
 	if (b->share)
 		max = max ? ss_min_u32(max, ss_max_u32(allowed, 1)) : ss_max_u32(allowed, 1);
-	return ss_cap_take(t, slot, priority, SS_CAP_RETRIES, max);
+	return max;
+}
+
+bool ss_cap_retry_room(struct ss_ep_table *t, uint32_t slot, uint8_t priority, const struct ss_caps *caps,
+		       const struct ss_retry_budget *b)
+{
+	uint32_t max = retries_max(t, slot, priority, caps, b);
+
+	return !max || ss_cap_used(t, slot, priority, SS_CAP_RETRIES) < max;
+}
+
+bool ss_cap_take_retry(struct ss_ep_table *t, uint32_t slot, uint8_t priority, const struct ss_caps *caps,
+		       const struct ss_retry_budget *b)
+{
+	return ss_cap_take(t, slot, priority, SS_CAP_RETRIES, retries_max(t, slot, priority, caps, b));
 }
 
 bool ss_cap_idle(struct ss_ep_table *t, uint32_t slot)

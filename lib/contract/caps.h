@@ -40,7 +40,9 @@ struct ss_cap_use {
 bool ss_cap_take(struct ss_ep_table *t, uint32_t slot, uint8_t priority, enum ss_cap what, uint32_t max);
 void ss_cap_give(struct ss_ep_table *t, uint32_t slot, uint8_t priority, enum ss_cap what);
 uint32_t ss_cap_used(struct ss_ep_table *t, uint32_t slot, uint8_t priority, enum ss_cap what);
-/* A place among the retries: below the budget, and below caps' limit. */
+/* Is there a place among the retries: below the budget, and below caps' limit? Take it. */
+bool ss_cap_retry_room(struct ss_ep_table *t, uint32_t slot, uint8_t priority, const struct ss_caps *caps,
+		       const struct ss_retry_budget *b);
 bool ss_cap_take_retry(struct ss_ep_table *t, uint32_t slot, uint8_t priority, const struct ss_caps *caps,
 		       const struct ss_retry_budget *b);
 /* Nothing of the slot's is in use. */
