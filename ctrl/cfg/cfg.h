@@ -36,5 +36,11 @@ int ss_cfg_same_process(const struct ss_model *running, const struct ss_model *w
 typedef void (*ss_cfg_key_fn)(void *arg, const char *path, const char *type, const char *def,
 			      bool required);
 void ss_cfg_keys(ss_cfg_key_fn fn, void *arg);
+/* Every name of others: in a group of `base`, `path` means the key `ours`. */
+typedef void (*ss_cfg_alias_fn)(void *arg, const char *base, const char *path, const char *ours);
+void ss_cfg_aliases(ss_cfg_alias_fn fn, void *arg);
+/* Every default that a profile changes, by profile. */
+typedef void (*ss_cfg_profile_fn)(void *arg, const char *path, const char *own, const char *envoy, const char *istio);
+void ss_cfg_profiles(ss_cfg_profile_fn fn, void *arg);
 
 #endif

@@ -108,6 +108,37 @@ static void count(void *arg, const char *path, const char *type, const char *def
 	r->known |= strncmp(r->line, name, strlen(name)) == 0;
 }
 
+static void has_row(const char *row)
+{
+	if (!strstr(manual, row)) {
+		print_message("docs/config.md lacks: %s", row + 1);
+		wrong++;
+	}
+}
+
+static void profiled(void *arg, const char *path, const char *own, const char *envoy, const char *istio)
+{
+	char row[400];
+	assert_non_null(own); /* the path is a key's, and it has a default */
+	snprintf(row, sizeof(row), "\n| %s | `%s` | `%s` | `%s` |\n", path, own, envoy, istio);
+	has_row(row);
+}
+
+static void aliased(void *arg, const char *base, const char *path, const char *ours)
+{
+	char row[400];
+	snprintf(row, sizeof(row), "\n| %s | `%s` | `%s` |\n", path, base, ours);
+	has_row(row);
+}
+
+static void profiles_and_aliases_are_documented(void **state)
+{
+	wrong = 0;
+	ss_cfg_profiles(profiled, NULL);
+	ss_cfg_aliases(aliased, NULL);
+	assert_int_equal(wrong, 0);
+}
+
 /* And the manual promises no key that is not there. */
 static void no_key_is_invented(void **state)
 {
@@ -143,6 +174,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(every_key_is_documented),
 		cmocka_unit_test(every_key_is_shown),
+		cmocka_unit_test(profiles_and_aliases_are_documented),
 		cmocka_unit_test(no_key_is_invented),
 		cmocka_unit_test(shipped_files_load),
 	};

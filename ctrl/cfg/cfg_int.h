@@ -13,6 +13,12 @@
 
 #include "cfg/cfg.h"
 
+enum ss_cfg_profile { SS_CFG_PROFILE_DEFAULT, SS_CFG_PROFILE_ENVOY, SS_CFG_PROFILE_ISTIO, SS_CFG_PROFILES };
+#define SS_CFG_PROFILE_MAX 64
+
+struct ss_cfg_key;
+struct ss_cfg_table;
+
 /* One load under way. */
 struct ss_cfg {
 	struct ss_model *m;
@@ -22,6 +28,11 @@ struct ss_cfg {
 	const char *file;     /* the last source file's name as libconfig holds it, and our copy */
 	const char *file_copy;
 	char why[256];        /* the reason a value was refused */
+	uint32_t n_profiled;  /* keys whose default is the profile's */
+	struct {
+		const struct ss_cfg_key *key;
+		const char *def;
+	} profiled[SS_CFG_PROFILE_MAX];
 };
 
 enum ss_cfg_type {
@@ -103,6 +114,15 @@ uint16_t ss_cfg_method(const char *name);
 const char *ss_cfg_method_name(uint16_t bit);
 /* A duration or size as the file would say it. */
 char *ss_cfg_unit_text(enum ss_cfg_type type, uint64_t v, char *buf, size_t n);
+
+/* cfg_alias.c: renames what people know from elsewhere, in group g and below. */
+void ss_cfg_take_aliases(struct ss_cfg *c, config_setting_t *g, const struct ss_cfg_table *t);
+/* cfg_alias.c: the key at a path as of ss_cfg_keys; NULL when there is none. */
+const struct ss_cfg_key *ss_cfg_at(const char *path);
+/* cfg_profile.c */
+extern const struct ss_cfg_word ss_cfg_profile_words[];
+void ss_cfg_set_profile(struct ss_cfg *c, uint32_t profile);
+const char *ss_cfg_default(const struct ss_cfg *c, const struct ss_cfg_key *k);
 
 /* The tables, by the file they are in. */
 extern const struct ss_cfg_table ss_cfg_root;                                   /* cfg_load.c */

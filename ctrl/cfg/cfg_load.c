@@ -14,6 +14,7 @@
 
 static const struct ss_cfg_key root_keys[] = {
 	{ "node", SS_CFG_TEXT, M(process.node), .def = "sidestep", .min = 1 },
+	{ "profile", SS_CFG_WORD, M(profile), .def = "default", .words = ss_cfg_profile_words },
 	{ "workers", SS_CFG_GROUP, M(process), .table = &ss_cfg_workers },
 	{ "memory", SS_CFG_GROUP, M(process), .table = &ss_cfg_memory },
 	{ "tcp", SS_CFG_GROUP, M(process), .table = &ss_cfg_tcp },
@@ -101,6 +102,17 @@ static char *directory(struct ss_cfg *c, const char *path)
 	return dir;
 }
 
+/* Before anything is read: every group begins with its defaults. A wrong word is told where the key is read. */
+static void choose_profile(struct ss_cfg *c, config_t *file)
+{
+	const char *word = NULL;
+
+	config_lookup_string(file, "profile", &word);
+	for (const struct ss_cfg_word *w = ss_cfg_profile_words; word && w->word; w++)
+		if (!strcmp(w->word, word))
+			ss_cfg_set_profile(c, w->value);
+}
+
 static void read_file(struct ss_cfg *c, config_t *file, const char *path)
 {
 	errno = 0;
@@ -109,6 +121,8 @@ static void read_file(struct ss_cfg *c, config_t *file, const char *path)
 		return;
 	}
 	hash_text(c, file);
+	ss_cfg_take_aliases(c, config_root_setting(file), &ss_cfg_root);
+	choose_profile(c, file);
 	ss_cfg_group(c, config_root_setting(file), &ss_cfg_root, c->m);
 }
 

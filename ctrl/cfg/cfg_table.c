@@ -325,7 +325,7 @@ static void defaults(struct ss_cfg *c, const struct ss_cfg_table *t, char *obj)
 		if (k->type == SS_CFG_GROUP) {
 			defaults(c, k->table, obj + k->at);
 		} else if (k->def) {
-			const char *why = ss_cfg_value(c, k, k->def, obj + k->at);
+			const char *why = ss_cfg_value(c, k, ss_cfg_default(c, k), obj + k->at);
 			if (why) /* our own mistake, and told as such */
 				ss_model_error(c->errors, NULL, k->name, "default refused: %s", why);
 		}

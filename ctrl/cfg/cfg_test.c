@@ -531,7 +531,7 @@ static char *shown(const struct ss_model *m)
 static void model_is_shown_as_the_file_says_it(void **state)
 {
 	static const char *const parts[] = {
-		"{\"node\":\"node-a\",\"workers\":{\"count\":2,\"control_core\":0,\"cores\":[1,1],"
+		"{\"node\":\"node-a\",\"profile\":\"default\",\"workers\":{\"count\":2,\"control_core\":0,\"cores\":[1,1],"
 		"\"busy_poll\":\"always\",\"idle_sleep\":\"100us\",\"stage_sampling\":7}",
 		"\"receive_buffer\":\"128KiB\"",
 		"\"tls\":{\"records\":\"evp\",\"ticket_lifetime\":\"1h\"}",

@@ -225,6 +225,7 @@ struct ss_model {
 	char *file;                    /* the file it was read from */
 	char hash[17];                 /* hex of 64 bits over the canonical text */
 	struct ss_model_process process;
+	uint32_t profile;  /* which defaults were taken */
 	bool default_deny; /* listeners without an authorization of their own */
 	uint32_t n_policies, n_jwt_providers;
 	struct ss_model_policy *policies;
