@@ -366,6 +366,85 @@ static void a_share_of_the_requests(void **state)
 	end(w);
 }
 
+/* One thing that may happen to an upstream connection or to a stream on it. */
+static void something(struct world *w, struct ss_rng *r, struct ss_http_conn *c, bool rough)
+{
+	struct ss_http_stream *s = c ? newest_on(c) : NULL;
+
+	if (!c || c->gone)
+		return;
+	if (!c->open) {
+		if (ss_rng_chance(r, 1, 3))
+			fake_open(c, 100);
+		return;
+	}
+	if (rough && ss_rng_chance(r, 1, 20)) {
+		fake_gone(c, SS_DROP_TCP_RESET);
+		return;
+	}
+	if (!s || s->over || s->released || s->rx_end)
+		return;
+	fake_drain(s, ss_rng_below(r, 700));
+	if (ss_rng_chance(r, 1, 3)) {
+		if (rough && ss_rng_chance(r, 1, 4)) {
+			fake_reset(s, SS_DROP_UPSTREAM_STREAM_RESET, ss_rng_chance(r, 1, 2));
+			return;
+		}
+		if (!s->rx.status)
+			fake_status(s, rough && ss_rng_chance(r, 1, 3) ? 503 : 200);
+		fake_bytes(s, "some bytes", 10);
+		if (ss_rng_chance(r, 1, 2))
+			fake_end(s);
+	}
+}
+
+#define CLIENTS 12
+
+/* Anything may happen to mirrors, and clients may leave; requests are answered, and in the end nothing is held. */
+static void whatever_happens_nothing_is_left(void **state)
+{
+	uint64_t seed = (uint64_t)(uintptr_t)&state;
+	struct ss_http_stream *d[CLIENTS] = {NULL};
+	struct world *w = mirrored(8);
+	char bytes[400] = {0};
+	struct ss_rng r;
+
+	print_message("seed %llu\n", (unsigned long long)seed);
+	ss_rng_seed(&r, seed);
+	both[1].outlier.consecutive_errors = 0;
+	for (int step = 0; step < 4000; step++) {
+		uint32_t i = ss_rng_below(&r, CLIENTS);
+		if (!d[i]) {
+			d[i] = request(w, "POST", "/");
+		} else if (d[i]->released) {
+			d[i] = NULL;
+		} else if (ss_rng_chance(&r, 1, 30)) {
+			fake_reset(d[i], SS_DROP_DOWNSTREAM_GONE, false);
+		} else if (!d[i]->rx_end && !d[i]->over) {
+			fake_bytes(d[i], bytes, 1 + ss_rng_below(&r, sizeof(bytes) - 1));
+			if (ss_rng_chance(&r, 1, 3))
+				fake_end(d[i]);
+		} else {
+			fake_drain(d[i], UINT32_MAX);
+		}
+		something(w, &r, primary(w), false);
+		something(w, &r, mirror(w), true);
+		if (ss_rng_chance(&r, 1, 50))
+			w->now += ss_rng_below(&r, 2000) * MS;
+		turn(w);
+		assert_true(w->px->mirrored <= 4000);
+	}
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		if (d[i] && !d[i]->released)
+			fake_reset(d[i], SS_DROP_DOWNSTREAM_GONE, false);
+	turn(w);
+	wait_for(w, 4 * S);
+	assert_int_equal(w->px->mirrored, 0);
+	assert_true(counter(w, SS_C_MIRRORS_ANSWERED) > 0 && counter(w, SS_C_MIRRORS_FAILED) > 0);
+	assert_int_equal(w->table->ep[w->eps[0].ep].ejections, 0);
+	end(w);
+}
+
 static int setup(void **state)
 {
 	bufs = ss_testpool_create("px_mirror", 4000);
@@ -393,6 +472,7 @@ int main(void)
 		cmocka_unit_test(a_reset_and_an_early_answer),
 		cmocka_unit_test(after_a_delay_and_a_reload),
 		cmocka_unit_test(a_share_of_the_requests),
+		cmocka_unit_test(whatever_happens_nothing_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
