@@ -9,7 +9,7 @@ from local.suite import TestSuite
 from TestSuite_tls import Certs
 
 PLAIN, MUTUAL = 80, 443
-RATE, OFFERED, SECONDS, BURST = 1000, 5000, 3, 100
+RATE, OFFERED, SECONDS, BURST = 1000, 5000, 3, 500
 NAMES = ("red", "green", "blue")
 
 
@@ -72,7 +72,8 @@ class TestLimits(TestSuite):
             want = BURST + RATE * r["seconds"]
             self.note(f"{name}: {r['sent']} sent in {r['seconds']:.3f} s, {ok} passed, {want:.0f} expected")
             self.verify_equal(ok + limited, r["sent"], f"{name}: answers {r['answers']}")
-            # The last tokens may come after the last request, and the first request after our clock's start.
+            # The last tokens may come after the last request; a client that the machine stops for longer than the bucket
+            # takes to fill loses some.
             self.verify(want * 0.95 - 20 <= ok <= want + RATE * 0.1, f"{name}: {ok} passed, want about {want:.0f}")
         seen = self.limit("each")
         self.verify_equal((seen["passed"], seen["evicted"]), (passed, 0), "sidestepctl limits")
