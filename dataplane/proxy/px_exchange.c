@@ -223,7 +223,8 @@ void px_forward(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t 
 static void refused(struct px_exchange *x, uint64_t now)
 {
 	x->told |= x->wait.reason == SS_DROP_BREAKER_OPEN || x->wait.reason == SS_DROP_UPSTREAM_OVERFLOW;
-	px_reply(x, x->wait.reason, now);
+	if (!px_hedge_awaited(x, x->wait.reason))
+		px_reply(x, x->wait.reason, now);
 }
 
 void px_acquire(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
@@ -297,6 +298,7 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 	if (px_retry_head(x, snap, now))
 		return;
 	px_retry_over(x);
+	px_hedge_drop(x);
 	x->blamed = px_blames(x, ss_http_head(x->up));
 	ss_up_answered(x->p->conf.up, px_cluster(x, snap), &x->wait, x->upstream_ns, now);
 	if (px_response_head(x, ss_http_head(x->up), &out) < 0 ||
@@ -397,6 +399,7 @@ void px_finish(struct px_exchange *x, uint64_t now)
 	struct ss_proxy *p = x->p;
 
 	px_retry_over(x);
+	px_hedge_drop(x);
 	px_drop_upstream(x);
 	px_log(x, now);
 	if (x->mirrors)

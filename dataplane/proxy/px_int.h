@@ -44,6 +44,7 @@ enum px_step {
 struct px_leg {
 	struct px_exchange *x; /* NULL in a mirror's */
 	bool up, mirror;
+	bool hedge; /* the late try of an exchange that has another one */
 };
 
 /* Whose place in line, whose timer. */
@@ -71,6 +72,8 @@ struct px_exchange {
 	uint8_t above;        /* tries that the hops above had made before this one */
 	bool from_hop;       /* a hop stands above: it is told what was retried */
 	uint8_t below;       /* retries that the hops below say they made */
+	uint8_t failed;      /* enum ss_drop: why the try beside the hedge failed */
+	struct px_hedge *hedge;
 	bool retrying;       /* holds a place under the cluster's retry budget */
 	bool told_below, blamed; /* the hop below has retried; the head speaks against its sender */
 	bool told;           /* a hop below has retried, or we refused to: nobody above shall */
@@ -133,9 +136,16 @@ struct px_mirror {
 	bool ok, over;
 };
 
+/* A late try that lives on beside the next one (px_hedge.c). */
+struct px_hedge {
+	struct px_leg leg;
+	struct ss_http_stream *up;
+	struct ss_up_wait wait;
+};
+
 struct ss_proxy {
 	struct ss_proxy_conf conf;
-	struct ss_pool *exchanges, *mirrors;
+	struct ss_pool *exchanges, *mirrors, *hedges;
 	struct ss_arena_pools mirror_arenas;
 	struct ss_wheel wheel;
 	struct ss_rng rng;
@@ -173,10 +183,23 @@ bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 void px_retry_start(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 /* The retry, if it is one, counts no longer against the budget: its head is here, or it is over. */
 void px_retry_over(struct px_exchange *x);
+const struct ss_retry *px_retry_policy(const struct px_exchange *x, const struct ss_snapshot *snap);
+/* May this late try get another one beside it? Takes a place under the budget. */
+bool px_retry_hedge(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+/* Another attempt, after a wait. */
+void px_retry_go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t wait, uint64_t now);
 /* RFC 9110 9.2.2. */
 bool px_idempotent(struct ss_span method);
 /* Does this head speak against the endpoint that sent it? */
 bool px_blames(const struct px_exchange *x, const struct ss_hdrs *h);
+
+/* px_hedge.c */
+/* The try is late: true when it lives on aside and the exchange may start another one. */
+bool px_hedge_begin(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+void px_hedge_news(struct px_exchange *x, const struct ss_snapshot *snap, uint32_t events, uint64_t now);
+/* The try beside the hedge is over: true when the hedge is waited for instead of an answer. */
+bool px_hedge_awaited(struct px_exchange *x, enum ss_drop why);
+void px_hedge_drop(struct px_exchange *x);
 
 /* px_hop.c: what hops tell each other about tries and time. */
 /* The request's limits: what its route says, what the client and the hop above say. */

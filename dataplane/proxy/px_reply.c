@@ -167,6 +167,7 @@ static void reply(struct px_exchange *x, struct answer a, enum ss_drop why, cons
 		  uint64_t now)
 {
 	x->drop = why;
+	px_hedge_drop(x);
 	ss_count_drop(x->p->conf.counters, why);
 	if (x->head_sent) {
 		ss_http_reset(x->down, SS_HTTP_INTERNAL_ERROR);

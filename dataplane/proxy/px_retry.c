@@ -19,7 +19,7 @@ static const struct ss_route *find_route(const struct px_exchange *x, const stru
 }
 
 /* By place in the generation that decided, by name in a later one. NULL: the route is gone, or has none. */
-static const struct ss_retry *policy_of(const struct px_exchange *x, const struct ss_snapshot *snap)
+const struct ss_retry *px_retry_policy(const struct px_exchange *x, const struct ss_snapshot *snap)
 {
 	const struct ss_listener *l = ss_snapshot_listener(snap, x->listener);
 	const struct ss_route *r;
@@ -216,6 +216,11 @@ static bool within_budget(struct px_exchange *x, const struct ss_snapshot *snap,
 	return room;
 }
 
+bool px_retry_hedge(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+{
+	return x->attempts <= x->max_retries && bytes_are_ours(x) && now < x->deadline && within_budget(x, snap, 0);
+}
+
 void px_retry_start(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
 {
 	if (take_budget(x, snap)) {
@@ -243,7 +248,7 @@ static bool again(struct px_exchange *x, const struct ss_snapshot *snap, const s
 	return now + wait < x->deadline && within_budget(x, snap, wait);
 }
 
-static void go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t wait, uint64_t now)
+void px_retry_go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t wait, uint64_t now)
 {
 	ss_count(x->p->conf.counters, SS_C_RETRIES, 1);
 	x->drop = SS_DROP_NONE;
@@ -258,7 +263,7 @@ static void go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t w
 void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_drop why, bool unprocessed,
 	       bool blame, uint64_t now)
 {
-	const struct ss_retry *r = x->retry_on ? policy_of(x, snap) : NULL;
+	const struct ss_retry *r = x->retry_on ? px_retry_policy(x, snap) : NULL;
 	struct outcome o = of_failure(why, unprocessed);
 	uint64_t wait = r ? wait_of(x, r, &o) : 0;
 	bool repeat = r && again(x, snap, r, &o, wait, now);
@@ -270,8 +275,8 @@ void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_dr
 		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
 	px_drop_upstream(x);
 	if (repeat)
-		go(x, snap, wait, now);
-	else
+		px_retry_go(x, snap, wait, now);
+	else if (!px_hedge_awaited(x, why))
 		px_reply(x, why, now);
 }
 
@@ -282,7 +287,7 @@ bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 	struct outcome o;
 	uint64_t wait;
 
-	if (!worth_a_look(x, h) || !(r = policy_of(x, snap)))
+	if (!worth_a_look(x, h) || !(r = px_retry_policy(x, snap)))
 		return false;
 	o = of_head(x, r, h);
 	if (x->told && (o.met & x->retry_on)) {
@@ -296,6 +301,6 @@ bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 	if (px_blames(x, h))
 		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
 	px_drop_upstream(x);
-	go(x, snap, wait, now);
+	px_retry_go(x, snap, wait, now);
 	return true;
 }

@@ -418,6 +418,104 @@ static void a_reload_may_take_the_policy_away(void **state)
 	end(w);
 }
 
+/* -- hedging -- */
+
+/* A request whose first try is late and that has a second one: u[0] is the first. */
+static struct ss_http_stream *hedged(struct world *w, struct ss_http_stream **u)
+{
+	struct ss_http_stream *d;
+
+	w->retry = (struct ss_retry){
+		.on = SS_RETRY_5XX, .max_retries = 1, .hedge = true, .per_try_ns = 100 * MS, .body_max = 65536};
+	d = get(w, "/");
+	u[0] = opened(w, 100);
+	u[0]->rx.status = 1; /* seen */
+	wait_for(w, 102 * MS);
+	assert_false(u[0]->over);
+	u[1] = opened(w, 100);
+	assert_ptr_not_equal(u[0]->conn, u[1]->conn);
+	return d;
+}
+
+static void the_late_try_may_still_win(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *u[2], *d = hedged(w, u);
+
+	fake_status(u[0], 200);
+	fake_bytes(u[0], "first", 5);
+	fake_end(u[0]);
+	turn(w);
+	assert_true(u[1]->over && u[1]->released);
+	delivered(w, d);
+	body_is(d, "first");
+	assert_int_equal(next_event(w).status, 200);
+	end(w);
+}
+
+static void the_second_try_may_win(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *u[2], *d = hedged(w, u);
+
+	answer(w, u[1], 200, "second");
+	assert_true(u[0]->over && u[0]->released);
+	delivered(w, d);
+	body_is(d, "second");
+	end(w);
+}
+
+static void a_bad_head_does_not_win(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *u[2], *d = hedged(w, u);
+
+	answer(w, u[0], 503, "");
+	assert_false(d->tx_head);
+	answer(w, u[1], 200, "second");
+	delivered(w, d);
+	body_is(d, "second");
+	end(w);
+}
+
+static void the_last_of_two_is_waited_for(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *u[2], *d = hedged(w, u);
+
+	fake_reset(u[1], SS_DROP_UPSTREAM_STREAM_RESET, false);
+	turn(w);
+	assert_false(d->tx_head);
+	answer(w, u[0], 200, "first");
+	delivered(w, d);
+	body_is(d, "first");
+	end(w);
+}
+
+static void both_may_fail(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *u[2], *d = hedged(w, u);
+
+	fake_reset(u[1], SS_DROP_UPSTREAM_STREAM_RESET, false);
+	turn(w);
+	fake_reset(u[0], SS_DROP_UPSTREAM_STREAM_RESET, false);
+	turn(w);
+	replied(w, d, 502, "UR");
+	end(w);
+}
+
+static void a_client_that_goes_ends_both(void **state)
+{
+	struct world *w = start();
+	struct ss_http_stream *u[2], *d = hedged(w, u);
+
+	fake_reset(d, SS_DROP_DOWNSTREAM_GONE, false);
+	turn(w);
+	assert_true(u[0]->over && u[1]->over);
+	end(w);
+}
+
 static int setup(void **state)
 {
 	bufs = ss_testpool_create("px", 4000);
@@ -440,6 +538,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(strangers_are_not_told),
 		cmocka_unit_test(a_deadline_is_carried_on),
 		cmocka_unit_test(a_stream_may_not_last_for_ever),
+		cmocka_unit_test(the_late_try_may_still_win),
+		cmocka_unit_test(the_second_try_may_win),
+		cmocka_unit_test(a_bad_head_does_not_win),
+		cmocka_unit_test(the_last_of_two_is_waited_for),
+		cmocka_unit_test(both_may_fail),
+		cmocka_unit_test(a_client_that_goes_ends_both),
 		cmocka_unit_test(a_reload_may_take_the_policy_away),
 	};
 

@@ -4,6 +4,9 @@
 #include "base/err.h"
 #include "proxy/px_int.h"
 
+/* One exchange in so many may have a late try beside the next one. */
+#define HEDGE_PART 8u
+
 int ss_proxy_create(struct ss_proxy **out, const struct ss_proxy_conf *conf, uint64_t now)
 {
 	struct ss_proxy *p = calloc(1, sizeof(*p));
@@ -17,9 +20,10 @@ int ss_proxy_create(struct ss_proxy **out, const struct ss_proxy_conf *conf, uin
 	ss_list_init(&p->dead);
 	ss_list_init(&p->dead_mirrors);
 	p->exchanges = ss_pool_create("exchanges", sizeof(struct px_exchange), conf->max_exchanges);
+	p->hedges = ss_pool_create("hedges", sizeof(struct px_hedge), ss_max_u32(conf->max_exchanges / HEDGE_PART, 1));
 	p->mirrors = ss_pool_create("mirrors", sizeof(struct px_mirror), conf->max_mirrors);
 	p->jwt = ss_jwt_create(PX_TOKENS, conf->worker);
-	if (!p->exchanges || !p->jwt || !p->mirrors ||
+	if (!p->exchanges || !p->hedges || !p->jwt || !p->mirrors ||
 	    ss_arena_pools_create(&p->mirror_arenas, conf->max_mirrors, conf->max_mirrors / 128 + 1) < 0) {
 		ss_proxy_free(p);
 		return SS_ERR_NO_MEM;
@@ -33,6 +37,7 @@ void ss_proxy_free(struct ss_proxy *p)
 	if (!p)
 		return;
 	ss_pool_free(p->exchanges);
+	ss_pool_free(p->hedges);
 	ss_pool_free(p->mirrors);
 	ss_arena_pools_free(&p->mirror_arenas);
 	ss_jwt_free(p->jwt);
@@ -47,6 +52,8 @@ static void stream_news(struct ss_proxy *p, const struct ss_snapshot *snap, stru
 
 	if (leg && leg->mirror)
 		px_mirror_news(ss_container_of(leg, struct px_mirror, leg), snap, events, now);
+	else if (leg && leg->hedge)
+		px_hedge_news(leg->x, snap, events, now);
 	else if (leg && leg->up)
 		px_up_news(leg->x, snap, events, now);
 	else if (leg)

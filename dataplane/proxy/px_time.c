@@ -95,6 +95,10 @@ void px_expired(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t 
 		wake(x, snap, now);
 		return;
 	}
+	if (why == SS_DROP_TIMEOUT_TRY && px_hedge_begin(x, snap, now)) {
+		px_retry_go(x, snap, 0, now);
+		return;
+	}
 	if (why == SS_DROP_TIMEOUT_TRY) {
 		ss_http_reset(x->up, SS_HTTP_CANCEL);
 		px_failed(x, snap, why, false, true, now);
