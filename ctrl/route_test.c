@@ -247,7 +247,8 @@ static void paths_are_rewritten(void **state)
 		{"path_separated_prefix = \"/a/\"", "prefix = \"/x/\"", "/a/b", "/x/b"},
 		{"path_separated_prefix = \"/\"", "prefix = \"/x\"", "/a?b", "/x/a?b"},
 		{"prefix = \"/\"", "regex = \"^/([a-z]+)/([0-9]+)\"; substitution = \"/\\\\2-\\\\1\"", "/ab/12/x?/cd/3", "/12-ab/x?/cd/3"},
-		{"prefix = \"/\"", "regex = \"a\"; substitution = \"b\\\\0\\\\\\\\\"", "/a/a", "/ba\\/ba\\"},
+		{"prefix = \"/\"", "regex = \"a\"; substitution = \"b\\\\0\"", "/a/a", "/ba/ba"},
+		{"prefix = \"/\"", "regex = \"-\"; substitution = \".\"", "/a/--/b", "/b"},
 		{"prefix = \"/\"", "regex = \"x*\"; substitution = \"-\"", "/xx", "/-/--"},
 		{"prefix = \"/\"", "regex = \"none\"; substitution = \"\"", "/a?b", "/a?b"},
 		{"prefix = \"/\"", "regex = \".*\"; substitution = \"\"", "/a?b", "/?b"},
@@ -285,7 +286,8 @@ static void paths_are_rewritten(void **state)
 static void rewrites_are_bounded(void **state)
 {
 	static const char *const rewrites[] = {"regex = \"^/(a+)+$\"; substitution = \"/\"",
-					       "regex = \"a\"; substitution = \"\\\\0bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\""};
+					       "regex = \"a\"; substitution = \"\\\\0bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"",
+					       "regex = \"a.*\"; substitution = \"../..\""};
 	static char path[1000];
 	struct ss_arena_pools pools;
 	struct ss_arena a;

@@ -183,6 +183,8 @@ class TestRoutingActions(RoutingSuite):
             self.verify_equal((status, body, headers["retry-after"]), (503, "back soon", ["120"]), f"{version} {path}")
         self.both(lambda v: verify_closed("/shop/x", v))
         self.verify_equal(self.code("/"), 200, "the other route")
+        status, headers, _ = self.head("/shop/x", "-X", "POST", "-H", "content-type: application/grpc", version=VERSIONS[1])
+        self.verify_equal((status, headers["grpc-status"]), (200, ["14"]), "gRPC")
         self.dut.wait_access(lambda r: r["status"] == 503 and r["flag"] == "UO")
         settings = dict(self.dut.settings)
         settings["listeners"] = [listener(80, maintenance=closed)]

@@ -56,8 +56,8 @@ void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct ss_span text, struct ss_span path,
 				 struct ss_arena *a, bool *ok);
 
-/* A path and query after the expression: 0 with *out in the arena, SS_ERR_NO_MEM, SS_ERR_LIMIT: too many steps, or
- * too long. Match data is the worker's. */
+/* A path and query after the expression: 0 with *out in the arena, SS_ERR_NO_MEM, SS_ERR_LIMIT: too many steps,
+ * too long, or no path any more. Match data is the worker's. */
 int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struct ss_span path, struct ss_arena *a,
 			struct ss_span *out);
 

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "route/route_int.h"
 #include "wire/params.h"
+#include "wire/uri.h"
 
 /* w in place of the path's first n bytes; never "//" where they meet, never nothing. */
 static struct ss_span in_place_of(struct ss_span path, uint32_t n, struct ss_span w, struct ss_arena *a, bool *ok)
@@ -89,8 +90,8 @@ static int replace_all(const struct ss_rewrite_regex *x, pcre2_match_data *m, st
 int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struct ss_span path, struct ss_arena *a,
 			struct ss_span *out)
 {
-	uint8_t buf[OUT_MAX];
-	struct ss_out o = ss_out(buf + 1, sizeof(buf) - 1);
+	uint8_t buf[OUT_MAX], tidy[OUT_MAX];
+	struct ss_out o = ss_out(buf + 1, sizeof(buf) - 1), t = ss_out(tidy, sizeof(tidy));
 	struct ss_span only = ss_path_only(path), new;
 	bool ok = true;
 
@@ -102,6 +103,9 @@ int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struc
 		buf[0] = '/';
 		new = ss_span(buf, new.n + 1);
 	}
+	/* Pieces of a path in its normal spelling may make one that is not: "/../" is no way around anything. */
+	if (ss_uri_path(new, 0, &t, &new) < 0)
+		return SS_ERR_LIMIT;
 	*out = in_place_of(path, only.n, new, a, &ok);
 	return ok ? 0 : SS_ERR_NO_MEM;
 }

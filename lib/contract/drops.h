@@ -92,7 +92,7 @@
 	X(TOKEN_REFUSED, r, "JWT", "token of another issuer or for another audience")    \
 	X(RATE_LIMITED, r, "RL", "over a rate limit")                                    \
 	X(FAULT_ABORT, r, "FI", "aborted by an injected fault")                          \
-	X(REWRITE_LIMIT, r, "DPE", "rewriting the path took too many steps")             \
+	X(REWRITE_LIMIT, r, "DPE", "rewriting took too many steps or made no path")      \
 	X(MAINTENANCE, r, "UO", "under maintenance")                                     \
 	X(CONNECT_FAILED, r, "UF", "connection to the endpoint failed")                  \
 	X(UPSTREAM_TLS, r, "UF", "TLS to the endpoint failed")                           \
