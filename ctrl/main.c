@@ -19,7 +19,7 @@ enum { EXIT_REFUSED = 1, EXIT_START = 2, EXIT_HELD = 3 };
 
 struct options {
 	const char *file;
-	bool check, telemetry;
+	bool check, show, telemetry;
 };
 
 static int print_errors(struct ss_model_errors *e)
@@ -77,6 +77,7 @@ static int run(const struct options *o)
 static const char usage[] =
 	"usage: sidestep [-c FILE]      run (default " DEFAULT_FILE ")\n"
 	"       sidestep --check FILE   say everything that is wrong with a configuration\n"
+	"                               with --show: and print every key as it would be in force\n"
 	"       sidestep --version\n"
 	"options: --log-level debug|info|warn|error  --log-json  --dpdk-telemetry\n";
 
@@ -84,7 +85,7 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },    { "check", required_argument, NULL, 'k' },
-		{ "version", no_argument, NULL, 'v' },	       { "help", no_argument, NULL, 'h' },
+		{ "show", no_argument, NULL, 's' },		       { "version", no_argument, NULL, 'v' },	       { "help", no_argument, NULL, 'h' },
 		{ "log-level", required_argument, NULL, 'l' }, { "log-json", no_argument, NULL, 'j' },
 		{ "dpdk-telemetry", no_argument, NULL, 't' },  { NULL, 0, NULL, 0 },
 	};
@@ -99,6 +100,9 @@ int main(int argc, char **argv)
 			/* fall through */
 		case 'c':
 			o.file = optarg;
+			break;
+		case 's':
+			o.show = true;
 			break;
 		case 'l':
 			level = ss_log_level_of(optarg);
@@ -124,6 +128,6 @@ int main(int argc, char **argv)
 	ss_log_setup((enum ss_log_level)level, json);
 	if (!o.check)
 		return run(&o);
-	int code = ss_node_check(o.file);
+	int code = ss_node_check(o.file, o.show);
 	return code == 0 ? 0 : code == SS_ERR_NO_MEM ? EXIT_START : EXIT_REFUSED;
 }

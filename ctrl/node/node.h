@@ -25,7 +25,8 @@ int ss_node_serve(struct ss_node *n);
 void ss_node_free(struct ss_node *n);
 
 /* Reads and compiles, certificates and expressions included, and prints everything that is wrong to
- * standard error. Starts nothing. 0, SS_ERR_CONFIG, SS_ERR_NO_MEM. */
-int ss_node_check(const char *file);
+ * standard error. show: and, when all is well, every key as it would be in force, as JSON. Starts nothing.
+ * 0, SS_ERR_CONFIG, SS_ERR_NO_MEM. */
+int ss_node_check(const char *file, bool show);
 
 #endif

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cfg/cfg.h"
 #include "node/node_int.h"
@@ -34,7 +35,19 @@ void ss_node_free_build(struct ss_node *n)
 	ss_names_free(n->names);
 }
 
-int ss_node_check(const char *file)
+static void show_model(const struct ss_model *m)
+{
+	struct ss_json j;
+	char *text;
+
+	ss_json_open(&j);
+	ss_cfg_show(&j, m);
+	text = ss_json_close(&j);
+	printf("%s\n", text ? text : "{}");
+	free(text);
+}
+
+int ss_node_check(const char *file, bool show)
 {
 	struct ss_node n = { 0 };
 	struct ss_model_errors errors = { 0 };
@@ -55,6 +68,8 @@ int ss_node_check(const char *file)
 	}
 	if ((code = ss_build_snapshot(n.build, m, 1, &snap, &errors)) == 0)
 		printf("%s: ok, configuration %s\n", file, m->hash);
+	if (code == 0 && show)
+		show_model(m);
 out:
 	for (uint32_t i = 0; i < errors.n; i++)
 		fprintf(stderr, "%s\n", errors.text[i]);

@@ -120,10 +120,10 @@ static void starts_reloads_drains_ends(void **state)
 static void check_says_what_is_wrong(void **state)
 {
 	put("test", "200");
-	assert_int_equal(ss_node_check(file), 0);
+	assert_int_equal(ss_node_check(file, false), 0);
 	put("test", "20");
-	assert_int_equal(ss_node_check(file), SS_ERR_CONFIG);
-	assert_int_equal(ss_node_check("/nowhere/to/be.found"), SS_ERR_CONFIG);
+	assert_int_equal(ss_node_check(file, false), SS_ERR_CONFIG);
+	assert_int_equal(ss_node_check("/nowhere/to/be.found", false), SS_ERR_CONFIG);
 }
 
 static int start(void **state)
