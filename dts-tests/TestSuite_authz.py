@@ -6,6 +6,7 @@ import time
 
 from local.bench_site import ORIGIN, Site, VIP, cluster, listener, route
 from local.lab import sh, wait_for
+from local.libconfig import dumps
 from local.programs import curl, curl_code, script, wait_listening
 from local.suite import TestSuite
 from TestSuite_tls import Certs
@@ -139,6 +140,19 @@ class TestAuthz(TestSuite):
         self.dut.wait_access(lambda r: r["path"] == "/pay/1" and r.get("audited"))
         self.verify_equal(self.count("seen", "audited"), 1, "counted")
 
+    def test_profile_is_shown(self):
+        """--check --show prints what would be in force: a profile's defaults, the file's own values, aliases as our keys."""
+        path = self.site.lab.path("shown.cfg")
+        settings = {**self.dut.settings, "profile": "istio"}
+        settings["clusters"] = [{**settings["clusters"][0], "connectionPool": {"http": {"http2MaxRequests": 77}}}]
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(dumps(settings))
+        done = sh(os.path.join(self.build, "sidestep"), "--check", path, "--show")
+        shown = json.loads(done.stdout.splitlines()[1])
+        cluster_shown, route_shown = shown["clusters"][0], shown["virtual_hosts"][0]["routes"][0]
+        self.verify_equal((cluster_shown["max_requests"], cluster_shown["load_balancing"], cluster_shown["outlier"]["interval"],
+                           route_shown["timeout"]), (77, "least_request", "10s", "0s"), "shown")
+
     def test_custom_is_refused_by_name(self):
         """CUSTOM needs an external authorizer: the reload is refused with the rule's line, and the old policy goes on."""
         old = self.dut.settings
@@ -233,6 +247,8 @@ class TestTokens(TestAuthz):
                 self.verify(" 401" in answer.split("\n")[0] and 'error="invalid_token"' in answer, f"{what}: {answer}")
         self.verify(self.dut.drops("token_missing") == 2 and self.dut.drops("token_expired") >= 4
                     and self.dut.drops("token_refused") >= 4 and self.dut.drops("token_invalid") >= 8, "drops")
+        line = self.wait_audit(lambda r: r.get("reason") == "token_expired")
+        self.verify_equal((line["authorization"], line["status"], line["peer"], line["own"]), ("denied", 401, ALICE, DUT), "audit")
         self.verify(not any("access_token=" in r["path"] for r in self.dut.access() if r["status"] == 200),
                     "the log has a token")
         grpc = self.send("/", "--http2", "-X", "POST", "-H", "content-type: application/grpc").lower()

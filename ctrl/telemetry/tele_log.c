@@ -266,6 +266,8 @@ static void audit_line(struct ss_tele *t, const struct ss_event *ev, const struc
 	put_name(&j, t, "route", ev->route);
 	put_name(&j, t, "cluster", ev->cluster);
 	ss_json_u64(&j, "status", ev->status);
+	if (ev->drop)
+		ss_json_text(&j, "reason", ss_drop_name((enum ss_drop)ev->drop));
 	put_span(&j, "request_id", x->request_id);
 	ss_json_text(&j, "tls", tls_word(ev));
 	put_config(&j, t, ev->generation);

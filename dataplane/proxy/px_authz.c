@@ -36,3 +36,9 @@ void px_authorized(struct px_exchange *x, const struct ss_snapshot *snap, const 
 	x->audited = d->audit != NULL;
 	x->own = l->own_id;
 }
+
+void px_unauthenticated(struct px_exchange *x, const struct ss_listener *l)
+{
+	x->authz = SS_EVENT_AUTHZ_DENIED;
+	x->own = l->own_id;
+}

@@ -155,6 +155,8 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 	wanting = d.preflight ? SS_DROP_NONE : px_token_wanting(l, d.route, &token);
 	if (wanting == SS_DROP_NONE)
 		px_authorized(x, snap, l, &d);
+	else
+		px_unauthenticated(x, l);
 	if (d.route && px_response_ops(x, &d) < 0)
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
 	else if (d.preflight)

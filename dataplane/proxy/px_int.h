@@ -317,6 +317,9 @@ void px_mirror_served(struct px_mirror *m, const struct ss_snapshot *snap, uint6
 void px_mirror_news(struct px_mirror *m, const struct ss_snapshot *snap, uint32_t events, uint64_t now);
 void px_mirror_expired(struct px_mirror *m, const struct ss_snapshot *snap, uint64_t now);
 
+/* Refused for its token: a denial for the log. */
+void px_unauthenticated(struct px_exchange *x, const struct ss_listener *l);
+
 /* px_log.c */
 void px_log(struct px_exchange *x, uint64_t now);
 
