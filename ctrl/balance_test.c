@@ -483,6 +483,31 @@ static void ejection_is_seen_at_once(void **state)
 	}
 }
 
+/* A request that waits for another attempt while its route gets other labels still finds those it had. */
+static void a_reload_leaves_subsets_to_those_under_way(void **state)
+{
+	static struct ss_model_label a[] = {{"stage", "x"}, {"v", "1"}}, b2[] = {{"v", "2"}};
+	struct bed *b = bed_start(SS_LB_ROUND_ROBIN, 4);
+	struct ss_up_wait old = {0};
+
+	for (uint32_t i = 0; i < 4; i++)
+		b->k->endpoints[i].labels =
+			i < 2 ? (struct ss_model_labels){2, a} : (struct ss_model_labels){1, b2};
+	b->r->clusters[0].subset = (struct ss_model_labels){2, a};
+	bed_publish(b);
+	old.subset = b->c->balance->sets[1].name;
+	assert_string_equal(ss_names_text(b->names, old.subset), "stage=x,v=1");
+	b->r->clusters[0].subset = (struct ss_model_labels){1, b2};
+	bed_publish(b);
+	for (uint32_t i = 0; i < 10; i++)
+		assert_in_range(bed_pick(b, 0, &old), 0, 1);
+	bed_publish(b);
+	assert_int_equal(b->c->balance->n_sets, 2); /* and the one after has forgotten them */
+	assert_int_equal(bed_pick(b, 0, &old), BED_NONE);
+	assert_int_equal(b->why, SS_DROP_NO_SUBSET);
+	bed_end(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +528,7 @@ int main(void)
 		cmocka_unit_test(panic_takes_all),
 		cmocka_unit_test(retries_go_elsewhere),
 		cmocka_unit_test(ejection_is_seen_at_once),
+		cmocka_unit_test(a_reload_leaves_subsets_to_those_under_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

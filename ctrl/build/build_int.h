@@ -10,6 +10,14 @@
 
 #include "build/build.h"
 
+/* Subsets that the routes of the last snapshot named. Requests that were under way then want them still. */
+struct ss_build_past {
+	uint32_t n;
+	struct ss_build_past_subset {
+		uint32_t cluster, subset; /* name ids */
+	} *v;
+};
+
 struct ss_build_job {
 	struct ss_build *b;
 	const struct ss_model *model;
@@ -23,6 +31,7 @@ struct ss_build_job {
 	const struct ss_virtual_host *hosts;  /* one per model host, same order; set by ss_build_routes */
 	struct ss_build_subset *subsets;      /* by model cluster: those that routes name; set by ss_build_subsets */
 	const struct ss_limit *limits;        /* one per model limit, same order; set by ss_build_limits */
+	struct ss_build_past *past; /* the builder's */
 	struct ss_model_errors *errors;
 };
 
@@ -63,8 +72,11 @@ struct ss_build_subset {
 	struct ss_build_subset *next;
 	const struct ss_model_labels *labels;
 	uint32_t name; /* id of ss_build_labels_name */
+	bool past;     /* no route names it any more */
 };
 int ss_build_subsets(struct ss_build_job *j);
+/* The snapshot is whole: the next one will have its subsets, too. */
+void ss_build_subsets_keep(struct ss_build_job *j);
 /* The name id of labels, "stage=beta,version=v2": the same for the same labels. 0 for none. */
 uint32_t ss_build_labels_name(struct ss_build_job *j, const struct ss_model_labels *l);
 

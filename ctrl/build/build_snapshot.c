@@ -7,6 +7,7 @@
 
 struct ss_build {
 	struct ss_build_conf conf;
+	struct ss_build_past past;
 };
 
 int ss_build_create(struct ss_build **out, const struct ss_build_conf *conf)
@@ -20,6 +21,8 @@ int ss_build_create(struct ss_build **out, const struct ss_build_conf *conf)
 
 void ss_build_free(struct ss_build *b)
 {
+	if (b)
+		free(b->past.v);
 	free(b);
 }
 
@@ -88,6 +91,7 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
 		.b = b, .model = m, .names = b->conf.names, .endpoints = b->conf.endpoints,
 		.limit_table = b->conf.limits, .policies = b->conf.policies,
 		.n_workers = b->conf.n_workers, .errors = errors, .snap = begin(b, m, generation),
+		.past = &b->past,
 	};
 	uint32_t before = errors->n;
 	int err = 0;
@@ -107,6 +111,7 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
 		ss_build_destroy(j.snap);
 		return err;
 	}
+	ss_build_subsets_keep(&j);
 	*out = j.snap;
 	return 0;
 }
