@@ -83,6 +83,18 @@ static void fallback(struct world *w, char *text)
 	m->default_subset = labels(w, text + 8);
 }
 
+static void fail_over(struct world *w, char *text)
+{
+	struct ss_model_balance *m = &w->b->k->balance;
+	char *to = strstr(text, ">");
+
+	assert_non_null(to);
+	*to = '\0';
+	m->failover = ss_model_alloc(w->b->m, sizeof(*m->failover));
+	m->failover[0] = (struct ss_model_failover){copy(w, text), copy(w, to + 1)};
+	m->n_failover = 1;
+}
+
 static void begin(struct world *w, char *rest)
 {
 	char *save, *value;
@@ -106,6 +118,8 @@ static void begin(struct world *w, char *rest)
 			m->locality = SS_LB_LOCALITY_OFF;
 		else if (!strcmp(key, "at"))
 			place(w, value, &w->b->m->process.locality);
+		else if (!strcmp(key, "failover"))
+			fail_over(w, value);
 		else if (!strcmp(key, "fallback"))
 			fallback(w, value);
 		else
@@ -171,6 +185,17 @@ static void compare(struct world *w, char *expected, const uint32_t *hits, uint3
 	}
 }
 
+/* As build calls them. */
+static uint32_t name_of(struct world *w, const struct ss_model_labels *l)
+{
+	char text[200] = "";
+
+	for (uint32_t i = 0; i < l->n; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s=%s", i ? "," : "",
+			 l->v[i].name, l->v[i].value);
+	return l->n ? ss_names_intern(w->b->names, text) : 0;
+}
+
 static void requests(struct world *w, char *rest)
 {
 	char *save, *arrow = strstr(rest, "=>"), *down = NULL, *expected;
@@ -190,8 +215,7 @@ static void requests(struct world *w, char *rest)
 			down = value;
 	}
 	bed_publish(w->b);
-	like.subset =
-		w->b->snap->n_clusters && w->b->r->clusters[0].subset.n ? w->b->c->balance->sets[1].name : 0;
+	like.subset = name_of(w, &w->b->r->clusters[0].subset);
 	if (down)
 		set_down(w, down, true);
 	for (uint32_t i = 0; i < REQUESTS; i++) {

@@ -26,14 +26,25 @@ static bool same(const char *a, const char *b)
 	return a && b && !strcmp(a, b);
 }
 
-/* As Istio's locality failover: 0 same subzone, 1 same zone, 2 same region, 3 elsewhere. A part that this
- * node does not name is the same everywhere. */
-static uint32_t distance(const struct ss_model_locality *here, const struct ss_model_locality *e)
+#define DISTANCES 5
+
+static bool fails_over(const struct ss_model_balance *b, const char *from, const char *to)
+{
+	for (uint32_t i = 0; i < b->n_failover; i++)
+		if (same(b->failover[i].from, from) && same(b->failover[i].to, to))
+			return true;
+	return false;
+}
+
+/* As Istio's locality failover: 0 same subzone, 1 same zone, 2 same region, 3 the region that this one fails
+ * over to, 4 elsewhere. A part that this node does not name is the same everywhere. */
+static uint32_t distance(const struct ss_model_balance *b, const struct ss_model_locality *here,
+			 const struct ss_model_locality *e)
 {
 	if (!here->region)
 		return 0;
 	if (!same(here->region, e->region))
-		return 3;
+		return fails_over(b, here->region, e->region) ? 3 : 4;
 	if (here->zone && !same(here->zone, e->zone))
 		return 2;
 	if (here->subzone && !same(here->subzone, e->subzone))
@@ -46,7 +57,8 @@ static uint32_t rank_of(const struct lb *l, uint32_t i)
 	const struct ss_model_endpoint *e = &l->m->endpoints[i];
 	bool near = l->m->balance.locality == SS_LB_LOCALITY_FAILOVER;
 
-	return e->priority * 4 + (near ? distance(&l->j->model->process.locality, &e->locality) : 0);
+	return e->priority * DISTANCES +
+	       (near ? distance(&l->m->balance, &l->j->model->process.locality, &e->locality) : 0);
 }
 
 /* -- labels -- */

@@ -200,6 +200,14 @@ static const struct ss_cfg_word localities[] = { { "off", SS_LB_LOCALITY_OFF },
 						 { "failover", SS_LB_LOCALITY_FAILOVER },
 						 { NULL, 0 } };
 
+#define FAILOVER(field) offsetof(struct ss_model_failover, field)
+static const struct ss_cfg_key failover_keys[] = {
+	{ "from", SS_CFG_TEXT, FAILOVER(from), .required = true, .min = 1 },
+	{ "to", SS_CFG_TEXT, FAILOVER(to), .required = true, .min = 1 },
+};
+static const struct ss_cfg_table failover = { .what = "failover", .size = sizeof(struct ss_model_failover),
+					      SS_CFG_KEYS(failover_keys) };
+
 static const struct ss_cfg_key balance_keys[] = {
 	{ "choice_count", SS_CFG_U32, CONF(choices), .def = "2", .min = 2, .max = 100 },
 	{ "active_request_bias", SS_CFG_HUNDREDTHS, CONF(bias), .def = "1", .max = 10000 },
@@ -218,6 +226,7 @@ static const struct ss_cfg_key balance_keys[] = {
 	  .max = 10000 },
 	{ "slow_start_min_weight", SS_CFG_U32, CONF(slow_min_percent), .def = "10", .max = 100 },
 	{ "locality", SS_CFG_WORD, BALANCE(locality), .def = "failover", .words = localities },
+	{ "failover", SS_CFG_LIST, BALANCE(failover), BALANCE(n_failover), .table = &failover },
 	{ "default_subset", SS_CFG_OWN, .what = "labels", .read = read_default_subset,
 	  .show = show_default_subset },
 	{ "subset_fallback", SS_CFG_WORD, BALANCE(fallback), .def = "none", .words = fallbacks },

@@ -45,9 +45,16 @@ struct ss_model_hashes {
 	struct ss_model_hash *v;
 };
 
+/* When everything in region `from` is down, `to` comes before all other regions. */
+struct ss_model_failover {
+	char *from, *to;
+};
+
 struct ss_model_balance {
 	struct ss_balance_conf conf;
 	uint32_t locality; /* enum ss_lb_locality */
+	uint32_t n_failover;
+	struct ss_model_failover *failover;
 	uint32_t fallback; /* enum ss_lb_fallback */
 	struct ss_model_labels default_subset;
 	struct ss_model_hashes hash;

@@ -8,7 +8,7 @@
  * Units:   nanoseconds; percent; hundredths where it says so.
  *
  * A set is what a request chooses among: the whole cluster, or its endpoints with certain labels. It has
- * one tier for each priority and distance (same subzone, zone, region, elsewhere), the preferred first. A
+ * one tier for each priority and distance (same subzone, zone, region, farther), the preferred first. A
  * place is an index into a tier's list.
  */
 #ifndef SS_BALANCE_H
@@ -75,8 +75,8 @@ struct ss_lb_tier {
 	const struct ss_ring_point *ring;  /* by hash */
 };
 
-/* 128 priorities at four distances. */
-#define SS_LB_TIERS_MAX 512u
+/* 128 priorities at five distances. */
+#define SS_LB_TIERS_MAX 640u
 
 struct ss_lb_set {
 	uint32_t name; /* name id of its labels, "stage=beta,version=v2"; 0: the whole cluster */
