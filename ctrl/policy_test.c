@@ -1,4 +1,5 @@
-/* policy_test.c - a file's rate limits, faults and mirrors, read and compiled; slots over generations; mistakes. */
+/* policy_test.c - a file's rate limits, faults and mirrors, read and compiled; slots over generations;
+ * mistakes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +29,8 @@ static const char form[] =
 	"clusters = ( { name = \"c\"; endpoints = ( { address = \"10.0.0.2\"; port = 80; } ); } );\n"
 	"virtual_hosts = ( { name = \"h\"; domains = [ \"*\" ]; %s\n"
 	"  routes = ( { name = \"r\"; cluster = \"c\"; %s }, { name = \"s\"; cluster = \"c\"; } ); } );\n"
-	"listeners = ( { name = \"l\"; address = \"10.0.0.1\"; port = 80; virtual_hosts = [ \"h\" ]; %s } );\n";
+	"listeners = ( { name = \"l\"; address = \"10.0.0.1\"; port = 80; virtual_hosts = [ \"h\" ]; %s } "
+	");\n";
 
 static struct ss_snapshot *compile(const char *all, const char *host, const char *route, const char *listener,
 				   struct ss_model_errors *e)
@@ -64,12 +66,13 @@ static const struct ss_route *route_of(const struct ss_snapshot *s, uint32_t i)
 
 static void each_is_compiled_as_it_is_written(void **state)
 {
-	struct ss_snapshot *s = good("{ name = \"a\"; rate = \"10/m\"; },"
-				     "{ name = \"b\"; rate = \"5/s\"; burst = 7; key = \"identity\"; enforce = false;"
-				     "  overrides = ( { ids = ( \"spiffe://m/x\", { any = true; } ); rate = \"1/h\"; } );"
-				     "  response_headers = \"always\"; },"
-				     "{ name = \"c\"; rate = \"2/d\"; key = \"header\"; header = \"X-Tenant\"; }",
-				     "", "", "");
+	struct ss_snapshot *s =
+		good("{ name = \"a\"; rate = \"10/m\"; },"
+		     "{ name = \"b\"; rate = \"5/s\"; burst = 7; key = \"identity\"; enforce = false;"
+		     "  overrides = ( { ids = ( \"spiffe://m/x\", { any = true; } ); rate = \"1/h\"; } );"
+		     "  response_headers = \"always\"; },"
+		     "{ name = \"c\"; rate = \"2/d\"; key = \"header\"; header = \"X-Tenant\"; }",
+		     "", "", "");
 	const struct ss_limit *l = s->limits;
 
 	assert_int_equal(s->n_limits, 3);
@@ -109,7 +112,8 @@ static void a_route_has_its_own_and_its_hosts(void **state)
 
 static void a_name_keeps_its_bucket(void **state)
 {
-	struct ss_snapshot *one = good("{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }", "", "", "");
+	struct ss_snapshot *one =
+		good("{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }", "", "", "");
 	struct ss_snapshot *two;
 	uint32_t b = one->limits[1].slot;
 
@@ -130,11 +134,12 @@ static void a_name_keeps_its_bucket(void **state)
 
 static void faults_are_compiled_as_they_are_written(void **state)
 {
-	struct ss_snapshot *s = good("", "",
-				     "fault = { delay = { percent = 0.01; exponential = \"20ms\"; max = \"1s\"; };"
-				     "  abort = { percent = 99.99; grpc_status = 14; };"
-				     "  headers = ( { name = \"X-A\"; exact = \"1\"; }, { name = \"x-b\"; } ); max_active = 5; };",
-				     "");
+	struct ss_snapshot *s = good(
+		"", "",
+		"fault = { delay = { percent = 0.01; exponential = \"20ms\"; max = \"1s\"; };"
+		"  abort = { percent = 99.99; grpc_status = 14; };"
+		"  headers = ( { name = \"X-A\"; exact = \"1\"; }, { name = \"x-b\"; } ); max_active = 5; };",
+		"");
 	const struct ss_fault *f = route_of(s, 0)->fault;
 
 	assert_int_equal(f->delay, SS_DELAY_EXPONENTIAL);
@@ -161,7 +166,8 @@ static void mirrors_are_compiled_as_they_are_written(void **state)
 {
 	struct ss_snapshot *s = good("", "",
 				     "mirrors = ( { cluster = \"c\"; },"
-				     "  { cluster = \"c\"; percent = 0.01; max_body = 0; timeout = \"1s\"; shadow_host = false; } );",
+				     "  { cluster = \"c\"; percent = 0.01; max_body = 0; timeout = \"1s\"; "
+				     "shadow_host = false; } );",
 				     "");
 	const struct ss_mirror_list *l = route_of(s, 0)->mirrors;
 
@@ -189,41 +195,54 @@ static void mistakes_name_their_line(void **state)
 		{"{ name = \"a\"; rate = \"-5/s\"; }", "", ":3: rate_limits[0].rate: \"-5/s\" is no rate"},
 		{"{ name = \"a\"; rate = \"1/d\"; burst = 400; }", "",
 		 ":3: rate_limits[0].burst: 400 tokens take longer than 31 days to come"},
-		{"{ name = \"a\"; rate = \"1/s\"; key = \"header\"; }", "", ":3: rate_limits[0].header: is missing"},
-		{"{ name = \"a\"; rate = \"1/s\"; header = \"x\"; }", "", ":3: rate_limits[0].header: needs key"},
-		{"{ name = \"a\"; rate = \"1/s\"; key = \"cookie\"; }", "", "is none of \"none\", \"identity\""},
-		{"{ name = \"a\"; rate = \"1/s\"; overrides = ( { ids = ( \"x\" ); rate = \"1/s\"; } ); }", "",
-		 "need key = \"identity\""},
+		{"{ name = \"a\"; rate = \"1/s\"; key = \"header\"; }", "",
+		 ":3: rate_limits[0].header: is missing"},
+		{"{ name = \"a\"; rate = \"1/s\"; header = \"x\"; }", "",
+		 ":3: rate_limits[0].header: needs key"},
+		{"{ name = \"a\"; rate = \"1/s\"; key = \"cookie\"; }", "",
+		 "is none of \"none\", \"identity\""},
+		{"{ name = \"a\"; rate = \"1/s\"; overrides = ( { ids = ( \"x\" ); rate = \"1/s\"; } ); }",
+		 "", "need key = \"identity\""},
 		{"{ name = \"a\"; rate = \"1/s\"; }, { name = \"a\"; rate = \"1/s\"; }", "",
 		 "there is a rate limit named \"a\" already"},
 		{"{ name = \"a\"; rate = \"1/s\"; }", "rate_limits = [ \"b\" ];",
 		 ":6: virtual_hosts[0].routes[0].rate_limits: there is no rate limit named \"b\""},
-		{"{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }, { name = \"c\"; rate = \"1/s\"; },"
+		{"{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }, { name = \"c\"; rate "
+		 "= \"1/s\"; },"
 		 "{ name = \"d\"; rate = \"1/s\"; }, { name = \"e\"; rate = \"1/s\"; }",
 		 "rate_limits = [ \"a\", \"b\", \"c\", \"d\", \"e\" ];", "5 are too many"},
-		{"{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }, { name = \"c\"; rate = \"1/s\"; },"
-		 "{ name = \"d\"; rate = \"1/s\"; }, { name = \"e\"; rate = \"1/s\"; }, { name = \"f\"; rate = \"1/s\"; },"
+		{"{ name = \"a\"; rate = \"1/s\"; }, { name = \"b\"; rate = \"1/s\"; }, { name = \"c\"; rate "
+		 "= \"1/s\"; },"
+		 "{ name = \"d\"; rate = \"1/s\"; }, { name = \"e\"; rate = \"1/s\"; }, { name = \"f\"; rate "
+		 "= \"1/s\"; },"
 		 "{ name = \"g\"; rate = \"1/s\"; }",
 		 "", "rate_limits: has 7 entries, memory.rate_limits allows 6"},
 		{"", "fault = { };", ":6: virtual_hosts[0].routes[0].fault: needs delay or abort"},
 		{"", "fault = { delay = { fixed = \"1s\"; }; };", "fault.delay.percent: is missing"},
-		{"", "fault = { delay = { percent = 1; }; };", "fault.delay: needs one of fixed, exponential, header"},
+		{"", "fault = { delay = { percent = 1; }; };",
+		 "fault.delay: needs one of fixed, exponential, header"},
 		{"", "fault = { delay = { percent = 1; fixed = \"1s\"; header = true; }; };",
 		 "fault.delay: needs one of fixed, exponential, header"},
 		{"", "fault = { delay = { percent = 0.001; fixed = \"1s\"; }; };",
 		 "fault.delay.percent: 0.001 is no number with at most two decimals"},
-		{"", "fault = { delay = { percent = 101; fixed = \"1s\"; }; };", "101 is out of bounds: from 0 to 100"},
+		{"", "fault = { delay = { percent = 101; fixed = \"1s\"; }; };",
+		 "101 is out of bounds: from 0 to 100"},
 		{"", "fault = { abort = { percent = 1; status = 600; }; };",
 		 "fault.abort.status: 600 is out of bounds: from 200 to 599"},
-		{"", "fault = { abort = { percent = 1; grpc_status = 17; }; };", "must be a status of gRPC, 1 to 16"},
+		{"", "fault = { abort = { percent = 1; grpc_status = 17; }; };",
+		 "must be a status of gRPC, 1 to 16"},
 		{"", "fault = { abort = { percent = 1; header = false; }; };", "only true makes sense here"},
-		{"", "fault = { abort = { percent = 1; status = 503; }; headers = ( { name = \"a b\"; } ); };",
-		 "\"a b\" is no header name"},
-		{"", "mirrors = ( { cluster = \"none\"; } );", "mirrors[0].cluster: there is no cluster named \"none\""},
-		{"", "mirrors = ( { } );", "mirrors[0].cluster: is missing"},
-		{"", "mirrors = ( { cluster = \"c\"; max_body = \"2MiB\"; } );", "2MiB is out of bounds: from 0B to 1MiB"},
 		{"",
-		 "mirrors = ( { cluster = \"c\"; }, { cluster = \"c\"; }, { cluster = \"c\"; }, { cluster = \"c\"; },"
+		 "fault = { abort = { percent = 1; status = 503; }; headers = ( { name = \"a b\"; } ); };",
+		 "\"a b\" is no header name"},
+		{"", "mirrors = ( { cluster = \"none\"; } );",
+		 "mirrors[0].cluster: there is no cluster named \"none\""},
+		{"", "mirrors = ( { } );", "mirrors[0].cluster: is missing"},
+		{"", "mirrors = ( { cluster = \"c\"; max_body = \"2MiB\"; } );",
+		 "2MiB is out of bounds: from 0B to 1MiB"},
+		{"",
+		 "mirrors = ( { cluster = \"c\"; }, { cluster = \"c\"; }, { cluster = \"c\"; }, { cluster = "
+		 "\"c\"; },"
 		 " { cluster = \"c\"; } );",
 		 "mirrors: more than 4"},
 	};

@@ -28,7 +28,8 @@ int ss_build_fault(struct ss_build_job *j, const struct ss_model_route *r, const
 	if (!f)
 		return SS_ERR_NO_MEM;
 	if (r->action != SS_ACTION_CLUSTERS && m->delay.present) {
-		ss_model_error(j->errors, &m->src, "fault.delay", "delays what goes to a cluster: this route answers itself");
+		ss_model_error(j->errors, &m->src, "fault.delay",
+			       "delays what goes to a cluster: this route answers itself");
 		return SS_ERR_CONFIG;
 	}
 	*f = (struct ss_fault){
@@ -36,9 +37,9 @@ int ss_build_fault(struct ss_build_job *j, const struct ss_model_route *r, const
 			 : m->delay.mean_ns  ? SS_DELAY_EXPONENTIAL
 			 : m->delay.fixed_ns ? SS_DELAY_FIXED
 					     : SS_DELAY_NONE,
-		.abort = m->abort.by_header	? SS_ABORT_BY_HEADER
+		.abort = m->abort.by_header     ? SS_ABORT_BY_HEADER
 			 : m->abort.grpc_status ? SS_ABORT_GRPC
-			 : m->abort.status	? SS_ABORT_HTTP
+			 : m->abort.status      ? SS_ABORT_HTTP
 						: SS_ABORT_NONE,
 		.delay_share = (uint16_t)m->delay.share,
 		.abort_share = (uint16_t)m->abort.share,

@@ -1,4 +1,5 @@
-/* build_limits.c - rate limits: their buckets in the shared table, and the lists that routes and listeners name. */
+/* build_limits.c - rate limits: their buckets in the shared table, and the lists that routes and listeners
+ * name. */
 #include "base/err.h"
 #include "build/build_int.h"
 
@@ -44,7 +45,8 @@ static int build_overrides(struct ss_build_job *j, const struct ss_model_limit *
 	return err;
 }
 
-static int build_limit(struct ss_build_job *j, struct holds *h, const struct ss_model_limit *m, struct ss_limit *l)
+static int build_limit(struct ss_build_job *j, struct holds *h, const struct ss_model_limit *m,
+		       struct ss_limit *l)
 {
 	int err, one;
 
@@ -122,7 +124,10 @@ int ss_build_limit_list(struct ss_build_job *j, const struct ss_model_src *src,
 			list[n++] = &j->limits[at];
 	}
 	if (n > SS_LIMITS_MAX / 2) {
-		ss_model_error(j->errors, src, "rate_limits", "%u are too many: a listener may name %u, a route and its virtual host together as many", n, SS_LIMITS_MAX / 2);
+		ss_model_error(j->errors, src, "rate_limits",
+			       "%u are too many: a listener may name %u, a route and its virtual host "
+			       "together as many",
+			       n, SS_LIMITS_MAX / 2);
 		return SS_ERR_CONFIG;
 	}
 	*l = (struct ss_limit_list){.n = (uint16_t)n, .limit = list};

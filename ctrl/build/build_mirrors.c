@@ -2,7 +2,8 @@
 #include "base/err.h"
 #include "build/build_int.h"
 
-int ss_build_mirrors(struct ss_build_job *j, const struct ss_model_route *r, const struct ss_mirror_list **out)
+int ss_build_mirrors(struct ss_build_job *j, const struct ss_model_route *r,
+		     const struct ss_mirror_list **out)
 {
 	const struct ss_model_mirrors *m = &r->mirrors;
 	struct ss_mirror_list *l = m->n ? ss_build_alloc(j, sizeof(*l)) : NULL;
@@ -13,8 +14,10 @@ int ss_build_mirrors(struct ss_build_job *j, const struct ss_model_route *r, con
 	if (!l)
 		return SS_ERR_NO_MEM;
 	if (m->n > SS_MIRRORS_MAX || r->action != SS_ACTION_CLUSTERS) {
-		ss_model_error(j->errors, &m->v[0].src, "mirrors", m->n > SS_MIRRORS_MAX ? "more than %u" :
-			       "a route that answers itself has nothing to mirror", SS_MIRRORS_MAX);
+		ss_model_error(j->errors, &m->v[0].src, "mirrors",
+			       m->n > SS_MIRRORS_MAX ? "more than %u"
+						     : "a route that answers itself has nothing to mirror",
+			       SS_MIRRORS_MAX);
 		return SS_ERR_CONFIG;
 	}
 	for (uint32_t i = 0; i < m->n; i++) {

@@ -35,7 +35,10 @@ static void check_rate(struct ss_cfg *c, config_setting_t *g, struct ss_model_ra
 	if (!r->text)
 		return;
 	if (!read_rate(r->text, &r->count, &r->per_ns)) {
-		ss_cfg_error(c, g, "rate", "\"%s\" is no rate: write a number from 1 to 100000000, / and s, m, h or d, as \"1000/s\"", r->text);
+		ss_cfg_error(c, g, "rate",
+			     "\"%s\" is no rate: write a number from 1 to 100000000, / and s, m, h or d, "
+			     "as \"1000/s\"",
+			     r->text);
 		return;
 	}
 	if (!r->burst)

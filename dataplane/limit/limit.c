@@ -15,8 +15,8 @@ static bool met_before(const struct met *m, const struct ss_limit *l)
 }
 
 /* A policy that both the listener and the route name is met once. */
-static void meet(struct ss_limit_table *t, const struct ss_limit_list *list, const struct ss_limit_request *rq,
-		 uint64_t ticks, struct met *m)
+static void meet(struct ss_limit_table *t, const struct ss_limit_list *list,
+		 const struct ss_limit_request *rq, uint64_t ticks, struct met *m)
 {
 	for (uint16_t i = 0; list && i < list->n && m->n < SS_LIMITS_MAX; i++)
 		if (!met_before(m, list->limit[i]))
@@ -28,7 +28,8 @@ static void add(uint64_t *count)
 	__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
 }
 
-static void report(const struct ss_limit_bucket *b, bool refused, uint64_t ticks, struct ss_limit_verdict *out)
+static void report(const struct ss_limit_bucket *b, bool refused, uint64_t ticks,
+		   struct ss_limit_verdict *out)
 {
 	uint64_t wait, full;
 	uint32_t left = ss_limit_left(b, ticks, &wait, &full);
@@ -44,8 +45,8 @@ static void report(const struct ss_limit_bucket *b, bool refused, uint64_t ticks
 					 .retry_ns = wait / SS_LIMIT_TICKS};
 }
 
-static bool refuse(struct ss_limit_table *t, const struct ss_limit_bucket *b, const struct ss_limit_request *rq,
-		   uint64_t ticks, struct ss_limit_verdict *out)
+static bool refuse(struct ss_limit_table *t, const struct ss_limit_bucket *b,
+		   const struct ss_limit_request *rq, uint64_t ticks, struct ss_limit_verdict *out)
 {
 	add(&ss_limit_counts_of(t, rq->worker, b->limit->slot)->limited);
 	report(b, true, ticks, out);

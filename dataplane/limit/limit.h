@@ -33,8 +33,8 @@ struct ss_limit_verdict {
 
 /*
  * Takes a token of every limit of the lists (each may be NULL) that is enforced, or of none: who is refused
- * by one limit does not pay at another. Limits that are not enforced are charged when the others let it pass. At
- * most SS_LIMITS_MAX different ones; build refuses more.
+ * by one limit does not pay at another. Limits that are not enforced are charged when the others let it pass.
+ * At most SS_LIMITS_MAX different ones; build refuses more.
  */
 bool ss_limit_pass(struct ss_limit_table *t, const struct ss_limit_list *a, const struct ss_limit_list *b,
 		   const struct ss_limit_request *rq, uint64_t now, struct ss_limit_verdict *out);

@@ -38,7 +38,8 @@ void ss_limit_give(const struct ss_limit_bucket *b)
 uint32_t ss_limit_left(const struct ss_limit_bucket *b, uint64_t ticks, uint64_t *wait, uint64_t *full)
 {
 	const struct ss_limit_pace *p = b->pace;
-	uint64_t at = base(atomic_load_explicit(b->full_at, memory_order_relaxed), ticks), end = ticks + p->depth;
+	uint64_t at = base(atomic_load_explicit(b->full_at, memory_order_relaxed), ticks),
+		 end = ticks + p->depth;
 
 	*full = at - ticks;
 	*wait = at + p->cost > end ? at + p->cost - end : 0;

@@ -102,8 +102,8 @@ static void together_to_the_token(void **state)
 	ss_limit_table_free(table);
 }
 
-/* Workers behind by up to a turn: never more than the bound (their time began up to a turn earlier), and less by
- * no more than what a turn brings. */
+/* Workers behind by up to a turn: never more than the bound (their time began up to a turn earlier), and less
+ * by no more than what a turn brings. */
 static void within_the_bound_when_clocks_lag(void **state)
 {
 	lag_ns = 2 * SS_NS_PER_MS;

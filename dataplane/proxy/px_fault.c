@@ -1,6 +1,7 @@
 /*
- * px_fault.c - faults on purpose: a request is delayed, aborted, or both, before anything of it goes upstream. The
- * two draws are independent. What is asked for by header has Envoy's names, and is heard from inside only.
+ * px_fault.c - faults on purpose: a request is delayed, aborted, or both, before anything of it goes
+ * upstream. The two draws are independent. What is asked for by header has Envoy's names, and is heard from
+ * inside only.
  */
 #include <math.h>
 
@@ -24,7 +25,8 @@ static bool meant(const struct ss_fault *f, const struct ss_hdrs *head)
 }
 
 /* A header's whole number up to `most`; false when it is none. */
-static bool asked(const struct ss_hdrs *head, struct ss_span name, uint64_t least, uint64_t most, uint64_t *out)
+static bool asked(const struct ss_hdrs *head, struct ss_span name, uint64_t least, uint64_t most,
+		  uint64_t *out)
 {
 	const struct ss_hdr *h = ss_hdrs_find_name(head, name);
 	uint64_t n;

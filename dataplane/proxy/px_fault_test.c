@@ -1,4 +1,5 @@
-/* px_fault_test.c - injected faults: how often, how long, what is answered, and that nothing goes upstream. */
+/* px_fault_test.c - injected faults: how often, how long, what is answered, and that nothing goes upstream.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,8 +65,9 @@ static void statuses_of_both_kinds(void **state)
 		uint16_t status, http;
 		const char *grpc;
 	} rows[] = {
-		{SS_ABORT_HTTP, 503, 503, "14"}, {SS_ABORT_HTTP, 404, 404, "12"}, {SS_ABORT_HTTP, 418, 418, "2"},
-		{SS_ABORT_GRPC, 14, 503, "14"},	 {SS_ABORT_GRPC, 8, 429, "8"},	  {SS_ABORT_GRPC, 16, 401, "16"},
+		{SS_ABORT_HTTP, 503, 503, "14"}, {SS_ABORT_HTTP, 404, 404, "12"},
+		{SS_ABORT_HTTP, 418, 418, "2"},  {SS_ABORT_GRPC, 14, 503, "14"},
+		{SS_ABORT_GRPC, 8, 429, "8"},    {SS_ABORT_GRPC, 16, 401, "16"},
 	};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {

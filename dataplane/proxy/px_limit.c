@@ -1,6 +1,7 @@
 /*
- * px_limit.c - rate limits of a request: asked after authorization, so that who may not come in takes no token, and
- * before anything is done for it. X-RateLimit-* as draft-polli-ratelimit-headers-03 has them; 429: RFC 6585 4.
+ * px_limit.c - rate limits of a request: asked after authorization, so that who may not come in takes no
+ * token, and before anything is done for it. X-RateLimit-* as draft-polli-ratelimit-headers-03 has them; 429:
+ * RFC 6585 4.
  */
 #include "limit/limit.h"
 #include "proxy/px_int.h"
@@ -35,7 +36,8 @@ static void say_numbers(struct said *s, const struct ss_limit_verdict *v)
 	ss_out_span(&o, burst);
 	ss_out_span(&o, SS_SPAN(";w="));
 	ss_out_span(&o, ss_number_put(s->numbers[1], seconds(v->window_ns), 0));
-	say(s, SS_SPAN("x-ratelimit-limit"), ss_span(s->limit, (uint32_t)(sizeof(s->limit) - ss_out_room(&o))));
+	say(s, SS_SPAN("x-ratelimit-limit"),
+	    ss_span(s->limit, (uint32_t)(sizeof(s->limit) - ss_out_room(&o))));
 	say(s, SS_SPAN("x-ratelimit-remaining"), ss_number_put(s->numbers[2], v->remaining, 0));
 	say(s, SS_SPAN("x-ratelimit-reset"), ss_number_put(s->numbers[3], seconds(v->reset_ns), 0));
 }

@@ -1,10 +1,12 @@
 /*
- * px_mirror.c - copies of requests, sent and forgotten: what becomes of them, nobody is told and nobody waits for.
+ * px_mirror.c - copies of requests, sent and forgotten: what becomes of them, nobody is told and nobody waits
+ * for.
  *
  * A mirror is its own small exchange: it has its place in its cluster's line, its timer, its memory. All that
- * it shares with the request is a look at the body as it passes by; whatever goes wrong ends the mirror. Bodies are
- * copied, not shared: a record layer works in the packet buffers. What all mirrors of a worker may hold is
- * bounded (conf.max_mirrors, conf.mirror_bytes), and the streams that they use are theirs (ss_http_conf.spare_streams).
+ * it shares with the request is a look at the body as it passes by; whatever goes wrong ends the mirror.
+ * Bodies are copied, not shared: a record layer works in the packet buffers. What all mirrors of a worker may
+ * hold is bounded (conf.max_mirrors, conf.mirror_bytes), and the streams that they use are theirs
+ * (ss_http_conf.spare_streams).
  */
 #include "base/err.h"
 #include "proxy/px_int.h"
@@ -49,7 +51,8 @@ static void finish(struct px_mirror *m, enum ss_counter why)
 }
 
 /* The endpoint's part in it: its cluster learns, as from any other request. */
-static void ended(struct px_mirror *m, const struct ss_snapshot *snap, bool ok, enum ss_counter why, uint64_t now)
+static void ended(struct px_mirror *m, const struct ss_snapshot *snap, bool ok, enum ss_counter why,
+		  uint64_t now)
 {
 	ss_up_result(m->p->conf.up, ss_snapshot_cluster(snap, m->cluster), &m->wait, ok, now);
 	finish(m, why);
@@ -94,7 +97,8 @@ static bool copy_head(struct px_mirror *m, const struct ss_hdrs *from, bool tls,
 					 : ss_arena_copy(&m->arena, from->authority, &ok);
 	for (uint16_t i = 0; ok && i < from->n; i++)
 		ss_hdrs_push(&m->request, ss_arena_copy(&m->arena, from->v[i].name, &ok),
-			     ss_arena_copy(&m->arena, from->v[i].value, &ok), from->v[i].tok, from->v[i].flags);
+			     ss_arena_copy(&m->arena, from->v[i].value, &ok), from->v[i].tok,
+			     from->v[i].flags);
 	return ok;
 }
 

@@ -1,4 +1,5 @@
-/* px_mirror_test.c - copies of requests: what they carry, what ends them, and that the request never notices. */
+/* px_mirror_test.c - copies of requests: what they carry, what ends them, and that the request never notices.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,9 +37,12 @@ static struct world *mirrored(uint32_t max_mirrors)
 	w->snap.clusters = both;
 	w->snap.n_clusters = 2;
 	ss_up_adopt(w->up, &w->snap, w->now);
-	list = (struct ss_mirror_list){
-		.n = 1,
-		.mirror = {{.cluster = 1, .share = 10000, .max_body = 1000, .timeout_ns = 3 * S, .shadow = true}}};
+	list = (struct ss_mirror_list){.n = 1,
+				       .mirror = {{.cluster = 1,
+						   .share = 10000,
+						   .max_body = 1000,
+						   .timeout_ns = 3 * S,
+						   .shadow = true}}};
 	w->route.mirrors = &list;
 	w->route.retry = NULL;
 	return w;
@@ -400,7 +404,8 @@ static void something(struct world *w, struct ss_rng *r, struct ss_http_conn *c,
 
 #define CLIENTS 12
 
-/* Anything may happen to mirrors, and clients may leave; requests are answered, and in the end nothing is held. */
+/* Anything may happen to mirrors, and clients may leave; requests are answered, and in the end nothing is
+ * held. */
 static void whatever_happens_nothing_is_left(void **state)
 {
 	uint64_t seed = (uint64_t)(uintptr_t)&state;

@@ -16,7 +16,12 @@
 #define SS_FAULT_SHARE_SUM 10000
 
 /* BY_HEADER: the request says it, and without the header there is none. */
-enum ss_fault_delay { SS_DELAY_NONE = 0, SS_DELAY_FIXED = 1, SS_DELAY_EXPONENTIAL = 2, SS_DELAY_BY_HEADER = 3 };
+enum ss_fault_delay {
+	SS_DELAY_NONE = 0,
+	SS_DELAY_FIXED = 1,
+	SS_DELAY_EXPONENTIAL = 2,
+	SS_DELAY_BY_HEADER = 3
+};
 enum ss_fault_abort { SS_ABORT_NONE = 0, SS_ABORT_HTTP = 1, SS_ABORT_GRPC = 2, SS_ABORT_BY_HEADER = 3 };
 
 /* All of them must be there, with this value where there is one. */

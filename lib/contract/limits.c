@@ -115,7 +115,8 @@ int ss_limit_hold(struct ss_limit_table *t, uint32_t name, uint32_t *slot)
 void ss_limit_drop(struct ss_limit_table *t, uint32_t slot)
 {
 	assert(t->owner[slot].holds > 0);
-	/* Its name stays: it has its bucket and its counts back when it returns before another needs the slot. */
+	/* Its name stays: it has its bucket and its counts back when it returns before another needs the
+	 * slot. */
 	t->owner[slot].holds--;
 }
 

@@ -8,17 +8,17 @@
  * Thread:  every worker and control; words of atomics, no locks. The functions at the end: control only.
  * Units:   ticks, sixteenths of a nanosecond of ss_clock.
  *
- * A bucket is one word, the time at which it will be full again (the "theoretical arrival time" of GCRA, ITU-T
- * I.371 A.1.1): empty by (time - now) / cost tokens. It is a bucket of `depth / cost` tokens that starts
- * full and is filled without steps. Taking a token is one compare-and-swap, so workers together never take
- * more than burst + rate * T in T of their time. Against the wall's time a worker's is behind by at most one
- * turn d, which makes it burst + rate * (T + d). A cost in whole ticks is off by at most 1/32 ns: 0.003 % at
- * a million per second.
+ * A bucket is one word, the time at which it will be full again (the "theoretical arrival time" of GCRA,
+ * ITU-T I.371 A.1.1): empty by (time - now) / cost tokens. It is a bucket of `depth / cost` tokens that
+ * starts full and is filled without steps. Taking a token is one compare-and-swap, so workers together never
+ * take more than burst + rate * T in T of their time. Against the wall's time a worker's is behind by at most
+ * one turn d, which makes it burst + rate * (T + d). A cost in whole ticks is off by at most 1/32 ns: 0.003 %
+ * at a million per second.
  *
- * Buckets of keys (an identity, an address, a header's value) share sets of eight. Where a key is not there, the
- * fullest bucket of its set makes room: one that is full is worth as much as a fresh one, so nothing is lost
- * unless more than eight keys of one set are below full at once (counted: evicted; that key starts full again).
- * While a bucket changes hands each other worker may charge one token to the wrong key.
+ * Buckets of keys (an identity, an address, a header's value) share sets of eight. Where a key is not there,
+ * the fullest bucket of its set makes room: one that is full is worth as much as a fresh one, so nothing is
+ * lost unless more than eight keys of one set are below full at once (counted: evicted; that key starts full
+ * again). While a bucket changes hands each other worker may charge one token to the wrong key.
  */
 #ifndef SS_LIMITS_H
 #define SS_LIMITS_H
@@ -99,14 +99,15 @@ struct ss_limit_table {
 	struct ss_limit_slot *slot;
 	struct ss_limit_set *set;
 	struct ss_limit_counts *counts; /* n_slots for each worker */
-	struct ss_limit_owner *owner; /* n_slots */
+	struct ss_limit_owner *owner;   /* n_slots */
 };
 
 /* keys: buckets of keys, rounded up to a power of two sets. */
 int ss_limit_table_create(struct ss_limit_table **out, uint32_t n_slots, uint32_t keys, uint32_t n_workers);
 void ss_limit_table_free(struct ss_limit_table *t);
 
-static inline struct ss_limit_counts *ss_limit_counts_of(struct ss_limit_table *t, uint32_t worker, uint32_t slot)
+static inline struct ss_limit_counts *ss_limit_counts_of(struct ss_limit_table *t, uint32_t worker,
+							 uint32_t slot)
 {
 	return &t->counts[(size_t)worker * t->n_slots + slot];
 }

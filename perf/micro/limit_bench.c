@@ -1,6 +1,6 @@
 /*
- * limit_bench.c - rate limits of a request: one bucket for all, an identity's bucket among many, a refusal, and a
- * bucket that three more threads take from as fast as they can (where there are cores for them).
+ * limit_bench.c - rate limits of a request: one bucket for all, an identity's bucket among many, a refusal,
+ * and a bucket that three more threads take from as fast as they can (where there are cores for them).
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -90,7 +90,8 @@ static void make(struct limits *l)
 	*l = (struct limits){.now = SS_NS_PER_SEC};
 	assert(ss_limit_table_create(&l->t, 4, 65536, 2) == 0);
 	for (uint32_t i = 0; i < 2; i++) {
-		l->limit[i] = (struct ss_limit){.name = 1 + i, .enforce = true, .key = i ? SS_LIMIT_IDENTITY : SS_LIMIT_ALL};
+		l->limit[i] = (struct ss_limit){
+			.name = 1 + i, .enforce = true, .key = i ? SS_LIMIT_IDENTITY : SS_LIMIT_ALL};
 		ss_limit_pace_of(&l->limit[i].pace, 10000000, SS_NS_PER_SEC, 1000);
 		ss_limit_hold(l->t, 1 + i, &l->limit[i].slot);
 		l->named[i] = &l->limit[i];
