@@ -140,6 +140,18 @@ class TestAuthz(TestSuite):
         self.dut.wait_access(lambda r: r["path"] == "/pay/1" and r.get("audited"))
         self.verify_equal(self.count("seen", "audited"), 1, "counted")
 
+    def test_client_behind_a_proxy(self):
+        """remote_ips is the peer without trusted hops, whatever x-forwarded-for says; with one, its last address."""
+        rules = {"rules": [{"name": "office", "action": "allow", "remote_ips": ["192.0.2.0/24"]}]}
+        told = ("-H", "x-forwarded-for: 203.0.113.1, 192.0.2.7")
+        for hops, answers in ((0, (403, 403, 403)), (1, (403, 200, 403)), (2, (403, 403, 200))):
+            settings = self.settings(rules)
+            settings["listeners"][0]["trusted_hops"] = hops
+            self.dut.reload({**self.dut.settings, **settings})
+            got = (self.ask("alice", "/"), self.ask("alice", "/", *told),
+                   self.ask("alice", "/", "-H", "x-forwarded-for: 192.0.2.9, 203.0.113.1"))
+            self.verify_equal(got, answers, f"{hops} trusted hops")
+
     def test_profile_is_shown(self):
         """--check --show prints what would be in force: a profile's defaults, the file's own values, aliases as our keys."""
         path = self.site.lab.path("shown.cfg")
@@ -155,6 +167,7 @@ class TestAuthz(TestSuite):
 
     def test_custom_is_refused_by_name(self):
         """CUSTOM needs an external authorizer: the reload is refused with the rule's line, and the old policy goes on."""
+        self.reload({"default": "allow"})
         old = self.dut.settings
         done = self.dut.reload({**old, **self.settings({"rules": [{"name": "ext", "action": "custom"}]})}, check=False)
         self.verify(done.returncode != 0 and "external authorizer" in done.stdout + done.stderr, done.stdout + done.stderr)
