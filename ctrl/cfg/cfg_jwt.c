@@ -7,7 +7,13 @@
 
 static void check_claim(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
+	/* What frames a message or steers a connection is no claim's to write. */
+	static const char *const ours[] = { "connection", "content-length", "host", "keep-alive", "te",
+					    "trailer", "transfer-encoding", "upgrade", NULL };
 	const struct ss_model_claim *m = obj;
+	for (int i = 0; m->header && ours[i]; i++)
+		if (!strcasecmp(ours[i], m->header))
+			ss_cfg_error(c, g, "header", "\"%s\" is not a claim's to write", m->header);
 	for (const char *p = m->header ? m->header : ""; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("!#$%&'*+-.^_`|~", *p)) {
 			ss_cfg_error(c, g, "header", "\"%s\" is no header name", m->header);

@@ -421,6 +421,11 @@ static const struct bad bad_rows[] = {
 	  "t.cfg:43: listeners[0].authorization.rules[0].when[0]: needs values or not_values" },
 	{ "paths = [ \"/users/\" ]", "paths = ( { exact = \"/a\"; prefix = \"/b\"; } )",
 	  "t.cfg:43: listeners[0].authorization.rules[0].paths[0]: needs one of exact, prefix, suffix, present, under" },
+	{ "listeners = (", "jwt_providers = ( { name = \"j\"; issuer = \"i\"; jwks = \"/nowhere\";\n"
+	  " claims_to_headers = ( { claim = \"sub\"; header = \"Content-Length\"; } ); } );\nlisteners = (",
+	  "t.cfg:38: jwt_providers[0].claims_to_headers[0].header: \"Content-Length\" is not a claim's to write" },
+	{ "listeners = (", "jwt_providers = ( { name = \"j\"; issuer = \"i\"; jwks = \"/nowhere\"; } );\nlisteners = (",
+	  "t.cfg:37: jwt_providers[0].jwks: cannot read /nowhere: No such file or directory" },
 	{ "virtual_hosts = [ \"web\" ];", "virtual_hosts = [ \"web\" ]; jwt = { providers = [ \"nobody\" ]; };",
 	  "t.cfg:41: listeners[0].jwt.providers: there is no JWT provider named \"nobody\"" },
 	{ "paths = [ \"/users/\" ]", "paths = [ \"users\" ]",
