@@ -1,6 +1,6 @@
 /*
- * authz_test.c - authorization as build compiles and route asks it: the cases of authz_cases.txt, and random policies,
- * found by the index, against a naive reading of the model.
+ * authz_test.c - authorization as build compiles and route asks it: the cases of authz_cases.txt, and random
+ * policies, found by the index, against a naive reading of the model.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,8 @@ static char *text(const char *s)
 	return ss_model_text(owner, s);
 }
 
-/* One route for everything behind one listener, made as ctrl/build makes them; policies are put in afterwards. */
+/* One route for everything behind one listener, made as ctrl/build makes them; policies are put in
+ * afterwards. */
 struct world {
 	struct ss_model *m;
 	struct ss_model_errors errors;
@@ -52,8 +53,11 @@ static void world_start(struct world *w)
 	w->j = (struct ss_build_job){.model = w->m, .names = ss_names_create(100000), .n_workers = 1,
 				     .snap = &w->snap, .errors = &w->errors};
 	w->m->hosts = array(1, sizeof(*w->m->hosts));
-	w->m->hosts[0] = (struct ss_model_host){.name = text("h"), .domains = array(1, sizeof(char *)), .n_domains = 1,
-						.routes = array(1, sizeof(*w->m->hosts[0].routes)), .n_routes = 1};
+	w->m->hosts[0] = (struct ss_model_host){.name = text("h"),
+						.domains = array(1, sizeof(char *)),
+						.n_domains = 1,
+						.routes = array(1, sizeof(*w->m->hosts[0].routes)),
+						.n_routes = 1};
 	w->m->hosts[0].domains[0] = text("*");
 	w->m->hosts[0].routes[0].name = text("r");
 	w->m->hosts[0].routes[0].action = SS_ACTION_DIRECT;
@@ -168,11 +172,18 @@ static void read_part(struct ss_model_authz_rule *r, const char *word, const cha
 	struct {
 		const char *name;
 		struct ss_model_texts *at;
-	} texts[] = {{"namespaces", &s->namespaces}, {"not_namespaces", &s->not_namespaces},
-		     {"request_principals", &s->tokens}, {"not_request_principals", &s->not_tokens},
-		     {"source_ips", &s->source_ips}, {"not_source_ips", &s->not_source_ips},
-		     {"remote_ips", &s->remote_ips}, {"not_remote_ips", &s->not_remote_ips},
-		     {"hosts", &o->hosts}, {"not_hosts", &o->not_hosts}, {"ports", &o->ports}, {"not_ports", &o->not_ports}};
+	} texts[] = {{"namespaces", &s->namespaces},
+		     {"not_namespaces", &s->not_namespaces},
+		     {"request_principals", &s->tokens},
+		     {"not_request_principals", &s->not_tokens},
+		     {"source_ips", &s->source_ips},
+		     {"not_source_ips", &s->not_source_ips},
+		     {"remote_ips", &s->remote_ips},
+		     {"not_remote_ips", &s->not_remote_ips},
+		     {"hosts", &o->hosts},
+		     {"not_hosts", &o->not_hosts},
+		     {"ports", &o->ports},
+		     {"not_ports", &o->not_ports}};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(texts); i++) {
 		if (!strcmp(word, texts[i].name)) {
@@ -213,7 +224,9 @@ static void read_rule(struct ss_model_authz *a, char *line)
 	struct ss_model_authz_rule *r = &a->rules[a->n_rules++];
 	char *save, *word = strtok_r(line, " \t", &save);
 
-	r->action = !strcmp(word, "deny") ? SS_AUTHZ_DENY : !strcmp(word, "audit") ? SS_AUTHZ_AUDIT : SS_AUTHZ_ALLOW;
+	r->action = !strcmp(word, "deny")    ? SS_AUTHZ_DENY
+		    : !strcmp(word, "audit") ? SS_AUTHZ_AUDIT
+					     : SS_AUTHZ_ALLOW;
 	r->name = text(strtok_r(NULL, " \t", &save));
 	r->when = array(MAX, sizeof(*r->when));
 	while ((word = strtok_r(NULL, " \t", &save))) {
@@ -265,7 +278,8 @@ static void read_fact(struct question *q, char *word)
 	else if (!strcmp(word, "token"))
 		q->claims.principal = ss_span_str(eq);
 	else if (!strcmp(word, "claims")) {
-		assert_true(ss_jscan((uint8_t *)eq, (uint32_t)strlen(eq), q->nodes, SS_ARRAY_LEN(q->nodes)) > 0);
+		assert_true(ss_jscan((uint8_t *)eq, (uint32_t)strlen(eq), q->nodes, SS_ARRAY_LEN(q->nodes)) >
+			    0);
 		q->claims.nodes = q->nodes;
 	} else
 		ss_hdrs_add(&q->head, ss_span_str(word), ss_span_str(eq), 0);
@@ -290,7 +304,8 @@ static const char *name_of(const struct world *w, const struct ss_authz_rule *r)
 
 static uint32_t ask_policy(struct world *w, char *line, uint32_t no)
 {
-	char *save, *arrow = strstr(line, "=>"), *want = arrow + 2 + strspn(arrow + 2, " \t"), got[300], *word;
+	char *save, *arrow = strstr(line, "=>"), *want = arrow + 2 + strspn(arrow + 2, " \t"), got[300],
+		    *word;
 	struct question q;
 	struct ss_route_decision d;
 	int n;
@@ -305,9 +320,11 @@ static uint32_t ask_policy(struct world *w, char *line, uint32_t no)
 	while ((word = strtok_r(NULL, " \t", &save)))
 		read_fact(&q, word);
 	d = decide(w, &q);
-	n = snprintf(got, sizeof(got), "%s by %s", d.drop == SS_DROP_NONE ? "allowed" : "denied", name_of(w, d.rule));
+	n = snprintf(got, sizeof(got), "%s by %s", d.drop == SS_DROP_NONE ? "allowed" : "denied",
+		     name_of(w, d.rule));
 	if (d.dry_denied)
-		n += snprintf(got + n, sizeof(got) - (size_t)n, ", would be denied by %s", name_of(w, d.dry_rule));
+		n += snprintf(got + n, sizeof(got) - (size_t)n, ", would be denied by %s",
+			      name_of(w, d.dry_rule));
 	if (d.audit)
 		snprintf(got + n, sizeof(got) - (size_t)n, ", audited by %s", name_of(w, d.audit));
 	if (!strcmp(got, want))
@@ -371,12 +388,19 @@ static void the_cases_hold(void **state)
 
 #define PICK(r, a) (a)[ss_rng_below(r, SS_ARRAY_LEN(a))]
 
-static const char *const ids[] = {"spiffe://d/ns/a/sa/x", "spiffe://d/ns/a/sa/y", "spiffe://d/ns/ab/sa/x", "spiffe://e/ns/a/sa/x",
-				  "spiffe://d/other/x", "web.example", ""};
-static const char *const id_values[] = {"spiffe://d/ns/a/sa/x", "spiffe://d/ns/a*", "spiffe://d/*", "domain:e", "domain:d", "any",
-					"*/sa/x", "WEB.example", "spiffe://d/ns/a/*"};
+static const char *const ids[] = {"spiffe://d/ns/a/sa/x",
+				  "spiffe://d/ns/a/sa/y",
+				  "spiffe://d/ns/ab/sa/x",
+				  "spiffe://e/ns/a/sa/x",
+				  "spiffe://d/other/x",
+				  "web.example",
+				  ""};
+static const char *const id_values[] = {
+	"spiffe://d/ns/a/sa/x", "spiffe://d/ns/a*", "spiffe://d/*", "domain:e", "domain:d", "any", "*/sa/x",
+	"WEB.example",          "spiffe://d/ns/a/*"};
 static const char *const paths[] = {"/", "/a", "/a/b", "/ab", "/a/b/c.html", "/b"};
-static const char *const path_values[] = {"/a", "/a/", "/a/*", "exact:/a", "prefix:/a", "suffix:.html", "*", "/a*", "*b", "/", "/b"};
+static const char *const path_values[] = {"/a", "/a/", "/a/*", "exact:/a", "prefix:/a", "suffix:.html",
+					  "*",  "/a*", "*b",   "/",        "/b"};
 static const char *const spaces[] = {"a", "ab", "a*", "*b", "*"};
 static const char *const nets[] = {"10.0.0.0/8", "10.0.0.1", "192.168.0.0/16", "fd00::/8", "0.0.0.0/0"};
 static const char *const ips[] = {"10.0.0.1", "10.200.0.1", "192.168.3.4", "fd12::1", "172.16.0.1"};
@@ -403,10 +427,11 @@ static void random_rule(struct ss_rng *r, struct ss_model_authz *a)
 		uint32_t n, one_in;
 	} parts[] = {
 #define PART(word, from, one_in) {word, from, SS_ARRAY_LEN(from), one_in}
-		PART("ids", id_values, 2), PART("not_ids", id_values, 8), PART("paths", path_values, 2),
-		PART("not_paths", path_values, 8), PART("namespaces", spaces, 6), PART("not_namespaces", spaces, 9),
-		PART("source_ips", nets, 8), PART("not_source_ips", nets, 9), PART("methods", methods, 4),
-		PART("not_methods", methods, 9)};
+		PART("ids", id_values, 2),     PART("not_ids", id_values, 8),
+		PART("paths", path_values, 2), PART("not_paths", path_values, 8),
+		PART("namespaces", spaces, 6), PART("not_namespaces", spaces, 9),
+		PART("source_ips", nets, 8),   PART("not_source_ips", nets, 9),
+		PART("methods", methods, 4),   PART("not_methods", methods, 9)};
 	char name[20];
 
 	snprintf(name, sizeof(name), "r%u", a->n_rules++);
@@ -510,11 +535,13 @@ static bool naive_source(const struct ss_model_source *s, const struct naive *q)
 		return false;
 	if (s->namespaces.n && !SOME_FITS(s->namespaces.n, *q->ns && naive_text(s->namespaces.v[i_], q->ns)))
 		return false;
-	if (s->not_namespaces.n && SOME_FITS(s->not_namespaces.n, *q->ns && naive_text(s->not_namespaces.v[i_], q->ns)))
+	if (s->not_namespaces.n &&
+	    SOME_FITS(s->not_namespaces.n, *q->ns && naive_text(s->not_namespaces.v[i_], q->ns)))
 		return false;
 	if (s->source_ips.n && !SOME_FITS(s->source_ips.n, naive_net(s->source_ips.v[i_], q->ip)))
 		return false;
-	return !s->not_source_ips.n || !SOME_FITS(s->not_source_ips.n, naive_net(s->not_source_ips.v[i_], q->ip));
+	return !s->not_source_ips.n ||
+	       !SOME_FITS(s->not_source_ips.n, naive_net(s->not_source_ips.v[i_], q->ip));
 }
 
 static bool naive_rule(const struct ss_model_authz_rule *m, const struct naive *q)
@@ -538,7 +565,8 @@ static bool naive_rule(const struct ss_model_authz_rule *m, const struct naive *
 	return m->n_from ? SOME_FITS(m->n_from, naive_source(&m->from[i_], q)) : naive_source(&m->source, q);
 }
 
-static const char *naive_first(const struct ss_model_authz *a, const struct naive *q, enum ss_authz_action action, bool dry)
+static const char *naive_first(const struct ss_model_authz *a, const struct naive *q,
+			       enum ss_authz_action action, bool dry)
 {
 	for (uint32_t i = 0; i < a->n_rules; i++)
 		if (a->rules[i].action == action && a->rules[i].dry_run == dry && naive_rule(&a->rules[i], q))
@@ -556,8 +584,10 @@ static bool naive_any(const struct ss_model_authz *a, bool dry)
 
 static void naive_answer(const struct ss_model_authz *a, const struct naive *q, char *out, size_t n)
 {
-	const char *deny = naive_first(a, q, SS_AUTHZ_DENY, false), *allow = naive_first(a, q, SS_AUTHZ_ALLOW, false);
-	const char *dry = naive_first(a, q, SS_AUTHZ_DENY, true), *dry_allow = naive_first(a, q, SS_AUTHZ_ALLOW, true);
+	const char *deny = naive_first(a, q, SS_AUTHZ_DENY, false),
+		   *allow = naive_first(a, q, SS_AUTHZ_ALLOW, false);
+	const char *dry = naive_first(a, q, SS_AUTHZ_DENY, true),
+		   *dry_allow = naive_first(a, q, SS_AUTHZ_ALLOW, true);
 	const char *audit = naive_first(a, q, SS_AUTHZ_AUDIT, false), *by = deny ? deny : allow ? allow : "-";
 	bool denied = deny || (!allow && (naive_any(a, false) || a->default_deny));
 	bool would = !denied && (dry || (naive_any(a, true) && !allow && !dry_allow));
@@ -571,7 +601,10 @@ static void random_question(struct ss_rng *r, struct question *q, struct naive *
 	static char ns[32];
 	struct ss_span space;
 
-	*n = (struct naive){.id = PICK(r, ids), .path = PICK(r, paths), .ip = PICK(r, ips), .method = PICK(r, methods),
+	*n = (struct naive){.id = PICK(r, ids),
+			    .path = PICK(r, paths),
+			    .ip = PICK(r, ips),
+			    .method = PICK(r, methods),
 			    .value = ss_rng_chance(r, 1, 2) ? "" : PICK(r, values)};
 	question_start(q);
 	q->head.method = ss_span_str(n->method);
@@ -608,8 +641,9 @@ static void the_index_misses_nothing(void **state)
 			random_question(&r, &q, &nq);
 			struct ss_route_decision d = decide(&w, &q);
 			naive_answer(&a, &nq, want, sizeof(want));
-			snprintf(got, sizeof(got), "%s by %s, would %d by %s, audit %s", d.drop ? "denied" : "allowed",
-				 name_of(&w, d.rule), d.dry_denied, name_of(&w, d.dry_rule), name_of(&w, d.audit));
+			snprintf(got, sizeof(got), "%s by %s, would %d by %s, audit %s",
+				 d.drop ? "denied" : "allowed", name_of(&w, d.rule), d.dry_denied,
+				 name_of(&w, d.dry_rule), name_of(&w, d.audit));
 			assert_string_equal(got, want);
 			denied += d.drop != 0;
 			by_rule += d.rule != NULL;
@@ -626,9 +660,14 @@ static void wrong_values_are_named(void **state)
 {
 	static const struct {
 		const char *word, *arg, *say;
-	} bad[] = {{"source_ips", "10.0.0.1/8", "neither an address nor a network"}, {"source_ips", "x", "neither"},
-		   {"source_ips", "10.0.0.0/33", "neither"}, {"ports", "0", "no port"}, {"ports", "http", "no port"},
-		   {"hosts", "a*b", "star"}, {"paths", "users", "not a path"}, {"paths", "/a*/b", "not a path"}};
+	} bad[] = {{"source_ips", "10.0.0.1/8", "neither an address nor a network"},
+		   {"source_ips", "x", "neither"},
+		   {"source_ips", "10.0.0.0/33", "neither"},
+		   {"ports", "0", "no port"},
+		   {"ports", "http", "no port"},
+		   {"hosts", "a*b", "star"},
+		   {"paths", "users", "not a path"},
+		   {"paths", "/a*/b", "not a path"}};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(bad); i++) {
 		struct world w;

@@ -1,6 +1,6 @@
 /*
- * jwt_test.c - tokens as control's keys and the worker's room judge them: the RFCs' examples, tokens signed here
- * with every algorithm, and everything that must not be believed.
+ * jwt_test.c - tokens as control's keys and the worker's room judge them: the RFCs' examples, tokens signed
+ * here with every algorithm, and everything that must not be believed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,8 @@ static char *b64(const void *p, size_t n)
 	char *out = calloc(1, n * 4 / 3 + 5), *o = out;
 
 	for (size_t i = 0; i < n; i += 3) {
-		uint32_t v = (uint32_t)b[i] << 16 | (i + 1 < n ? b[i + 1] << 8 : 0) | (i + 2 < n ? b[i + 2] : 0);
+		uint32_t v =
+			(uint32_t)b[i] << 16 | (i + 1 < n ? b[i + 1] << 8 : 0) | (i + 2 < n ? b[i + 2] : 0);
 		for (size_t k = 0; k < (n - i > 2 ? 4 : n - i + 1); k++)
 			*o++ = digits[v >> (18 - 6 * k) & 63];
 	}
@@ -63,7 +64,9 @@ static size_t sign(EVP_PKEY *key, uint32_t alg, const char *text, uint8_t *out)
 	uint8_t der[600];
 	size_t n = sizeof(der);
 
-	assert_int_equal(EVP_DigestSignInit(c, &p, algs[alg].md ? EVP_get_digestbyname(algs[alg].md) : NULL, NULL, key), 1);
+	assert_int_equal(EVP_DigestSignInit(c, &p, algs[alg].md ? EVP_get_digestbyname(algs[alg].md) : NULL,
+					    NULL, key),
+			 1);
 	if (alg == SS_JWT_PS256) {
 		EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING);
 		EVP_PKEY_CTX_set_rsa_pss_saltlen(p, RSA_PSS_SALTLEN_DIGEST);
@@ -122,9 +125,12 @@ static char *ec_jwk(EVP_PKEY *key, uint32_t i)
 {
 	static const char *const crv[] = {"P-256", "P-384", "P-521"};
 	static const int bytes[] = {32, 48, 66};
-	char *x = param64(key, OSSL_PKEY_PARAM_EC_PUB_X, bytes[i]), *y = param64(key, OSSL_PKEY_PARAM_EC_PUB_Y, bytes[i]), *out;
+	char *x = param64(key, OSSL_PKEY_PARAM_EC_PUB_X, bytes[i]),
+	     *y = param64(key, OSSL_PKEY_PARAM_EC_PUB_Y, bytes[i]), *out;
 
-	assert_true(asprintf(&out, "{\"kty\":\"EC\",\"crv\":\"%s\",\"kid\":\"ec%u\",\"x\":\"%s\",\"y\":\"%s\"}", crv[i], i, x, y) > 0);
+	assert_true(asprintf(&out,
+			     "{\"kty\":\"EC\",\"crv\":\"%s\",\"kid\":\"ec%u\",\"x\":\"%s\",\"y\":\"%s\"}",
+			     crv[i], i, x, y) > 0);
 	free(x);
 	free(y);
 	return out;
@@ -138,7 +144,8 @@ static char *ed_jwk(EVP_PKEY *key)
 
 	EVP_PKEY_get_raw_public_key(key, raw, &n);
 	x = b64(raw, n);
-	assert_true(asprintf(&out, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"ed\",\"x\":\"%s\"}", x) > 0);
+	assert_true(asprintf(&out, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"ed\",\"x\":\"%s\"}", x) >
+		    0);
 	free(x);
 	return out;
 }
@@ -155,10 +162,13 @@ static void write_jwks(const char *text)
 
 static void write_all_keys(void)
 {
-	char *k[] = {rsa_jwk(rsa, "\"kid\":\"r1\","), ec_jwk(ec[0], 0), ec_jwk(ec[1], 1), ec_jwk(ec[2], 2), ed_jwk(ed)}, *text;
+	char *k[] = {rsa_jwk(rsa, "\"kid\":\"r1\","), ec_jwk(ec[0], 0), ec_jwk(ec[1], 1), ec_jwk(ec[2], 2),
+		     ed_jwk(ed)},
+	     *text;
 
-	assert_true(asprintf(&text, "{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0\",\"kid\":\"h\"},%s,%s,%s,%s,%s]}", k[0], k[1], k[2],
-			     k[3], k[4]) > 0);
+	assert_true(asprintf(&text,
+			     "{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0\",\"kid\":\"h\"},%s,%s,%s,%s,%s]}",
+			     k[0], k[1], k[2], k[3], k[4]) > 0);
 	write_jwks(text);
 	for (size_t i = 0; i < SS_ARRAY_LEN(k); i++)
 		free(k[i]);
@@ -195,11 +205,20 @@ static void start(struct world *w)
 
 	memset(w, 0, sizeof(*w));
 	w->m = ss_model_new();
-	w->j = (struct ss_build_job){.model = w->m, .names = ss_names_create(100), .n_workers = 2, .snap = &w->snap,
+	w->j = (struct ss_build_job){.model = w->m,
+				     .names = ss_names_create(100),
+				     .n_workers = 2,
+				     .snap = &w->snap,
 				     .errors = &w->errors};
-	w->provider = (struct ss_model_jwt_provider){.src = {"t.cfg", 9}, .name = "p", .issuer = "joe", .jwks = jwks_path,
-						     .n_audiences = 2, .audiences = audiences, .header = "Authorization",
-						     .prefix = "Bearer ", .param = "access_token",
+	w->provider = (struct ss_model_jwt_provider){.src = {"t.cfg", 9},
+						     .name = "p",
+						     .issuer = "joe",
+						     .jwks = jwks_path,
+						     .n_audiences = 2,
+						     .audiences = audiences,
+						     .header = "Authorization",
+						     .prefix = "Bearer ",
+						     .param = "access_token",
 						     .skew_ns = 60 * SS_NS_PER_SEC};
 	w->jwt = ss_jwt_create(16, 1);
 }
@@ -244,18 +263,24 @@ static void the_rfcs_examples(void **state)
 {
 	/* RFC 7515 A.3. */
 	static const char es[] =
-		"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+		"eyJhbGciOiJFUzI1NiJ9."
+		"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVl"
+		"fQ."
 		"DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
 	struct world w;
 
-	write_jwks("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+	write_jwks("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+		   "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
 		   "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}");
 	start(&w);
 	w.provider.n_audiences = 0;
 	assert_int_equal(build(&w), 0);
 	assert_int_equal(ask_at(&w, es, 1300819379), SS_DROP_NONE);
-	assert_int_equal(w.found.claims->nodes[ss_claims_find(w.found.claims, ss_span("http://example.com/is_root\0", 27))].type,
-			 SS_JSCAN_TRUE);
+	assert_int_equal(
+		w.found.claims
+			->nodes[ss_claims_find(w.found.claims, ss_span("http://example.com/is_root\0", 27))]
+			.type,
+		SS_JSCAN_TRUE);
 	assert_int_equal(ask_at(&w, es, 1300819380 + 59), SS_DROP_NONE);
 	assert_int_equal(ask_at(&w, es, 1300819380 + 60), SS_DROP_TOKEN_EXPIRED);
 	end(&w);
@@ -296,7 +321,8 @@ static void every_algorithm(void **state)
 		snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"other\"}", algs[a].name);
 		assert_int_equal(ask(&w, keys[a], a, header, JOE "}"), SS_DROP_TOKEN_INVALID);
 	}
-	assert_int_equal(ask(&w, rsa2, SS_JWT_RS256, "{\"alg\":\"RS256\",\"kid\":\"r1\"}", JOE "}"), SS_DROP_TOKEN_INVALID);
+	assert_int_equal(ask(&w, rsa2, SS_JWT_RS256, "{\"alg\":\"RS256\",\"kid\":\"r1\"}", JOE "}"),
+			 SS_DROP_TOKEN_INVALID);
 	end(&w);
 }
 
@@ -332,9 +358,11 @@ static void algorithms_are_not_confused(void **state)
 	BIO_free(b);
 	free(h), free(p), free(text), free(s), free(t);
 	/* The header's algorithm must be the key's: none was even tried. */
-	assert_int_equal(ask(&w, ec[0], SS_JWT_ES256, "{\"alg\":\"ES384\",\"kid\":\"ec0\"}", JOE "}"), SS_DROP_TOKEN_INVALID);
-	assert_int_equal(ask(&w, rsa, SS_JWT_RS256, "{\"alg\":\"RS256\",\"crit\":[\"b64\"],\"b64\":false}", JOE "}"),
+	assert_int_equal(ask(&w, ec[0], SS_JWT_ES256, "{\"alg\":\"ES384\",\"kid\":\"ec0\"}", JOE "}"),
 			 SS_DROP_TOKEN_INVALID);
+	assert_int_equal(
+		ask(&w, rsa, SS_JWT_RS256, "{\"alg\":\"RS256\",\"crit\":[\"b64\"],\"b64\":false}", JOE "}"),
+		SS_DROP_TOKEN_INVALID);
 	assert_int_equal(ask(&w, rsa, SS_JWT_RS256, "{\"alg\":\"rs256\"}", JOE "}"), SS_DROP_TOKEN_INVALID);
 	assert_int_equal(ask(&w, rsa, SS_JWT_RS256, "{\"alg\":[\"RS256\"]}", JOE "}"), SS_DROP_TOKEN_INVALID);
 	assert_int_equal(ask(&w, rsa, SS_JWT_RS256, "{}", JOE "}"), SS_DROP_TOKEN_INVALID);
@@ -385,8 +413,16 @@ static void claims_are_checked(void **state)
 
 static void malformed(void **state)
 {
-	static const char *const bad[] = {"a", "a.b", "a.b.c", "..", "a..c", "a.b.c.d", "eyJhbGciOiJFZERTQSJ9.e30=.AA", "%.%.%",
-					  "eyJhbGciOiJFZERTQSJ9.e30.", ".e30.AA"};
+	static const char *const bad[] = {"a",
+					  "a.b",
+					  "a.b.c",
+					  "..",
+					  "a..c",
+					  "a.b.c.d",
+					  "eyJhbGciOiJFZERTQSJ9.e30=.AA",
+					  "%.%.%",
+					  "eyJhbGciOiJFZERTQSJ9.e30.",
+					  ".e30.AA"};
 	struct world w;
 	char *t, *longer, *pad;
 
@@ -407,11 +443,13 @@ static void malformed(void **state)
 	end(&w);
 }
 
-/* New keys: what was verified with the old ones is verified again. Many tokens: the cache forgets, and stays right. */
+/* New keys: what was verified with the old ones is verified again. Many tokens: the cache forgets, and stays
+ * right. */
 static void the_cache_follows_the_keys(void **state)
 {
 	struct world w;
-	char *k = rsa_jwk(rsa2, "\"kid\":\"r2\","), *text, *t = token(ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", JOE "}"), payload[200];
+	char *k = rsa_jwk(rsa2, "\"kid\":\"r2\","), *text,
+	     *t = token(ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", JOE "}"), payload[200];
 
 	write_all_keys();
 	start(&w);
@@ -437,14 +475,19 @@ static void wrong_keys_are_named(void **state)
 {
 	static const struct {
 		const char *text, *say;
-	} bad[] = {{"", "no JSON"}, {"{}", "no list"}, {"{\"keys\":[]}", "no key for"},
+	} bad[] = {{"", "no JSON"},
+		   {"{}", "no list"},
+		   {"{\"keys\":[]}", "no key for"},
 		   {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "no key for"},
 		   {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}", "RSA key"},
 		   {"{\"keys\":[{\"kty\":\"RSA\",\"e\":\"AQAB\"}]}", "RSA key without"},
-		   {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]}", "EC key without"},
+		   {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]}",
+		    "EC key without"},
 		   /* The point of RFC 7515 A.3, one bit off: not on the curve. */
-		   {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
-		    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a8\"}]}", "EC key"},
+		   {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+		    "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+		    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a8\"}]}",
+		    "EC key"},
 		   {"{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}]}", "Ed25519 key"},
 		   {"{\"keys\":[{\"kty\":\"RSA\",\"use\":\"enc\",\"n\":\"x\",\"e\":\"x\"}]}", "no key for"}};
 
@@ -463,7 +506,9 @@ static void wrong_keys_are_named(void **state)
 
 static void where_it_stands(void **state)
 {
-	struct ss_jwt_provider p = {.header = SS_SPAN("authorization"), .prefix = SS_SPAN("Bearer "), .param = SS_SPAN("access_token")};
+	struct ss_jwt_provider p = {.header = SS_SPAN("authorization"),
+				    .prefix = SS_SPAN("Bearer "),
+				    .param = SS_SPAN("access_token")};
 	struct ss_hdrs h;
 	struct ss_hdr v[3];
 
@@ -504,7 +549,8 @@ static void uncounted(void *p, const char *file, int line)
 
 static void a_remembered_token_allocates_nothing(void **state)
 {
-	static const char *const headers[] = {"{\"alg\":\"RS256\"}", "{\"alg\":\"ES256\"}", "{\"alg\":\"EdDSA\"}"};
+	static const char *const headers[] = {"{\"alg\":\"RS256\"}", "{\"alg\":\"ES256\"}",
+					      "{\"alg\":\"EdDSA\"}"};
 	static const uint32_t alg[] = {SS_JWT_RS256, SS_JWT_ES256, SS_JWT_EdDSA};
 	EVP_PKEY *keys[] = {rsa, ec[0], ed};
 	struct world w;

@@ -1,6 +1,7 @@
 /*
- * build_authz.c - policies as contract/authz.h has them: every rule of the file, for each pair of its sources and
- * operations, is a list of parts; sorted by class, each class in the order of the file, policies' rules first.
+ * build_authz.c - policies as contract/authz.h has them: every rule of the file, for each pair of its sources
+ * and operations, is a list of parts; sorted by class, each class in the order of the file, policies' rules
+ * first.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ static struct ss_authz_text star_text(struct ss_build_job *j, const char *text, 
 	return (struct ss_authz_text){SS_AUTHZ_EXACT, v};
 }
 
-static void make_texts(struct scope *s, struct ss_authz_part *p, const struct ss_model_texts *m, const char *key)
+static void make_texts(struct scope *s, struct ss_authz_part *p, const struct ss_model_texts *m,
+		       const char *key)
 {
 	struct ss_authz_text *t = array(s, m->n, sizeof(*t));
 
@@ -68,12 +70,14 @@ static struct ss_authz_text path_text(struct scope *s, const struct ss_model_pat
 	if (m->fit != SS_AUTHZ_UNDER)
 		return (struct ss_authz_text){(uint8_t)m->fit, ss_build_text(s->j, m->value)};
 	t = star_text(s->j, m->value, false);
-	if (t.fit == SS_AUTHZ_EXACT || (t.fit == SS_AUTHZ_PREFIX && t.value.n && t.value.p[t.value.n - 1] == '/'))
+	if (t.fit == SS_AUTHZ_EXACT ||
+	    (t.fit == SS_AUTHZ_PREFIX && t.value.n && t.value.p[t.value.n - 1] == '/'))
 		t.fit = SS_AUTHZ_UNDER;
 	return t;
 }
 
-static void make_paths(struct scope *s, struct ss_authz_part *p, const struct ss_model_paths *m, const char *key)
+static void make_paths(struct scope *s, struct ss_authz_part *p, const struct ss_model_paths *m,
+		       const char *key)
 {
 	struct ss_authz_text *t = array(s, m->n, sizeof(*t));
 
@@ -83,7 +87,8 @@ static void make_paths(struct scope *s, struct ss_authz_part *p, const struct ss
 		stands_first = t[i].fit != SS_AUTHZ_SUFFIX && t[i].fit != SS_AUTHZ_PRESENT;
 		if ((stands_first && (!t[i].value.n || t[i].value.p[0] != '/')) ||
 		    (t[i].value.n && memchr(t[i].value.p, '*', t[i].value.n)))
-			wrong(s, key, m->v[i].value, "is not a path (\"/users\", \"/users/*\", \"*.html\", \"*\")");
+			wrong(s, key, m->v[i].value,
+			      "is not a path (\"/users\", \"/users/*\", \"*.html\", \"*\")");
 	}
 	p->texts = t;
 }
@@ -116,7 +121,8 @@ static bool net_of(const char *text, struct ss_authz_net *out)
 	return true;
 }
 
-static void make_nets(struct scope *s, struct ss_authz_part *p, const struct ss_model_texts *m, const char *key)
+static void make_nets(struct scope *s, struct ss_authz_part *p, const struct ss_model_texts *m,
+		      const char *key)
 {
 	struct ss_authz_net *n = array(s, m->n, sizeof(*n));
 
@@ -126,7 +132,8 @@ static void make_nets(struct scope *s, struct ss_authz_part *p, const struct ss_
 	p->nets = n;
 }
 
-static void make_ports(struct scope *s, struct ss_authz_part *p, const struct ss_model_texts *m, const char *key)
+static void make_ports(struct scope *s, struct ss_authz_part *p, const struct ss_model_texts *m,
+		       const char *key)
 {
 	uint16_t *ports = array(s, m->n, sizeof(*ports));
 
@@ -150,8 +157,8 @@ struct parts {
 	uint16_t n;
 };
 
-static struct ss_authz_part *add_part(struct scope *s, struct parts *ps, enum ss_authz_kind kind, bool invert, uint32_t n,
-				      const char *key)
+static struct ss_authz_part *add_part(struct scope *s, struct parts *ps, enum ss_authz_kind kind, bool invert,
+				      uint32_t n, const char *key)
 {
 	struct ss_authz_part *p = &ps->v[ps->n++];
 
@@ -177,7 +184,8 @@ static void add_texts(struct scope *s, struct parts *ps, enum ss_authz_kind kind
 		make_texts(s, p, m, key);
 }
 
-static void add_ids(struct scope *s, struct parts *ps, bool invert, uint32_t n, const struct ss_model_id *m, const char *key)
+static void add_ids(struct scope *s, struct parts *ps, bool invert, uint32_t n, const struct ss_model_id *m,
+		    const char *key)
 {
 	struct ss_authz_part *p;
 	int err;
@@ -212,8 +220,8 @@ static void add_operation(struct scope *s, struct parts *ps, const struct ss_mod
 	if (m->paths.n)
 		make_paths(s, add_part(s, ps, SS_AUTHZ_PATH, false, m->paths.n, "paths"), &m->paths, "paths");
 	if (m->not_paths.n)
-		make_paths(s, add_part(s, ps, SS_AUTHZ_PATH, true, m->not_paths.n, "not_paths"), &m->not_paths,
-			   "not_paths");
+		make_paths(s, add_part(s, ps, SS_AUTHZ_PATH, true, m->not_paths.n, "not_paths"),
+			   &m->not_paths, "not_paths");
 	add_texts(s, ps, SS_AUTHZ_HOST, false, &m->hosts, "hosts");
 	add_texts(s, ps, SS_AUTHZ_HOST, true, &m->not_hosts, "not_hosts");
 	add_texts(s, ps, SS_AUTHZ_PORT, false, &m->ports, "ports");
@@ -295,7 +303,8 @@ static bool attribute_of(struct scope *s, const char *key, struct ss_authz_part 
 }
 
 /* Identities in a condition are texts with stars; spiffe:// may be left out, as Istio does. */
-static void make_id_texts(struct scope *s, struct ss_authz_part *p, const struct ss_model_texts *m, const char *key)
+static void make_id_texts(struct scope *s, struct ss_authz_part *p, const struct ss_model_texts *m,
+			  const char *key)
 {
 	struct ss_id_match *ids = array(s, m->n, sizeof(*ids));
 
@@ -327,7 +336,8 @@ static void add_condition(struct scope *s, struct parts *ps, const struct ss_mod
 			return;
 		}
 		if (named.kind == SS_AUTHZ_ID) {
-			struct ss_authz_part *p = add_part(s, ps, SS_AUTHZ_ID, invert, v[invert]->n, keys[invert]);
+			struct ss_authz_part *p =
+				add_part(s, ps, SS_AUTHZ_ID, invert, v[invert]->n, keys[invert]);
 			make_id_texts(s, p, v[invert], keys[invert]);
 		} else {
 			add_texts(s, ps, named.kind, invert, v[invert], keys[invert]);
@@ -365,8 +375,8 @@ static void add_pair(struct scope *s, const struct ss_model_authz_rule *m, const
 	r->n_parts = ps.n;
 }
 
-static void add_rule(struct scope *s, const struct ss_model_authz_rule *m, const char *policy, enum ss_authz_action action,
-		     bool dry)
+static void add_rule(struct scope *s, const struct ss_model_authz_rule *m, const char *policy,
+		     enum ss_authz_action action, bool dry)
 {
 	const struct ss_model_source *from = m->n_from ? m->from : &m->source;
 	const struct ss_model_operation *to = m->n_to ? m->to : &m->operation;
@@ -417,7 +427,8 @@ static void add_class(struct scope *s, const struct ss_model_authz *m, uint8_t c
 		const struct ss_model_policy *p = policy_of(s->j, m->policies[i]);
 		for (uint32_t k = 0; p && k < p->n_rules; k++)
 			if (class_of(p->action, p->dry_run || p->rules[k].dry_run) == class)
-				add_rule(s, &p->rules[k], p->name, p->action, p->dry_run || p->rules[k].dry_run);
+				add_rule(s, &p->rules[k], p->name, p->action,
+					 p->dry_run || p->rules[k].dry_run);
 	}
 	for (uint32_t i = 0; i < m->n_rules; i++)
 		if (class_of(m->rules[i].action, m->rules[i].dry_run) == class)

@@ -1,7 +1,7 @@
 /*
- * build_authz_index.c - each rule goes under the values of one of its parts: of those that can be looked up, the one
- * whose values the fewest other rules have. What is found is still asked whether it holds, so that a key may find too
- * much, but never too little.
+ * build_authz_index.c - each rule goes under the values of one of its parts: of those that can be looked up,
+ * the one whose values the fewest other rules have. What is found is still asked whether it holds, so that a
+ * key may find too much, but never too little.
  */
 #include <stdlib.h>
 
@@ -61,7 +61,8 @@ static bool has_keys(const struct ss_authz_part *p)
 {
 	struct ss_span text;
 
-	if (p->invert || (p->kind != SS_AUTHZ_ID && p->kind != SS_AUTHZ_NAMESPACE && p->kind != SS_AUTHZ_PATH))
+	if (p->invert ||
+	    (p->kind != SS_AUTHZ_ID && p->kind != SS_AUTHZ_NAMESPACE && p->kind != SS_AUTHZ_PATH))
 		return false;
 	for (uint32_t i = 0; i < p->n; i++)
 		if (!key_of(p, i, &text))
@@ -186,8 +187,8 @@ static uint32_t longest(const struct work *w, uint8_t key)
 	return n;
 }
 
-static void fill(const struct ss_authz *a, const struct work *w, struct ss_authz_index *ix, struct ss_authz_slot *slots,
-		 uint32_t *ids, uint64_t *id_lengths, uint64_t *path_lengths)
+static void fill(const struct ss_authz *a, const struct work *w, struct ss_authz_index *ix,
+		 struct ss_authz_slot *slots, uint32_t *ids, uint64_t *id_lengths, uint64_t *path_lengths)
 {
 	uint32_t at = 0;
 
@@ -198,12 +199,14 @@ static void fill(const struct ss_authz *a, const struct work *w, struct ss_authz
 		while (slots[p].n)
 			p = (p + 1) & ix->mask;
 		n = run(w, i);
-		slots[p] = (struct ss_authz_slot){.hash = h, .text = c->text, .first = at, .n = n, .key = c->key};
+		slots[p] = (struct ss_authz_slot){
+			.hash = h, .text = c->text, .first = at, .n = n, .key = c->key};
 		for (uint32_t k = 0; k < n; k++)
 			ids[at++] = w->v[i + k].rule;
 		ix->keys |= 1u << c->key;
 		if (is_prefix(c->key))
-			(c->key == SS_AUTHZ_K_ID_PREFIX ? id_lengths : path_lengths)[c->text.n / 64] |= 1ull << c->text.n % 64;
+			(c->key == SS_AUTHZ_K_ID_PREFIX ? id_lengths : path_lengths)[c->text.n / 64] |=
+				1ull << c->text.n % 64;
 	}
 	ix->rest_first = at;
 	for (uint32_t r = 0; r < a->n_rules; r++)

@@ -3,7 +3,8 @@
 #include "base/siphash.h"
 #include "build/build_int.h"
 
-static int build_audiences(struct ss_build_job *j, const struct ss_model_jwt_provider *m, struct ss_jwt_provider *p)
+static int build_audiences(struct ss_build_job *j, const struct ss_model_jwt_provider *m,
+			   struct ss_jwt_provider *p)
 {
 	struct ss_span *a = ss_build_array(j, m->n_audiences, sizeof(*a));
 
@@ -14,17 +15,19 @@ static int build_audiences(struct ss_build_job *j, const struct ss_model_jwt_pro
 	return a ? 0 : SS_ERR_NO_MEM;
 }
 
-static int build_claims(struct ss_build_job *j, const struct ss_model_jwt_provider *m, struct ss_jwt_provider *p)
+static int build_claims(struct ss_build_job *j, const struct ss_model_jwt_provider *m,
+			struct ss_jwt_provider *p)
 {
 	struct ss_jwt_claim *c = ss_build_array(j, m->n_claims, sizeof(*c));
 	int err = c ? 0 : SS_ERR_NO_MEM;
 
 	for (uint32_t i = 0; c && i < m->n_claims; i++) {
-		c[i] = (struct ss_jwt_claim){ss_build_claim_path(j, m->claims[i].claim), ss_build_lower(j, m->claims[i].header)};
+		c[i] = (struct ss_jwt_claim){ss_build_claim_path(j, m->claims[i].claim),
+					     ss_build_lower(j, m->claims[i].header)};
 		if (c[i].path.n)
 			continue;
-		ss_model_error(j->errors, &m->src, "claims_to_headers", "\"%s\" is neither a claim nor a path \"[a][b]\"",
-			       m->claims[i].claim);
+		ss_model_error(j->errors, &m->src, "claims_to_headers",
+			       "\"%s\" is neither a claim nor a path \"[a][b]\"", m->claims[i].claim);
 		err = SS_ERR_CONFIG;
 	}
 	p->claims = c;
@@ -46,7 +49,8 @@ static uint64_t hash_of(const struct ss_model_jwt_provider *m, uint64_t keys)
 	return h[0] | 1; /* never 0: that is an empty place of a cache */
 }
 
-static int build_provider(struct ss_build_job *j, const struct ss_model_jwt_provider *m, struct ss_jwt_provider *p)
+static int build_provider(struct ss_build_job *j, const struct ss_model_jwt_provider *m,
+			  struct ss_jwt_provider *p)
 {
 	int a, b, c;
 
@@ -95,7 +99,8 @@ int ss_build_jwt(struct ss_build_job *j, const struct ss_model_jwt *m, const str
 			return SS_ERR_CONFIG; /* ctrl/cfg has said so */
 		list[i] = &j->jwt[at];
 	}
-	*p = (struct ss_jwt_policy){.need = (uint8_t)m->need, .n_providers = (uint16_t)m->n_providers, .providers = list};
+	*p = (struct ss_jwt_policy){
+		.need = (uint8_t)m->need, .n_providers = (uint16_t)m->n_providers, .providers = list};
 	*out = p;
 	return 0;
 }

@@ -1,8 +1,9 @@
 /*
  * build_jwt_keys.c - a JWKS file (RFC 7517) as OpenSSL contexts, one per key, algorithm and worker.
  *
- * RFC 8725 3.1: the algorithm belongs to the key. An RSA key that names none serves the RSA ones; symmetric keys are
- * no keys here. RFC 7517 5: keys of a type or use that we do not know are passed over; none left is an error.
+ * RFC 8725 3.1: the algorithm belongs to the key. An RSA key that names none serves the RSA ones; symmetric
+ * keys are no keys here. RFC 7517 5: keys of a type or use that we do not know are passed over; none left is
+ * an error.
  */
 #include <errno.h>
 #include <openssl/core_names.h>
@@ -66,7 +67,8 @@ static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *b)
 	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	EVP_PKEY *key = NULL;
 
-	if (!params || !c || EVP_PKEY_fromdata_init(c) != 1 || EVP_PKEY_fromdata(c, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+	if (!params || !c || EVP_PKEY_fromdata_init(c) != 1 ||
+	    EVP_PKEY_fromdata(c, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
 		key = NULL;
 	EVP_PKEY_CTX_free(c);
 	OSSL_PARAM_free(params);
@@ -99,9 +101,12 @@ static const struct {
 	const char *crv, *group;
 	uint32_t bytes;
 	enum ss_jwt_alg alg;
-} curves[] = {{"P-256", "P-256", 32, SS_JWT_ES256}, {"P-384", "P-384", 48, SS_JWT_ES384}, {"P-521", "P-521", 66, SS_JWT_ES512}};
+} curves[] = {{"P-256", "P-256", 32, SS_JWT_ES256},
+	      {"P-384", "P-384", 48, SS_JWT_ES384},
+	      {"P-521", "P-521", 66, SS_JWT_ES512}};
 
-/* RFC 7518 6.2.1.2: each coordinate has the full length. A point that is not on the curve is refused by OpenSSL. */
+/* RFC 7518 6.2.1.2: each coordinate has the full length. A point that is not on the curve is refused by
+ * OpenSSL. */
 static EVP_PKEY *ec_key(struct jwks *k, uint32_t curve)
 {
 	uint8_t point[1 + 2 * 66] = {4};
@@ -211,7 +216,9 @@ static void add_okp(struct jwks *k)
 
 	if (!is(text_of(k, "crv"), "Ed25519"))
 		return;
-	key = bytes_of(k, "x", x, sizeof(x)) == 32 ? EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, 32) : NULL;
+	key = bytes_of(k, "x", x, sizeof(x)) == 32
+		      ? EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, 32)
+		      : NULL;
 	if (key)
 		add(k, key, SS_JWT_EdDSA);
 	else

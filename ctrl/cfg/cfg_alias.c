@@ -1,6 +1,7 @@
 /*
- * cfg_alias.c - names that people know from elsewhere, made ours in the tree before it is read, so that nothing after
- * this file knows of them. Three ways: a table of paths, camelCase of every key of ours, and lines that stay as they were.
+ * cfg_alias.c - names that people know from elsewhere, made ours in the tree before it is read, so that
+ * nothing after this file knows of them. Three ways: a table of paths, camelCase of every key of ours, and
+ * lines that stay as they were.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -9,8 +10,8 @@
 #include "cfg/cfg_int.h"
 
 /*
- * In a group of the table at `base`, what stands at `path` means `ours`. "[]" in `ours` is a new entry of a list.
- * Istio: DestinationRule, VirtualService, AuthorizationPolicy.
+ * In a group of the table at `base`, what stands at `path` means `ours`. "[]" in `ours` is a new entry of a
+ * list. Istio: DestinationRule, VirtualService, AuthorizationPolicy.
  */
 static const struct {
 	const char *base, *path, *ours;
@@ -115,7 +116,8 @@ static void copy_value(config_setting_t *to, const config_setting_t *from)
 	default:
 		for (int i = 0; i < config_setting_length(from); i++) {
 			const config_setting_t *e = config_setting_get_elem(from, (unsigned)i);
-			config_setting_t *c = config_setting_add(to, config_setting_name(e), config_setting_type(e));
+			config_setting_t *c =
+				config_setting_add(to, config_setting_name(e), config_setting_type(e));
 			if (c)
 				copy_value(c, e);
 		}
@@ -139,7 +141,9 @@ static config_setting_t *make_place(config_setting_t *g, const char *ours, const
 		memcpy(name, ours, n < sizeof(name) ? n : sizeof(name) - 1);
 		if (!c)
 			c = config_setting_add(g, entry ? NULL : name,
-					       last ? config_setting_type(from) : list ? CONFIG_TYPE_LIST : CONFIG_TYPE_GROUP);
+					       last   ? config_setting_type(from)
+					       : list ? CONFIG_TYPE_LIST
+						      : CONFIG_TYPE_GROUP);
 		if (!c)
 			return NULL;
 		if (!c->line)
@@ -152,8 +156,8 @@ static config_setting_t *make_place(config_setting_t *g, const char *ours, const
 
 static void twice(struct ss_cfg *c, const config_setting_t *alias, const config_setting_t *ours)
 {
-	ss_cfg_error(c, alias, NULL, "says the same as \"%s\" in line %u: keep one", config_setting_name(ours),
-		     (unsigned)config_setting_source_line(ours));
+	ss_cfg_error(c, alias, NULL, "says the same as \"%s\" in line %u: keep one",
+		     config_setting_name(ours), (unsigned)config_setting_source_line(ours));
 }
 
 /* A group of the alias's path that has nothing left goes, too. */
@@ -206,7 +210,8 @@ static void take_row(struct ss_cfg *c, config_setting_t *g, size_t row)
 		copy_value(to, s);
 		if (rows[row].lower)
 			lower_word(to);
-		if (!strncmp(rows[row].path, "consistentHash.http", 19) || !strcmp(rows[row].path, "consistentHash.useSourceIp"))
+		if (!strncmp(rows[row].path, "consistentHash.http", 19) ||
+		    !strcmp(rows[row].path, "consistentHash.useSourceIp"))
 			imply_ring(g, s); /* refused by libconfig when it is there */
 		remove_path(g, s);
 	} else if (taken) {

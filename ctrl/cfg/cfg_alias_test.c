@@ -1,4 +1,5 @@
-/* cfg_alias_test.c - names of others and whole sets of defaults: what is shown is ours, whatever was written. */
+/* cfg_alias_test.c - names of others and whole sets of defaults: what is shown is ours, whatever was written.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,16 +15,21 @@
 static char path[] = "/tmp/ss-alias-XXXXXX";
 
 /* A file around a cluster's, a route's and a scope's keys; line 3, 6 and 10 are theirs. */
-static struct ss_model *load(const char *top, const char *cluster, const char *route, const char *rule, struct ss_model_errors *e)
+static struct ss_model *load(const char *top, const char *cluster, const char *route, const char *rule,
+			     struct ss_model_errors *e)
 {
 	struct ss_model *m;
 	FILE *f = fopen(path, "w");
 
-	fprintf(f, "ports = ( { name = \"p\"; device = \"d\"; addresses = [ \"10.0.0.1/24\" ]; } ); %s\n"
-		   "clusters = ( { name = \"c\"; endpoints = ( { address = \"10.0.0.2\"; port = 80; } );\n%s\n} );\n"
-		   "virtual_hosts = ( { name = \"v\"; domains = [ \"*\" ]; routes = ( { name = \"r\"; cluster = \"c\";\n%s\n} ); } );\n"
-		   "listeners = ( { name = \"l\"; address = \"10.0.0.1\"; port = 80; virtual_hosts = [ \"v\" ];\n"
-		   " authorization = { rules = ( { name = \"r\"; action = \"allow\";\n%s\n } ); }; } );\n",
+	fprintf(f,
+		"ports = ( { name = \"p\"; device = \"d\"; addresses = [ \"10.0.0.1/24\" ]; } ); %s\n"
+		"clusters = ( { name = \"c\"; endpoints = ( { address = \"10.0.0.2\"; port = 80; } );\n%s\n} "
+		");\n"
+		"virtual_hosts = ( { name = \"v\"; domains = [ \"*\" ]; routes = ( { name = \"r\"; cluster = "
+		"\"c\";\n%s\n} ); } );\n"
+		"listeners = ( { name = \"l\"; address = \"10.0.0.1\"; port = 80; virtual_hosts = [ \"v\" "
+		"];\n"
+		" authorization = { rules = ( { name = \"r\"; action = \"allow\";\n%s\n } ); }; } );\n",
 		top, cluster, route, rule);
 	fclose(f);
 	ss_cfg_load(path, &m, e);
@@ -50,7 +56,8 @@ static char *shown(const char *top, const char *cluster, const char *route, cons
 	return text;
 }
 
-static void both_say(const char *c1, const char *r1, const char *p1, const char *c2, const char *r2, const char *p2)
+static void both_say(const char *c1, const char *r1, const char *p1, const char *c2, const char *r2,
+		     const char *p2)
 {
 	char *a = shown("", c1, r1, p1), *b = shown("", c2, r2, p2);
 
@@ -62,27 +69,50 @@ static void both_say(const char *c1, const char *r1, const char *p1, const char 
 
 static void names_of_others_mean_ours(void **state)
 {
-	both_say("connectionPool = { http = { http2MaxRequests = 7; }; };", "", "", "max_requests = 7;", "", "");
-	both_say("connectionPool = { http = { http2MaxRequests = 7; maxRetries = 3; idleTimeout = \"9s\"; maxRequestsPerConnection = 4; };"
-		 " tcp = { maxConnections = 5; connectTimeout = \"2s\"; }; };", "", "",
-		 "max_requests = 7; max_retries = 3; http = { idle_timeout = \"9s\"; max_requests = 4; }; max_connections = 5;"
-		 " connect_timeout = \"2s\";", "", "");
-	both_say("outlierDetection = { consecutiveErrors = 4; baseEjectionTime = \"9s\"; maxEjectionPercent = 20; };", "", "",
-		 "outlier = { consecutive_errors = 4; base_ejection_time = \"9s\"; max_ejection_percent = 20; };", "", "");
-	both_say("outlierDetection = { consecutive5xxErrors = 4; };", "", "", "outlier = { consecutive_errors = 4; };", "", "");
-	both_say("loadBalancer = { simple = \"LEAST_REQUEST\"; };", "", "", "load_balancing = \"least_request\";", "", "");
-	both_say("consistentHash = { httpCookie = { name = \"u\"; ttl = \"1h\"; path = \"/\"; }; };", "", "",
-		 "load_balancing = \"ring_hash\"; balancing = { hash_policy = ( { cookie = { name = \"u\"; ttl = \"1h\"; path = \"/\"; }; } ); };",
+	both_say("connectionPool = { http = { http2MaxRequests = 7; }; };", "", "", "max_requests = 7;", "",
+		 "");
+	both_say("connectionPool = { http = { http2MaxRequests = 7; maxRetries = 3; idleTimeout = \"9s\"; "
+		 "maxRequestsPerConnection = 4; };"
+		 " tcp = { maxConnections = 5; connectTimeout = \"2s\"; }; };",
+		 "", "",
+		 "max_requests = 7; max_retries = 3; http = { idle_timeout = \"9s\"; max_requests = 4; }; "
+		 "max_connections = 5;"
+		 " connect_timeout = \"2s\";",
 		 "", "");
-	both_say("loadBalancer = { consistentHash = { httpHeaderName = \"x-u\"; minimumRingSize = 2048; }; };", "", "",
-		 "load_balancing = \"ring_hash\"; balancing = { hash_policy = ( { header = \"x-u\"; } ); minimum_ring_size = 2048; };", "", "");
-	both_say("", "retry = { perTryTimeout = \"2s\"; };", "", "", "retry = { per_try_timeout = \"2s\"; };", "");
-	both_say("", "retries = { attempts = 2; perTryTimeout = \"2s\"; };", "", "", "retry = { max_retries = 2; per_try_timeout = \"2s\"; };", "");
-	both_say("", "retry = { attempts = 2; }; idleTimeout = \"3s\";", "", "", "retry = { max_retries = 2; }; idle_timeout = \"3s\";", "");
-	both_say("", "", "principals = ( \"spiffe://d/x\" ); ipBlocks = [ \"10.0.0.0/8\" ]; notMethods = [ \"PUT\" ];", "", "",
-		 "ids = ( \"spiffe://d/x\" ); source_ips = [ \"10.0.0.0/8\" ]; not_methods = [ \"PUT\" ];");
-	both_say("", "", "from = ( { notPrincipals = ( \"spiffe://d/x\" ); requestPrincipals = [ \"*\" ]; } );", "", "",
-		 "from = ( { not_ids = ( \"spiffe://d/x\" ); request_principals = [ \"*\" ]; } );");
+	both_say("outlierDetection = { consecutiveErrors = 4; baseEjectionTime = \"9s\"; maxEjectionPercent "
+		 "= 20; };",
+		 "", "",
+		 "outlier = { consecutive_errors = 4; base_ejection_time = \"9s\"; max_ejection_percent = "
+		 "20; };",
+		 "", "");
+	both_say("outlierDetection = { consecutive5xxErrors = 4; };", "", "",
+		 "outlier = { consecutive_errors = 4; };", "", "");
+	both_say("loadBalancer = { simple = \"LEAST_REQUEST\"; };", "", "",
+		 "load_balancing = \"least_request\";", "", "");
+	both_say("consistentHash = { httpCookie = { name = \"u\"; ttl = \"1h\"; path = \"/\"; }; };", "", "",
+		 "load_balancing = \"ring_hash\"; balancing = { hash_policy = ( { cookie = { name = \"u\"; "
+		 "ttl = \"1h\"; path = \"/\"; }; } ); };",
+		 "", "");
+	both_say(
+		"loadBalancer = { consistentHash = { httpHeaderName = \"x-u\"; minimumRingSize = 2048; }; };",
+		"", "",
+		"load_balancing = \"ring_hash\"; balancing = { hash_policy = ( { header = \"x-u\"; } ); "
+		"minimum_ring_size = 2048; };",
+		"", "");
+	both_say("", "retry = { perTryTimeout = \"2s\"; };", "", "", "retry = { per_try_timeout = \"2s\"; };",
+		 "");
+	both_say("", "retries = { attempts = 2; perTryTimeout = \"2s\"; };", "", "",
+		 "retry = { max_retries = 2; per_try_timeout = \"2s\"; };", "");
+	both_say("", "retry = { attempts = 2; }; idleTimeout = \"3s\";", "", "",
+		 "retry = { max_retries = 2; }; idle_timeout = \"3s\";", "");
+	both_say(
+		"", "",
+		"principals = ( \"spiffe://d/x\" ); ipBlocks = [ \"10.0.0.0/8\" ]; notMethods = [ \"PUT\" ];",
+		"", "",
+		"ids = ( \"spiffe://d/x\" ); source_ips = [ \"10.0.0.0/8\" ]; not_methods = [ \"PUT\" ];");
+	both_say("", "",
+		 "from = ( { notPrincipals = ( \"spiffe://d/x\" ); requestPrincipals = [ \"*\" ]; } );", "",
+		 "", "from = ( { not_ids = ( \"spiffe://d/x\" ); request_principals = [ \"*\" ]; } );");
 }
 
 static void says(char *text, const char *part)
@@ -95,8 +125,10 @@ static void says(char *text, const char *part)
 static void both_ways_is_a_mistake_with_both_lines(void **state)
 {
 	says(shown("", "max_requests = 8;\nconnectionPool = { http = { http2MaxRequests = 7; }; };", "", ""),
-	     ":4: clusters[0].connectionPool.http.http2MaxRequests: says the same as \"max_requests\" in line 3");
-	says(shown("", "outlier = { interval = \"1s\"; };\noutlierDetection = { interval = \"2s\"; };", "", ""),
+	     ":4: clusters[0].connectionPool.http.http2MaxRequests: says the same as \"max_requests\" in "
+	     "line 3");
+	says(shown("", "outlier = { interval = \"1s\"; };\noutlierDetection = { interval = \"2s\"; };", "",
+		   ""),
 	     ":4: clusters[0].outlierDetection: says the same as \"outlier\" in line 3");
 	says(shown("", "outlier = { base_ejection_time = \"1s\";\nbaseEjectionTime = \"2s\"; };", "", ""),
 	     ":4: clusters[0].outlier.baseEjectionTime: says the same as \"base_ejection_time\" in line 3");
@@ -104,10 +136,14 @@ static void both_ways_is_a_mistake_with_both_lines(void **state)
 
 static void mistakes_in_them_have_their_line(void **state)
 {
-	says(shown("", "\nconnectionPool = { http = { http2MaxRequests = \"many\"; }; };", "", ""), ":4: clusters[0].max_requests: ");
-	says(shown("", "\nconnectionPool = { http = { http3 = 1; }; };", "", ""), ":4: clusters[0].connectionPool: unknown key");
-	says(shown("", "\noutlierDetection = { splitExternalLocalOriginErrors = true; };", "", ""), "splitExternalLocalOriginErrors: unknown key");
-	says(shown("profile = \"nginx\";", "", "", ""), ":1: profile: \"nginx\" is none of \"default\", \"envoy\", \"istio\"");
+	says(shown("", "\nconnectionPool = { http = { http2MaxRequests = \"many\"; }; };", "", ""),
+	     ":4: clusters[0].max_requests: ");
+	says(shown("", "\nconnectionPool = { http = { http3 = 1; }; };", "", ""),
+	     ":4: clusters[0].connectionPool: unknown key");
+	says(shown("", "\noutlierDetection = { splitExternalLocalOriginErrors = true; };", "", ""),
+	     "splitExternalLocalOriginErrors: unknown key");
+	says(shown("profile = \"nginx\";", "", "", ""),
+	     ":1: profile: \"nginx\" is none of \"default\", \"envoy\", \"istio\"");
 }
 
 static void profiles_change_defaults_and_nothing_else(void **state)
@@ -116,19 +152,25 @@ static void profiles_change_defaults_and_nothing_else(void **state)
 		const char *profile;
 		const char *has[6];
 	} rows[] = {
-		{ "", { "\"timeout\":\"5s\"", "\"load_balancing\":\"round_robin\"", "\"interval\":\"30s\",", "\"min_health_percent\":30" } },
-		{ "profile = \"envoy\";", { "\"profile\":\"envoy\"", "\"timeout\":\"15s\"", "\"interval\":\"10s\"", "\"max_ejection_percent\":10",
-					  "\"max_requests\":1024", "\"panic_threshold\":50" } },
-		{ "profile = \"istio\";", { "\"timeout\":\"0s\"", "\"load_balancing\":\"least_request\"", "\"max_pending\":4194304",
-					  "\"panic_threshold\":0", "\"default\":\"allow\",\"inherit\"" } },
+		{ "",
+		  { "\"timeout\":\"5s\"", "\"load_balancing\":\"round_robin\"", "\"interval\":\"30s\",",
+		    "\"min_health_percent\":30" } },
+		{ "profile = \"envoy\";",
+		  { "\"profile\":\"envoy\"", "\"timeout\":\"15s\"", "\"interval\":\"10s\"",
+		    "\"max_ejection_percent\":10", "\"max_requests\":1024", "\"panic_threshold\":50" } },
+		{ "profile = \"istio\";",
+		  { "\"timeout\":\"0s\"", "\"load_balancing\":\"least_request\"", "\"max_pending\":4194304",
+		    "\"panic_threshold\":0", "\"default\":\"allow\",\"inherit\"" } },
 	};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++)
 		for (size_t k = 0; k < 6 && rows[i].has[k]; k++)
 			says(shown(rows[i].profile, "", "", ""), rows[i].has[k]);
 	/* What the file says wins. */
-	says(shown("profile = \"istio\";", "load_balancing = \"round_robin\";", "timeout = \"7s\";", ""), "\"load_balancing\":\"round_robin\"");
-	says(shown("profile = \"istio\";", "load_balancing = \"round_robin\";", "timeout = \"7s\";", ""), "\"timeout\":\"7s\"");
+	says(shown("profile = \"istio\";", "load_balancing = \"round_robin\";", "timeout = \"7s\";", ""),
+	     "\"load_balancing\":\"round_robin\"");
+	says(shown("profile = \"istio\";", "load_balancing = \"round_robin\";", "timeout = \"7s\";", ""),
+	     "\"timeout\":\"7s\"");
 	/* The default profile is what no profile is. */
 	char *a = shown("profile = \"default\";", "", "", ""), *b = shown("", "", "", "");
 	assert_string_equal(a, b);

@@ -5,7 +5,9 @@
 
 /* ---- paths ---- */
 
-static const char *const path_kinds[] = { "exact", "prefix", "suffix", "present", "under", NULL }; /* enum's order */
+static const char *const path_kinds[] = {
+	"exact", "prefix", "suffix", "present", "under", NULL
+}; /* enum's order */
 
 static void check_path(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
@@ -42,23 +44,33 @@ static const struct ss_cfg_key path_keys[] = {
 	{ "suffix", SS_CFG_TEXT, PATH(value), .min = 1, .show = show_path },
 	{ "present", SS_CFG_TRUE, .show = show_path },
 };
-static const struct ss_cfg_table path = { .what = "path", .size = sizeof(struct ss_model_path), .shorthand = "under",
-					  .check = check_path, SS_CFG_KEYS(path_keys) };
+static const struct ss_cfg_table path = { .what = "path",
+					  .size = sizeof(struct ss_model_path),
+					  .shorthand = "under",
+					  .check = check_path,
+					  SS_CFG_KEYS(path_keys) };
 
 /* ---- the parts of a rule; in a rule itself, and in its from and to ---- */
 
-#define TEXTS(name, at) { name, SS_CFG_TEXTS, at + offsetof(struct ss_model_texts, v), at + offsetof(struct ss_model_texts, n) }
-#define PATHS(name, at)                                                                                     \
-	{ name, SS_CFG_LIST, at + offsetof(struct ss_model_paths, v), at + offsetof(struct ss_model_paths, n), \
-	  .table = &path }
+#define TEXTS(name, at)                                                      \
+	{                                                                    \
+		name, SS_CFG_TEXTS, at + offsetof(struct ss_model_texts, v), \
+			at + offsetof(struct ss_model_texts, n)              \
+	}
+#define PATHS(name, at)                                                         \
+	{                                                                       \
+		name, SS_CFG_LIST, at + offsetof(struct ss_model_paths, v),     \
+			at + offsetof(struct ss_model_paths, n), .table = &path \
+	}
 
-#define SOURCE_KEYS(base)                                                                                        \
-	{ "ids", SS_CFG_LIST, base(ids), base(n_ids), .table = &ss_cfg_id },                                     \
-	{ "not_ids", SS_CFG_LIST, base(not_ids), base(n_not_ids), .table = &ss_cfg_id },                         \
-	TEXTS("namespaces", base(namespaces)), TEXTS("not_namespaces", base(not_namespaces)),                    \
-	TEXTS("request_principals", base(tokens)), TEXTS("not_request_principals", base(not_tokens)),            \
-	TEXTS("source_ips", base(source_ips)), TEXTS("not_source_ips", base(not_source_ips)),                    \
-	TEXTS("remote_ips", base(remote_ips)), TEXTS("not_remote_ips", base(not_remote_ips))
+#define SOURCE_KEYS(base)                                                                                 \
+	{ "ids", SS_CFG_LIST, base(ids), base(n_ids), .table = &ss_cfg_id },                              \
+		{ "not_ids", SS_CFG_LIST, base(not_ids), base(n_not_ids), .table = &ss_cfg_id },          \
+		TEXTS("namespaces", base(namespaces)), TEXTS("not_namespaces", base(not_namespaces)),     \
+		TEXTS("request_principals", base(tokens)),                                                \
+		TEXTS("not_request_principals", base(not_tokens)), TEXTS("source_ips", base(source_ips)), \
+		TEXTS("not_source_ips", base(not_source_ips)), TEXTS("remote_ips", base(remote_ips)),     \
+		TEXTS("not_remote_ips", base(not_remote_ips))
 
 #define OPERATION_KEYS(base)                                                            \
 	{ "methods", SS_CFG_METHODS, base(methods) },                                   \
@@ -103,7 +115,8 @@ static const struct ss_cfg_word actions[] = {
 static void check_action(struct ss_cfg *c, config_setting_t *g, enum ss_authz_action action, bool dry_run)
 {
 	if (action == SS_AUTHZ_CUSTOM)
-		ss_cfg_error(c, g, "action", "\"custom\" needs an external authorizer, and there is none here: write the "
+		ss_cfg_error(c, g, "action",
+			     "\"custom\" needs an external authorizer, and there is none here: write the "
 			     "decision as allow and deny rules");
 	if (action == SS_AUTHZ_AUDIT && dry_run)
 		ss_cfg_error(c, g, "dry_run", "an audit rule never decides: there is nothing to try");
@@ -111,11 +124,19 @@ static void check_action(struct ss_cfg *c, config_setting_t *g, enum ss_authz_ac
 
 static void check_parts(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
-	static const char *const own_from[] = { "ids", "not_ids", "namespaces", "not_namespaces", "request_principals",
-						"not_request_principals", "source_ips", "not_source_ips", "remote_ips",
-						"not_remote_ips", NULL };
-	static const char *const own_to[] = { "methods", "not_methods", "paths", "not_paths", "hosts", "not_hosts",
-					      "ports", "not_ports", NULL };
+	static const char *const own_from[] = { "ids",
+						"not_ids",
+						"namespaces",
+						"not_namespaces",
+						"request_principals",
+						"not_request_principals",
+						"source_ips",
+						"not_source_ips",
+						"remote_ips",
+						"not_remote_ips",
+						NULL };
+	static const char *const own_to[] = { "methods",   "not_methods", "paths",     "not_paths", "hosts",
+					      "not_hosts", "ports",       "not_ports", NULL };
 	static const char *const from[] = { "from", NULL }, *const to[] = { "to", NULL };
 	if (ss_cfg_count(g, from) && ss_cfg_count(g, own_from))
 		ss_cfg_error(c, g, "from", "stands beside a source of the rule's own: move that into it");
@@ -192,14 +213,15 @@ static const struct ss_cfg_key authz_keys[] = {
 	{ "default", SS_CFG_WORD, AUTHZ(default_deny), .def = "deny", .words = default_words,
 	  .bytes = sizeof(bool) },
 	{ "inherit", SS_CFG_BOOL, AUTHZ(inherit), .def = "false" },
-	{ "policies", SS_CFG_REFS, AUTHZ(policies), AUTHZ(n_policies), .what = "policy", .find = ss_model_policy },
+	{ "policies", SS_CFG_REFS, AUTHZ(policies), AUTHZ(n_policies), .what = "policy",
+	  .find = ss_model_policy },
 	{ "rules", SS_CFG_LIST, AUTHZ(rules), AUTHZ(n_rules), .table = &rule },
 };
 const struct ss_cfg_table ss_cfg_authz = { .what = "group", .src = true, SS_CFG_KEYS(authz_keys) };
 
 static const struct ss_cfg_key root_keys[] = {
-	{ "default", SS_CFG_WORD, offsetof(struct ss_model, default_deny), .def = "allow", .words = default_words,
-	  .bytes = sizeof(bool) },
+	{ "default", SS_CFG_WORD, offsetof(struct ss_model, default_deny), .def = "allow",
+	  .words = default_words, .bytes = sizeof(bool) },
 };
 const struct ss_cfg_table ss_cfg_authz_root = { .what = "group", SS_CFG_KEYS(root_keys) };
 

@@ -26,8 +26,9 @@ static const struct ss_cfg_key claim_keys[] = {
 	{ "claim", SS_CFG_TEXT, CLAIM(claim), .required = true, .min = 1 },
 	{ "header", SS_CFG_TEXT, CLAIM(header), .required = true, .min = 1 },
 };
-static const struct ss_cfg_table claim = { .what = "claim", .size = sizeof(struct ss_model_claim), .check = check_claim,
-					   SS_CFG_KEYS(claim_keys) };
+static const struct ss_cfg_table claim = {
+	.what = "claim", .size = sizeof(struct ss_model_claim), .check = check_claim, SS_CFG_KEYS(claim_keys)
+};
 
 static void check_provider(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
@@ -63,8 +64,8 @@ const struct ss_cfg_word ss_cfg_token_words[] = {
 
 #define JWT(field) offsetof(struct ss_model_jwt, field)
 static const struct ss_cfg_key jwt_keys[] = {
-	{ "providers", SS_CFG_REFS, JWT(providers), JWT(n_providers), .required = true, .what = "JWT provider",
-	  .find = ss_model_jwt_provider },
+	{ "providers", SS_CFG_REFS, JWT(providers), JWT(n_providers), .required = true,
+	  .what = "JWT provider", .find = ss_model_jwt_provider },
 	{ "requirement", SS_CFG_WORD, JWT(need), .def = "required", .words = ss_cfg_token_words + 1 },
 };
 const struct ss_cfg_table ss_cfg_jwt = { .what = "group", .src = true, SS_CFG_KEYS(jwt_keys) };

@@ -1,5 +1,6 @@
 /*
- * cfg_profile.c - all defaults at once, as Envoy or Istio has them. A key that the file has wins over any profile.
+ * cfg_profile.c - all defaults at once, as Envoy or Istio has them. A key that the file has wins over any
+ * profile.
  */
 #include "cfg/cfg_int.h"
 
@@ -27,7 +28,10 @@ static const struct {
 };
 
 const struct ss_cfg_word ss_cfg_profile_words[] = {
-	{ "default", SS_CFG_PROFILE_DEFAULT }, { "envoy", SS_CFG_PROFILE_ENVOY }, { "istio", SS_CFG_PROFILE_ISTIO }, { NULL, 0 },
+	{ "default", SS_CFG_PROFILE_DEFAULT },
+	{ "envoy", SS_CFG_PROFILE_ENVOY },
+	{ "istio", SS_CFG_PROFILE_ISTIO },
+	{ NULL, 0 },
 };
 
 _Static_assert(SS_ARRAY_LEN(rows) <= SS_CFG_PROFILE_MAX, "room in struct ss_cfg");
@@ -57,6 +61,7 @@ void ss_cfg_profiles(ss_cfg_profile_fn fn, void *arg)
 	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
 		const struct ss_cfg_key *k = ss_cfg_at(rows[i].path);
 		const char *own = k ? k->def : NULL;
-		fn(arg, rows[i].path, own, rows[i].def[1] ? rows[i].def[1] : own, rows[i].def[2] ? rows[i].def[2] : own);
+		fn(arg, rows[i].path, own, rows[i].def[1] ? rows[i].def[1] : own,
+		   rows[i].def[2] ? rows[i].def[2] : own);
 	}
 }

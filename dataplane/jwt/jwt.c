@@ -63,7 +63,8 @@ static struct ss_span from_query(struct ss_span path, struct ss_span name)
 	const uint8_t *q = path.n ? memchr(path.p, '?', path.n) : NULL, *end = path.p + path.n;
 
 	while (q && q < end) {
-		const uint8_t *start = q + 1, *amp = start < end ? memchr(start, '&', (size_t)(end - start)) : NULL;
+		const uint8_t *start = q + 1,
+			      *amp = start < end ? memchr(start, '&', (size_t)(end - start)) : NULL;
 		struct ss_span one = ss_span(start, (uint32_t)((amp ? amp : end) - start));
 		if (one.n > name.n && one.p[name.n] == '=' && ss_span_starts(one, name))
 			return ss_span(one.p + name.n + 1, one.n - name.n - 1);
@@ -93,7 +94,8 @@ static struct jwt_entry *set_of(struct ss_jwt *j, uint64_t hash)
 	return &j->entries[hash % j->sets * WAYS];
 }
 
-static struct jwt_entry *find(struct ss_jwt *j, const struct ss_jwt_provider *p, struct ss_span token, uint64_t hash)
+static struct jwt_entry *find(struct ss_jwt *j, const struct ss_jwt_provider *p, struct ss_span token,
+			      uint64_t hash)
 {
 	struct jwt_entry *e = set_of(j, hash);
 
@@ -152,7 +154,8 @@ static bool some_key(struct ss_jwt *j, const struct ss_jwt_provider *p, const st
 }
 
 /* What costs least is asked first: a signature is computed only for what would be taken. */
-static enum ss_drop verify(struct ss_jwt *j, const struct ss_jwt_provider *p, struct ss_span token, uint64_t now_s)
+static enum ss_drop verify(struct ss_jwt *j, const struct ss_jwt_provider *p, struct ss_span token,
+			   uint64_t now_s)
 {
 	struct jwt_parts t;
 	enum ss_drop why;
@@ -165,8 +168,8 @@ static enum ss_drop verify(struct ss_jwt *j, const struct ss_jwt_provider *p, st
 	return some_key(j, p, &t) ? SS_DROP_NONE : SS_DROP_TOKEN_INVALID;
 }
 
-static enum ss_drop check(struct ss_jwt *j, const struct ss_jwt_provider *p, struct ss_span token, uint64_t now_s,
-			  const struct jwt_entry **good)
+static enum ss_drop check(struct ss_jwt *j, const struct ss_jwt_provider *p, struct ss_span token,
+			  uint64_t now_s, const struct jwt_entry **good)
 {
 	uint64_t hash = token.n <= SS_JWT_MAX ? ss_siphash(&j->key, token.p, token.n) : 0;
 	struct jwt_entry *e = token.n <= SS_JWT_MAX ? find(j, p, token, hash) : NULL;

@@ -1,4 +1,5 @@
-/* jwt_fuzz.c - any bytes as a token and as a query: nothing is read past them, and nothing of it is believed. */
+/* jwt_fuzz.c - any bytes as a token and as a query: nothing is read past them, and nothing of it is believed.
+ */
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -38,8 +39,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct ss_jwt *j;
 	static struct ss_jwt_key key = {.alg = SS_JWT_ES256};
-	struct ss_jwt_provider p = {.issuer = SS_SPAN("joe"), .n_keys = 1, .keys = &key, .header = SS_SPAN("authorization"),
-				    .prefix = SS_SPAN("Bearer "), .param = SS_SPAN("t"), .hash = 1};
+	struct ss_jwt_provider p = {.issuer = SS_SPAN("joe"),
+				    .n_keys = 1,
+				    .keys = &key,
+				    .header = SS_SPAN("authorization"),
+				    .prefix = SS_SPAN("Bearer "),
+				    .param = SS_SPAN("t"),
+				    .hash = 1};
 	const struct ss_jwt_provider *one = &p;
 	struct ss_jwt_policy policy = {.n_providers = 1, .providers = &one};
 	uint8_t *copy = malloc(n + 7);

@@ -32,7 +32,8 @@ struct jwt_entry {
 /* jwt_parse.c: three parts of base64url. */
 bool ss_jwt_split(struct ss_span token, struct jwt_parts *out);
 /* The header's algorithm and key name (in buf). False: not ours. */
-bool ss_jwt_header(struct ss_span text, uint8_t *buf, uint32_t room, enum ss_jwt_alg *alg, struct ss_span *kid);
+bool ss_jwt_header(struct ss_span text, uint8_t *buf, uint32_t room, enum ss_jwt_alg *alg,
+		   struct ss_span *kid);
 /* Decodes and scans the payload into the entry. */
 bool ss_jwt_payload(struct ss_span text, struct jwt_entry *e);
 /* Issuer, audience and dates; fills in the entry's bounds and principal. SS_DROP_NONE when they are right. */
@@ -40,6 +41,7 @@ enum ss_drop ss_jwt_judge(const struct ss_jwt_provider *p, struct jwt_entry *e, 
 enum ss_drop ss_jwt_dates(const struct jwt_entry *e, uint64_t now_s);
 
 /* jwt_sign.c: is it this key's signature? */
-bool ss_jwt_signed(const struct ss_jwt_key *k, uint16_t worker, struct ss_span text, struct ss_span signature);
+bool ss_jwt_signed(const struct ss_jwt_key *k, uint16_t worker, struct ss_span text,
+		   struct ss_span signature);
 
 #endif

@@ -35,15 +35,17 @@ static bool alg_of(struct ss_span name, enum ss_jwt_alg *alg)
 }
 
 /* RFC 7515 4.1.11: "If any of the listed extension Header Parameters are not understood and supported by the
- * recipient, then the JWS is invalid". We support none. Keys that a token brings along (jwk, jku, x5c, x5u) are
- * not looked at. */
-bool ss_jwt_header(struct ss_span text, uint8_t *buf, uint32_t room, enum ss_jwt_alg *alg, struct ss_span *kid)
+ * recipient, then the JWS is invalid". We support none. Keys that a token brings along (jwk, jku, x5c, x5u)
+ * are not looked at. */
+bool ss_jwt_header(struct ss_span text, uint8_t *buf, uint32_t room, enum ss_jwt_alg *alg,
+		   struct ss_span *kid)
 {
 	struct ss_jscan_node nodes[32];
 	int n = ss_b64url(text, buf, room);
 	uint16_t at;
 
-	if (n < 0 || ss_jscan(buf, (uint32_t)n, nodes, SS_ARRAY_LEN(nodes)) < 0 || ss_jscan_member(nodes, 0, SS_SPAN("crit")))
+	if (n < 0 || ss_jscan(buf, (uint32_t)n, nodes, SS_ARRAY_LEN(nodes)) < 0 ||
+	    ss_jscan_member(nodes, 0, SS_SPAN("crit")))
 		return false;
 	at = ss_jscan_member(nodes, 0, SS_SPAN("alg"));
 	if (!at || nodes[at].type != SS_JSCAN_STRING || !alg_of(nodes[at].text, alg))
@@ -128,7 +130,8 @@ enum ss_drop ss_jwt_judge(const struct ss_jwt_provider *p, struct jwt_entry *e, 
 
 	if (!ss_span_eq(iss, p->issuer) || !for_us(p, e))
 		return SS_DROP_TOKEN_REFUSED;
-	if (!date(e, SS_SPAN("exp"), &exp) || !date(e, SS_SPAN("nbf"), &nbf) || !date(e, SS_SPAN("iat"), &iat))
+	if (!date(e, SS_SPAN("exp"), &exp) || !date(e, SS_SPAN("nbf"), &nbf) ||
+	    !date(e, SS_SPAN("iat"), &iat))
 		return SS_DROP_TOKEN_INVALID;
 	e->not_after = exp > UINT64_MAX - p->skew_s ? UINT64_MAX : exp + p->skew_s;
 	e->not_before = nbf > p->skew_s ? nbf - p->skew_s : 0;

@@ -42,7 +42,10 @@ static struct ss_span der_of(struct ss_span rs, uint8_t *buf)
 /* The length that the algorithm fixes; 0: the key's. */
 static uint32_t fixed_length(enum ss_jwt_alg alg)
 {
-	return alg == SS_JWT_ES256 || alg == SS_JWT_EdDSA ? 64 : alg == SS_JWT_ES384 ? 96 : alg == SS_JWT_ES512 ? 132 : 0;
+	return alg == SS_JWT_ES256 || alg == SS_JWT_EdDSA ? 64
+	       : alg == SS_JWT_ES384                      ? 96
+	       : alg == SS_JWT_ES512                      ? 132
+							  : 0;
 }
 
 static bool is_ec(enum ss_jwt_alg alg)

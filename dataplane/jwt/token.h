@@ -9,7 +9,8 @@
  * Errors:  a drop that says what is wrong with the token.
  *
  * RFC 7515, 7519, 7518, 8037, 8725. The algorithm is the key's: a token that names another is refused before
- * anything is computed. OpenSSL allocates while it verifies: docs/decisions says how much, and why that is borne.
+ * anything is computed. OpenSSL allocates while it verifies: docs/decisions says how much, and why that is
+ * borne.
  */
 #ifndef SS_TOKEN_H
 #define SS_TOKEN_H
@@ -22,7 +23,8 @@
 struct ss_jwt;
 
 struct ss_jwt_found {
-	enum ss_drop why; /* SS_DROP_NONE: good; SS_DROP_TOKEN_MISSING: there is none; else what is wrong with it */
+	enum ss_drop why; /* SS_DROP_NONE: good; SS_DROP_TOKEN_MISSING: there is none; else what is wrong with
+			     it */
 	const struct ss_jwt_provider *provider; /* of a good one */
 	const struct ss_claims *claims;         /* the same; good until the next ss_jwt_check */
 };

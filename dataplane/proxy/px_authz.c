@@ -3,12 +3,16 @@
 #include "proxy/px_int.h"
 
 /* A snapshot of a test may come without the table. */
-static struct ss_policy_counts *row(const struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_authz_rule *r)
+static struct ss_policy_counts *row(const struct px_exchange *x, const struct ss_snapshot *snap,
+				    const struct ss_authz_rule *r)
 {
-	return snap->policies ? ss_policies_row(snap->policies, x->p->conf.worker, r ? r->slot : SS_POLICY_DEFAULT) : NULL;
+	return snap->policies
+		       ? ss_policies_row(snap->policies, x->p->conf.worker, r ? r->slot : SS_POLICY_DEFAULT)
+		       : NULL;
 }
 
-static void count(const struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_route_decision *d)
+static void count(const struct px_exchange *x, const struct ss_snapshot *snap,
+		  const struct ss_route_decision *d)
 {
 	struct ss_policy_counts *c = row(x, snap, d->rule);
 

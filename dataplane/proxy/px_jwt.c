@@ -1,6 +1,6 @@
 /*
- * px_jwt.c - a request's token before its route is known: verified, taken out, its claims written into headers that
- * no client can write. What a route requires of it is asked afterwards.
+ * px_jwt.c - a request's token before its route is known: verified, taken out, its claims written into
+ * headers that no client can write. What a route requires of it is asked afterwards.
  */
 #include "base/err.h"
 #include "proxy/px_int.h"
@@ -23,7 +23,8 @@ static bool is_token(const struct ss_jwt_provider *v, const struct ss_hdr *f)
 	       ss_span_ieq(ss_span(f->value.p, v->prefix.n), v->prefix);
 }
 
-/* RFC 9110 5.5: CR, LF and NUL in a value are dangerous; no control character of a claim gets into a field. */
+/* RFC 9110 5.5: CR, LF and NUL in a value are dangerous; no control character of a claim gets into a field.
+ */
 static bool is_field_text(struct ss_span s)
 {
 	for (uint32_t i = 0; i < s.n; i++)
@@ -32,7 +33,8 @@ static bool is_field_text(struct ss_span s)
 	return s.n > 0;
 }
 
-/* A text, a number or a word as it is; a list's elements with commas; nothing for what has parts of its own. */
+/* A text, a number or a word as it is; a list's elements with commas; nothing for what has parts of its own.
+ */
 static struct ss_span claim_text(struct ss_arena *a, const struct ss_claims *c, uint16_t at, bool *ok)
 {
 	const struct ss_jscan_node *n = &c->nodes[at];
@@ -64,10 +66,12 @@ static void add_claims(struct px_exchange *x, struct ss_hdrs *h, const struct ss
 	for (uint16_t i = 0; t->provider && i < t->provider->n_claims; i++) {
 		const struct ss_jwt_claim *c = &t->provider->claims[i];
 		uint16_t at = ss_claims_find(t->claims, c->path);
-		struct ss_span name, value = at ? claim_text(ss_http_arena(x->down), t->claims, at, ok) : SS_SPAN_NONE;
+		struct ss_span name,
+			value = at ? claim_text(ss_http_arena(x->down), t->claims, at, ok) : SS_SPAN_NONE;
 		if (!value.n)
 			continue;
-		name = ss_arena_copy(ss_http_arena(x->down), c->header, ok); /* the snapshot's may go before the exchange */
+		name = ss_arena_copy(ss_http_arena(x->down), c->header,
+				     ok); /* the snapshot's may go before the exchange */
 		ss_hdrs_add(h, name, value, 0);
 	}
 }
@@ -132,8 +136,8 @@ static bool has_claim_header(const struct px_exchange *x, const struct ss_jwt_po
 	return false;
 }
 
-int px_token(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l, struct ss_jwt_found *out,
-	     uint64_t now)
+int px_token(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
+	     struct ss_jwt_found *out, uint64_t now)
 {
 	int64_t offset = snap->wall ? atomic_load_explicit(&snap->wall->offset_ns, memory_order_relaxed) : 0;
 	uint64_t now_s = snap->wall ? (uint64_t)((int64_t)now + offset) / SS_NS_PER_SEC : UINT64_MAX;
@@ -142,12 +146,14 @@ int px_token(struct px_exchange *x, const struct ss_snapshot *snap, const struct
 	return out->provider || has_claim_header(x, l->jwt) ? rewrite(x, l, out) : 0;
 }
 
-enum ss_drop px_token_wanting(const struct ss_listener *l, const struct ss_route *r, const struct ss_jwt_found *t)
+enum ss_drop px_token_wanting(const struct ss_listener *l, const struct ss_route *r,
+			      const struct ss_jwt_found *t)
 {
 	uint8_t need = r && r->token ? r->token : l->jwt ? l->jwt->need : SS_JWT_NEED_NONE;
 	enum ss_drop why = l->jwt ? t->why : SS_DROP_TOKEN_MISSING;
 
-	if (!r || need == SS_JWT_NEED_NONE || (need == SS_JWT_NEED_ALLOW_MISSING && why == SS_DROP_TOKEN_MISSING))
+	if (!r || need == SS_JWT_NEED_NONE ||
+	    (need == SS_JWT_NEED_ALLOW_MISSING && why == SS_DROP_TOKEN_MISSING))
 		return SS_DROP_NONE;
 	return why;
 }

@@ -1,7 +1,7 @@
 /*
- * route_policy.c - authorization in Istio's order: a deny rule that holds denies; where there are allow rules, one
- * must hold; else the default. (CUSTOM needs an authorizer elsewhere: ctrl/cfg refuses it.) Rules that are only tried
- * or only watched never change that: they are looked at beside it.
+ * route_policy.c - authorization in Istio's order: a deny rule that holds denies; where there are allow
+ * rules, one must hold; else the default. (CUSTOM needs an authorizer elsewhere: ctrl/cfg refuses it.) Rules
+ * that are only tried or only watched never change that: they are looked at beside it.
  */
 #include "route/route_int.h"
 
@@ -53,7 +53,8 @@ static void try_text(struct hunt *h, uint8_t key, struct ss_span text)
 }
 
 /* At every length that some prefix has. */
-static void try_prefixes(struct hunt *h, uint8_t key, struct ss_span text, uint32_t longest, const uint64_t *lengths)
+static void try_prefixes(struct hunt *h, uint8_t key, struct ss_span text, uint32_t longest,
+			 const uint64_t *lengths)
 {
 	uint64_t hash = SS_AUTHZ_HASH_START;
 	uint32_t most = ss_min_u32(text.n, longest);
@@ -87,7 +88,8 @@ static void try_index(struct hunt *h)
 
 static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdict *v)
 {
-	struct hunt h = {.a = a, .f = f, .best = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+	struct hunt h = {
+		.a = a, .f = f, .best = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
 
 	if (a->n_rules && !(f->known & SS_ROUTE_KNOWN_ID)) {
 		f->domain = ss_id_trust_domain(f->rq->peer_identity);
@@ -114,7 +116,8 @@ static void look_ahead(const struct verdict *v, struct ss_route_decision *d)
 	const struct ss_authz_rule *const *first = v->first;
 
 	d->dry_rule = first[SS_AUTHZ_C_DRY_DENY];
-	d->dry_denied = d->dry_rule || (v->any_dry_allow && !first[SS_AUTHZ_C_ALLOW] && !first[SS_AUTHZ_C_DRY_ALLOW]);
+	d->dry_denied =
+		d->dry_rule || (v->any_dry_allow && !first[SS_AUTHZ_C_ALLOW] && !first[SS_AUTHZ_C_DRY_ALLOW]);
 }
 
 bool ss_route_authorize(const struct ss_listener *l, struct ss_route_facts *f, struct ss_route_decision *d)

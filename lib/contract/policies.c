@@ -29,7 +29,8 @@ struct ss_policies *ss_policies_create(uint32_t capacity, uint32_t n_workers)
 		return NULL;
 	p->cap = capacity + 2;
 	p->n_workers = n_workers;
-	p->row = (p->cap * sizeof(struct ss_policy_counts) + SS_CACHE_LINE - 1) & ~(size_t)(SS_CACHE_LINE - 1);
+	p->row =
+		(p->cap * sizeof(struct ss_policy_counts) + SS_CACHE_LINE - 1) & ~(size_t)(SS_CACHE_LINE - 1);
 	for (p->mask = 64; p->mask < 2 * p->cap; p->mask *= 2)
 		;
 	p->name = calloc(p->cap, sizeof(*p->name));
@@ -40,7 +41,8 @@ struct ss_policies *ss_policies_create(uint32_t capacity, uint32_t n_workers)
 		return NULL;
 	}
 	memset(p->counts, 0, p->row * n_workers);
-	if (ss_policies_slot(p, "default") != SS_POLICY_DEFAULT || ss_policies_slot(p, "other") != SS_POLICY_OTHER) {
+	if (ss_policies_slot(p, "default") != SS_POLICY_DEFAULT ||
+	    ss_policies_slot(p, "other") != SS_POLICY_OTHER) {
 		ss_policies_free(p);
 		return NULL;
 	}

@@ -5,8 +5,8 @@
  * Gives:   its bytes, in the caller's buffer.
  * Owns:    nothing.
  * Thread:  any.
- * Errors:  SS_ERR_BAD_STREAM for a character outside the alphabet, a length that nothing encodes to, or bits after the
- *          last byte that are not zero (so that one value has one text); SS_ERR_LIMIT without room.
+ * Errors:  SS_ERR_BAD_STREAM for a character outside the alphabet, a length that nothing encodes to, or bits
+ * after the last byte that are not zero (so that one value has one text); SS_ERR_LIMIT without room.
  */
 #ifndef SS_B64URL_H
 #define SS_B64URL_H

@@ -12,8 +12,14 @@ static void decodes(void **state)
 {
 	static const struct {
 		const char *text, *bytes;
-	} good[] = {{"", ""}, {"Zg", "f"}, {"Zm8", "fo"}, {"Zm9v", "foo"}, {"Zm9vYg", "foob"}, {"Zm9vYmE", "fooba"},
-		    {"Zm9vYmFy", "foobar"}, {"-_-_", "\xfb\xff\xbf"},
+	} good[] = {{"", ""},
+		    {"Zg", "f"},
+		    {"Zm8", "fo"},
+		    {"Zm9v", "foo"},
+		    {"Zm9vYg", "foob"},
+		    {"Zm9vYmE", "fooba"},
+		    {"Zm9vYmFy", "foobar"},
+		    {"-_-_", "\xfb\xff\xbf"},
 		    {"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9", "{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}"}};
 	uint8_t out[64];
 

@@ -106,7 +106,10 @@ static int escape(struct scan *s, uint8_t **to)
 /* RFC 3629 4: length of a well-formed sequence that starts with c >= 0x80, or 0. */
 static uint32_t utf8_len(const uint8_t *p, const uint8_t *end)
 {
-	uint32_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+	uint32_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+		     : (p[0] & 0xf0) == 0xe0        ? 3
+		     : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+						    : 0;
 
 	if (!n || (size_t)(end - p) < n)
 		return 0;

@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		const struct ss_jscan_node *d = &nodes[i];
 		if (d->next <= i || d->next > got)
 			abort();
-		if (d->type == SS_JSCAN_STRING && d->text.n && (d->text.p < text || d->text.p + d->text.n > text + n))
+		if (d->type == SS_JSCAN_STRING && d->text.n &&
+		    (d->text.p < text || d->text.p + d->text.n > text + n))
 			abort();
 		if (d->type != SS_JSCAN_OBJECT)
 			continue;

@@ -1,6 +1,6 @@
 /*
- * authz_bench.c - authorization: a decision under 10, 1,000 and 10,000 rules, each for one identity and one path below it, and
- * under rules that nothing but a look at each finds (a header).
+ * authz_bench.c - authorization: a decision under 10, 1,000 and 10,000 rules, each for one identity and one
+ * path below it, and under rules that nothing but a look at each finds (a header).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +37,11 @@ static void add_rule(struct ss_model *m, const struct table *t, struct ss_model_
 	r->operation.methods = SS_METHOD_GET;
 	if (t->indexed) {
 		r->source.ids = ss_model_alloc(m, sizeof(*r->source.ids));
-		r->source.ids[r->source.n_ids++] =
-			(struct ss_model_id){SS_ID_EXACT, text(m, "spiffe://mesh.local/ns/shop/sa/service-%u", i)};
+		r->source.ids[r->source.n_ids++] = (struct ss_model_id){
+			SS_ID_EXACT, text(m, "spiffe://mesh.local/ns/shop/sa/service-%u", i)};
 		r->operation.paths.v = ss_model_alloc(m, sizeof(*r->operation.paths.v));
-		r->operation.paths.v[r->operation.paths.n++] = (struct ss_model_path){SS_AUTHZ_UNDER, ss_model_text(m, "/")};
+		r->operation.paths.v[r->operation.paths.n++] =
+			(struct ss_model_path){SS_AUTHZ_UNDER, ss_model_text(m, "/")};
 		return;
 	}
 	r->when = ss_model_alloc(m, sizeof(*r->when));
@@ -60,9 +61,11 @@ static void describe(struct ss_model *m, const struct table *t)
 	m->n_hosts = m->n_listeners = 1;
 	m->hosts = ss_model_alloc(m, sizeof(*m->hosts));
 	m->listeners = ss_model_alloc(m, sizeof(*m->listeners));
-	m->hosts[0] = (struct ss_model_host){.name = domains[1], .n_domains = 1, .domains = domains, .n_routes = 1};
+	m->hosts[0] =
+		(struct ss_model_host){.name = domains[1], .n_domains = 1, .domains = domains, .n_routes = 1};
 	m->hosts[0].routes = ss_model_alloc(m, sizeof(struct ss_model_route));
-	m->hosts[0].routes[0] = (struct ss_model_route){.name = domains[1], .action = SS_ACTION_DIRECT, .direct_status = 200};
+	m->hosts[0].routes[0] =
+		(struct ss_model_route){.name = domains[1], .action = SS_ACTION_DIRECT, .direct_status = 200};
 	m->listeners[0] = (struct ss_model_listener){
 		.name = domains[1], .addr = {ss_ip4(0x0a0000fe), 80}, .n_hosts = 1, .hosts = domains + 1};
 	a = &m->listeners[0].authz;
@@ -117,8 +120,12 @@ void micro_items(struct micro *m)
 		const char *name;
 		bool indexed;
 		uint32_t n;
-	} rows[] = {{"authz.none", true, 0},         {"authz.identity.10", true, 10}, {"authz.identity.1000", true, 1000},
-		    {"authz.identity.10000", true, 10000}, {"authz.header.10", false, 10},  {"authz.header.1000", false, 1000}};
+	} rows[] = {{"authz.none", true, 0},
+		    {"authz.identity.10", true, 10},
+		    {"authz.identity.1000", true, 1000},
+		    {"authz.identity.10000", true, 10000},
+		    {"authz.header.10", false, 10},
+		    {"authz.header.1000", false, 1000}};
 
 	for (uint32_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
 		struct table t = {.n_rules = rows[i].n, .indexed = rows[i].indexed};
