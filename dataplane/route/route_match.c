@@ -114,8 +114,8 @@ struct scans {
 	const struct ss_route_slot *slot[SCANS];
 };
 
-static const struct ss_route_slot *find_slot(const struct ss_route_index *ix, uint64_t hash, uint8_t kind,
-					     struct ss_span text)
+static const struct ss_route_slot *search(const struct ss_route_index *ix, uint64_t hash, uint8_t kind,
+						    struct ss_span text)
 {
 	uint8_t tag = ss_route_tag(hash);
 
@@ -127,7 +127,14 @@ static const struct ss_route_slot *find_slot(const struct ss_route_index *ix, ui
 	return NULL;
 }
 
-static void try_text(struct ss_route_look *k, uint64_t h, uint64_t tail, uint32_t n, uint8_t kind)
+/* Most looks end at an empty place: that much is inline. */
+static inline const struct ss_route_slot *find_slot(const struct ss_route_index *ix, uint64_t hash, uint8_t kind,
+						    struct ss_span text)
+{
+	return ix->tags[(uint32_t)hash & ix->mask] ? search(ix, hash, kind, text) : NULL;
+}
+
+static inline void try_text(struct ss_route_look *k, uint64_t h, uint64_t tail, uint32_t n, uint8_t kind)
 {
 	uint64_t hash = ss_route_hash_end(h, tail, n, kind);
 	const struct ss_route_slot *s = find_slot(k->host->index, hash, kind, ss_span(k->path.p, n));
