@@ -4,7 +4,7 @@ import concurrent.futures
 import json
 import time
 
-from local.appliance import Appliance, ports
+from local.appliance import MEMORY, Appliance, ports
 from local.bench_site import ORIGINS, cluster, one_host, route
 from local.lab import Lab, wait_for
 from local.programs import curl, curl_code, h2load, script, wait_listening
@@ -91,6 +91,23 @@ class TestOneHop(DecisionSuite):
         self.verify_equal((len(texts) - len(refused), len(refused)), (5, 19), "served, refused")
         self.verify(all("x-envoy-overloaded: true" in t.lower() for t in refused), refused[0])
         self.verify_equal(self.dut.drops("upstream_overflow"), 19, "drops")
+
+    def test_overload(self):
+        """Over the watermark of connections a request is refused before it is routed: 503, OM. An urgent one still
+        passes; when the connections have gone, all do."""
+        gate = self.site.lab.path("relief")
+        self.start([route("web", timeout="20s", max_retries=0)], [self.all_origins(protocol="http1")],
+                   memory={**MEMORY, "connections": 40}, overload={"connections": 50})
+        with concurrent.futures.ThreadPoolExecutor(11) as pool:
+            held = [pool.submit(self.get, f"/hold{gate}", check=False) for _ in range(11)]  # 22 of 40
+            wait_for("shedding", lambda: "OM" in self.get("/nowhere", "-i", check=False), 10, 0.1)
+            urgent = self.get("/", "-i", "-H", "priority: u=0", check=False)
+            self.site.lab.write("relief", "open")
+            for h in held:
+                h.result()
+        self.verify(" 200 " in urgent.splitlines()[0], f"an urgent request: {urgent}")
+        self.verify(self.dut.drops("overloaded") >= 1, "drops")
+        wait_for("relief", lambda: self.code("/") == 200, 20, 0.2)
 
     def test_breaker(self):
         """Ten failures open it: 503, UO, no endpoint is asked; after its time two good probes close it. Both are in

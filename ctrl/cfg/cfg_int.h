@@ -126,7 +126,7 @@ const char *ss_cfg_default(const struct ss_cfg *c, const struct ss_cfg_key *k);
 
 /* The tables, by the file they are in. */
 extern const struct ss_cfg_table ss_cfg_root;                                   /* cfg_load.c */
-extern const struct ss_cfg_table ss_cfg_workers, ss_cfg_memory, ss_cfg_tcp; /* cfg_process.c */
+extern const struct ss_cfg_table ss_cfg_overload, ss_cfg_workers, ss_cfg_memory, ss_cfg_tcp; /* cfg_process.c */
 extern const struct ss_cfg_table ss_cfg_tls, ss_cfg_port;
 extern const struct ss_cfg_table ss_cfg_admin, ss_cfg_metrics, ss_cfg_access_log;
 extern const struct ss_cfg_table ss_cfg_secret, ss_cfg_trust, ss_cfg_id;        /* cfg_tls.c */

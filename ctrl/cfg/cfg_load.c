@@ -17,6 +17,7 @@ static const struct ss_cfg_key root_keys[] = {
 	{ "profile", SS_CFG_WORD, M(profile), .def = "default", .words = ss_cfg_profile_words },
 	{ "workers", SS_CFG_GROUP, M(process), .table = &ss_cfg_workers },
 	{ "memory", SS_CFG_GROUP, M(process), .table = &ss_cfg_memory },
+	{ "overload", SS_CFG_GROUP, M(process), .table = &ss_cfg_overload },
 	{ "tcp", SS_CFG_GROUP, M(process), .table = &ss_cfg_tcp },
 	{ "tls", SS_CFG_GROUP, M(process), .table = &ss_cfg_tls },
 	{ "drain_timeout", SS_CFG_DURATION, M(process.drain_timeout_ns), .def = "30s", .min = SS_NS_PER_MS,

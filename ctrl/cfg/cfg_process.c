@@ -90,6 +90,13 @@ static const struct ss_cfg_key memory_keys[] = {
 };
 const struct ss_cfg_table ss_cfg_memory = { .what = "group", SS_CFG_KEYS(memory_keys) };
 
+static const struct ss_cfg_key overload_keys[] = {
+	{ "mbufs", SS_CFG_U32, P(shed_mbufs), .def = "90", .max = 100 },
+	{ "connections", SS_CFG_U32, P(shed_conns), .def = "95", .max = 100 },
+	{ "queue_delay", SS_CFG_DURATION, P(shed_delay_ns), .def = "100ms", .max = 60 * SS_NS_PER_SEC },
+};
+const struct ss_cfg_table ss_cfg_overload = { .what = "group", SS_CFG_KEYS(overload_keys) };
+
 static const struct ss_cfg_key tcp_keys[] = {
 	{ "time_wait", SS_CFG_DURATION, P(time_wait_ns), .def = "1m", .min = SS_NS_PER_MS,
 	  .max = 240 * SS_NS_PER_SEC },

@@ -193,6 +193,8 @@ struct ss_model_process {
 	uint32_t worker_core[SS_MAX_WORKERS]; /* CPU of each worker */
 	bool busy_poll_always;
 	uint64_t idle_sleep_ns;
+	uint32_t shed_mbufs, shed_conns; /* percent; 0: off */
+	uint64_t shed_delay_ns;
 	uint32_t stage_sampling; /* one of so many busy turns; 0: none */
 	bool hugepages;
 	uint32_t memory_mb;

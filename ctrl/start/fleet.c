@@ -114,6 +114,9 @@ static void size_worker(struct ss_worker_conf *c, const struct ss_model_process 
 	c->busy_poll = p->busy_poll_always ? SS_POLL_ALWAYS : SS_POLL_ADAPTIVE;
 	c->idle_sleep_ns = p->idle_sleep_ns;
 	c->stage_sampling = p->stage_sampling;
+	c->shed_mbufs = p->shed_mbufs;
+	c->shed_conns = p->shed_conns;
+	c->shed_delay_ns = p->shed_delay_ns;
 }
 
 static int make_worker(struct ss_fleet *f, uint32_t i, uint64_t seed, char *err, size_t err_n)

@@ -45,6 +45,8 @@ void ss_proxy_expire(struct ss_proxy *p, const struct ss_snapshot *snap, uint64_
 uint64_t ss_proxy_next(const struct ss_proxy *p);
 void ss_proxy_bury(struct ss_proxy *p);
 /* Mirrors among them. */
+/* Requests of the lowest n ranks (low, default, high: RFC 9218's urgency) are refused as they come. */
+void ss_proxy_shed(struct ss_proxy *p, uint32_t n);
 uint32_t ss_proxy_exchanges(const struct ss_proxy *p);
 
 #endif

@@ -143,6 +143,11 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_reply(x, SS_DROP_DRAINING, now);
 		return;
 	}
+	if (ss_unlikely(p->shed) && px_rank_of(head, l->edge) < p->shed) {
+		x->told = true;
+		px_reply(x, SS_DROP_OVERLOADED, now);
+		return;
+	}
 	if (l->jwt && px_token(x, snap, l, &token, now) < 0) {
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
 		return;

@@ -206,7 +206,7 @@ void px_hear_hop(struct px_exchange *x, const struct ss_hdrs *h)
 
 void px_say_hop(const struct px_exchange *x, struct ss_hdrs *h, enum ss_drop why, char text[SS_NUMBER_TEXT])
 {
-	if (why == SS_DROP_UPSTREAM_OVERFLOW || why == SS_DROP_BREAKER_OPEN)
+	if (why == SS_DROP_UPSTREAM_OVERFLOW || why == SS_DROP_BREAKER_OPEN || why == SS_DROP_OVERLOADED)
 		ss_hdrs_add(h, SS_SPAN("x-envoy-overloaded"), SS_SPAN("true"), 0);
 	if (x->from_hop && (x->told || x->attempts > 1))
 		say(h, SS_H_X_SIDESTEP_RETRIED,

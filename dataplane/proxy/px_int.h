@@ -144,6 +144,7 @@ struct px_hedge {
 };
 
 struct ss_proxy {
+	uint8_t shed; /* ranks that are refused, from the lowest on */
 	struct ss_proxy_conf conf;
 	struct ss_pool *exchanges, *mirrors, *hedges;
 	struct ss_arena_pools mirror_arenas;

@@ -119,6 +119,11 @@ void ss_proxy_bury(struct ss_proxy *p)
 		ss_pool_give(p->mirrors, ss_list_entry(n, struct px_mirror, again));
 }
 
+void ss_proxy_shed(struct ss_proxy *p, uint32_t n)
+{
+	p->shed = (uint8_t)n;
+}
+
 uint32_t ss_proxy_exchanges(const struct ss_proxy *p)
 {
 	return ss_pool_used(p->exchanges) + ss_pool_used(p->mirrors);

@@ -44,6 +44,8 @@ struct ss_worker_conf {
 	const struct ss_ticket_ring *tickets; /* NULL: no session is resumed */
 	enum ss_busy_poll busy_poll;
 	uint64_t idle_sleep_ns; /* adaptive: sleep after this long without work */
+	uint32_t shed_mbufs, shed_conns; /* percent in use from which requests are refused; 0: never */
+	uint64_t shed_delay_ns;          /* the same of a turn's time */
 	uint32_t stage_sampling; /* one of so many busy turns goes into the stage ledger; 0: none */
 	const struct ss_clock *clock;
 	struct ss_snapshot_box *box;

@@ -66,6 +66,8 @@ struct ss_worker {
 	uint8_t bursts[SS_MAX_PORTS]; /* since the start, for worker_relief.c */
 	bool low[SS_MAX_PORTS];       /* the pool behind an interface runs low */
 	uint32_t spare[SS_MAX_PORTS]; /* its buffers free above that */
+	uint32_t port_used[SS_MAX_PORTS]; /* percent of its buffers, as seen last */
+	uint64_t turn_min, shed_at;   /* shortest busy turn since the last look; the next one */
 	uint32_t wake;    /* workers to wake after this turn: bit i is worker i */
 	bool stopping, stopped, draining, drained;
 	uint64_t drain_deadline, stop_deadline;
@@ -98,6 +100,15 @@ void ss_worker_wind_down(struct ss_worker *w, uint64_t now);
 
 /* worker_relief.c: received frames of a pool that runs low move into our own buffers, or go. How many are left. */
 uint16_t ss_worker_relieve(struct ss_worker *w, uint8_t iface, struct rte_mbuf **m, uint16_t n);
+
+/* worker_shed.c: looks how full we are and tells the proxy whom to refuse. */
+struct ss_worker_use {
+	uint32_t mbufs, conns; /* percent */
+	uint64_t delay_ns;
+};
+void ss_worker_shed(struct ss_worker *w, uint64_t now);
+/* How many ranks of requests are refused: 0 none, 1 low, 2 default too, 3 all. */
+uint32_t ss_worker_shed_level(const struct ss_worker_conf *c, const struct ss_worker_use *u);
 
 /* worker_sleep.c */
 bool ss_worker_idle(const struct ss_worker *w);

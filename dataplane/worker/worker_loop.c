@@ -21,6 +21,7 @@ static uint64_t tick(struct ss_worker *w)
 	if (w->turns) {
 		ss_count(w->counters, w->rx ? SS_C_BUSY_NS : SS_C_IDLE_NS, took);
 		w->turn_max = ss_max_u64(w->turn_max, w->rx ? took : 0);
+		w->turn_min = w->rx ? ss_min_u64(w->turn_min, took) : w->turn_min;
 	}
 	if (w->rx) {
 		ss_count(w->counters, SS_C_BUSY_TURNS, 1);

@@ -106,6 +106,7 @@ void ss_worker_mail(struct ss_worker *w, uint64_t now)
 	w->mail_in = SS_WORKER_HOUSEKEEP;
 	read_mail(w, now);
 	tell_adopted(w);
+	ss_worker_shed(w, now);
 	if (w->draining || w->stopping)
 		ss_worker_wind_down(w, now);
 	if (now >= w->gauges_at) {

@@ -36,6 +36,7 @@ static void share(struct ss_worker *w, uint8_t iface, const struct rte_mempool *
 	uint32_t least = w->spare[iface] = spare(mp);
 
 	w->low[iface] = least == 0;
+	w->port_used[iface] = 100 - (uint32_t)((uint64_t)rte_mempool_avail_count(mp) * 100 / mp->size);
 	for (uint16_t i = 0; i < w->n_ifs; i++)
 		least = ss_min_u32(least, w->spare[i]);
 	ss_tcp_limit(w->tcp, (uint32_t)ss_min_u64((uint64_t)(least + spare(w->bufs.mp)) * PAYLOAD / SHARE,
