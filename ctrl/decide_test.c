@@ -201,9 +201,11 @@ static void read_origins(struct ss_model_route *r, char *arg)
 	for (char *o = strtok_r(arg, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
 		size_t n = strlen(o);
 		bool prefix = n > 1 && o[n - 1] == '*', regex = *o == '~';
-		r->cors.origins[r->cors.n_origins++] = (struct ss_model_origin){
-			regex ? SS_MODEL_ORIGIN_REGEX : prefix ? SS_MODEL_ORIGIN_PREFIX : SS_MODEL_ORIGIN_EXACT,
-			text_n(o + regex, n - regex - prefix)};
+		r->cors.origins[r->cors.n_origins++] =
+			(struct ss_model_origin){regex    ? SS_MODEL_ORIGIN_REGEX
+						 : prefix ? SS_MODEL_ORIGIN_PREFIX
+							  : SS_MODEL_ORIGIN_EXACT,
+						 text_n(o + regex, n - regex - prefix)};
 	}
 }
 
@@ -313,7 +315,8 @@ static void read_request(char *line, struct ss_hdrs *h, struct ss_hdr *v, struct
 static struct ss_route_decision decide_for(struct world *w, const struct ss_hdrs *h, const struct asker *who,
 					   uint32_t draw)
 {
-	struct ss_route_request rq = {.head = h, .peer_identity = who->id, .sni = who->sni, .draw = (uint64_t)draw << 32};
+	struct ss_route_request rq = {
+		.head = h, .peer_identity = who->id, .sni = who->sni, .draw = (uint64_t)draw << 32};
 	struct ss_route_decision d;
 
 	w->l.addr.port = who->port;
@@ -344,7 +347,8 @@ static struct ss_span new_path(const struct ss_route *r, struct ss_span path, st
 	return got;
 }
 
-static void answer_text(struct world *w, const struct ss_route_decision *d, struct ss_span path, char *buf, size_t n)
+static void answer_text(struct world *w, const struct ss_route_decision *d, struct ss_span path, char *buf,
+			size_t n)
 {
 	struct ss_arena_pools pools;
 	struct ss_arena a;
@@ -359,7 +363,8 @@ static void answer_text(struct world *w, const struct ss_route_decision *d, stru
 	ss_arena_init(&a, &pools);
 	new = new_path(d->route, path, &a);
 	snprintf(buf, n, "%s/%s%s%.*s%s", ss_names_text(w->j.names, d->host->name),
-		 ss_names_text(w->j.names, d->route->name), new.n ? " -> " : "", (int)new.n, new.n ? (char *)new.p : "",
+		 ss_names_text(w->j.names, d->route->name), new.n ? " -> " : "", (int)new.n,
+		 new.n ? (char *)new.p : "",
 		 d->preflight  ? " preflight"
 		 : d->origin.n ? " readable"
 			       : "");
@@ -427,8 +432,9 @@ static void the_route_cases_hold(void **state)
 
 static const char *const texts[] = {"/",   "/a", "/a/",  "/a/b",   "/a/bb",
 				    "/ab", "/b", "/b/a", "/a/b/c", "/aa/b"};
-static const char *const patterns[] = {"/a.*", "/[ab]/b", "(/a|/b)+", "/a/b+", ".*b", "/(a|ab)", "/a/?b?",
-				       "/a|/b", "^/ab?", "/a/b/c?", "/[|]|/a", "/a/(b|c)", "/\\a?b|/a", "/b{1,2}a*"};
+static const char *const patterns[] = {"/a.*",    "/[ab]/b",  "(/a|/b)+",  "/a/b+",    ".*b",
+				       "/(a|ab)", "/a/?b?",   "/a|/b",     "^/ab?",    "/a/b/c?",
+				       "/[|]|/a", "/a/(b|c)", "/\\a?b|/a", "/b{1,2}a*"};
 static const char *const names[] = {"x-a", "x-b", "x-c"};
 static const char *const values[] = {"1", "2", "12", "", "21"};
 static const char *const ids[] = {"any", "spiffe://a/x", "spiffe://a/*", "domain:b"};
@@ -441,11 +447,16 @@ static const char *const value_patterns[] = {"1", "[12]+", "2.*", ".*2", "1?"};
 
 static void random_match(struct ss_rng *r, struct ss_model_header_match *m)
 {
-	enum ss_header_match kind = ss_rng_chance(r, 1, 2) ? SS_HM_EXACT : (enum ss_header_match)ss_rng_below(r, 6);
+	enum ss_header_match kind =
+		ss_rng_chance(r, 1, 2) ? SS_HM_EXACT : (enum ss_header_match)ss_rng_below(r, 6);
 
 	*m = (struct ss_model_header_match){
-		text(PICK(r, names)), text(kind == SS_HM_REGEX ? PICK(r, value_patterns) : PICK(r, values)), kind,
-		ss_rng_chance(r, 1, 4), (int64_t)ss_rng_below(r, 4) - 1, (int64_t)ss_rng_below(r, 25)};
+		text(PICK(r, names)),
+		text(kind == SS_HM_REGEX ? PICK(r, value_patterns) : PICK(r, values)),
+		kind,
+		ss_rng_chance(r, 1, 4),
+		(int64_t)ss_rng_below(r, 4) - 1,
+		(int64_t)ss_rng_below(r, 25)};
 }
 
 static void random_source(struct ss_rng *r, struct ss_model_route *m)
@@ -544,7 +555,8 @@ static bool naive_source(const struct ss_model_route *m, const struct asker *who
 	if (m->n_ports && m->ports[0] != who->port)
 		return false;
 	if (m->n_snis && m->snis[0][0] == '*' &&
-	    (strlen(sni) < strlen(m->snis[0]) || strcasecmp(sni + strlen(sni) - strlen(m->snis[0]) + 1, m->snis[0] + 1)))
+	    (strlen(sni) < strlen(m->snis[0]) ||
+	     strcasecmp(sni + strlen(sni) - strlen(m->snis[0]) + 1, m->snis[0] + 1)))
 		return false;
 	if (m->n_snis && m->snis[0][0] != '*' && strcasecmp(sni, m->snis[0]))
 		return false;
@@ -573,8 +585,8 @@ static bool naive_path(const struct ss_model_route *m, const char *path, bool ga
 	return !strncmp(path, m->path, n) && (path[n] == '/' || !path[n]);
 }
 
-static bool naive_fits(const struct ss_model_route *m, const struct ss_hdrs *h, const char *path, const char *query,
-		       const char *cookies, const struct asker *who, bool gateway)
+static bool naive_fits(const struct ss_model_route *m, const struct ss_hdrs *h, const char *path,
+		       const char *query, const char *cookies, const struct asker *who, bool gateway)
 {
 	if (!naive_path(m, path, gateway) || !naive_source(m, who))
 		return false;
@@ -612,8 +624,8 @@ static bool naive_stays(const struct ss_model_route *x, const struct ss_model_ro
 	return x->n_query >= y->n_query;
 }
 
-static int naive_first(const struct ss_model_host *m, const struct ss_hdrs *h, const char *path, const char *query,
-		       const char *cookies, const struct asker *who)
+static int naive_first(const struct ss_model_host *m, const struct ss_hdrs *h, const char *path,
+		       const char *query, const char *cookies, const struct asker *who)
 {
 	bool gateway = m->precedence == SS_PRECEDENCE_GATEWAY;
 	int best = -1;
@@ -691,7 +703,8 @@ static void one_random_table(uint64_t seed, uint32_t *matched)
 		fail_msg("seed %lu: %s", (unsigned long)seed, w.errors.n ? w.errors.text[0] : "?");
 	for (int i = 0; i < 60; i++) {
 		random_request(&r, &q);
-		int want = naive_first(m, &q.h, q.path, q.query, q.cookies, &q.who), got = answered(&w, m, &q);
+		int want = naive_first(m, &q.h, q.path, q.query, q.cookies, &q.who),
+		    got = answered(&w, m, &q);
 		if (got != want)
 			fail_msg("seed %lu, request %d (%s %s, cookies %s): wanted route %d, got %d",
 				 (unsigned long)seed, i, q.h.method.p, q.target, q.cookies, want, got);
@@ -779,8 +792,8 @@ static void weights_draw_exactly(void **state)
 	h.method = SS_SPAN("GET");
 	h.path = SS_SPAN("/");
 	for (uint64_t draw = 0; draw < SS_WEIGHT_SUM; draw++) {
-		struct ss_route_decision d =
-			decide(&w, &h, SS_SPAN_NONE, (uint32_t)(((draw << 32) + SS_WEIGHT_SUM - 1) / SS_WEIGHT_SUM));
+		struct ss_route_decision d = decide(
+			&w, &h, SS_SPAN_NONE, (uint32_t)(((draw << 32) + SS_WEIGHT_SUM - 1) / SS_WEIGHT_SUM));
 		assert_non_null(d.cluster);
 		got[d.cluster - w.snap.clusters]++;
 	}
@@ -909,7 +922,8 @@ static void many_expressions_of_one_beginning(void **state)
 		h.path = ss_span_str(path);
 		do
 			snprintf(end, sizeof(end), "%u", 99 - want);
-		while (!ss_span_ends(ss_span(path + 3, (uint32_t)strlen(path + 3)), ss_span_str(end)) && ++want);
+		while (!ss_span_ends(ss_span(path + 3, (uint32_t)strlen(path + 3)), ss_span_str(end)) &&
+		       ++want);
 		struct ss_route_decision d = decide(&w, &h, SS_SPAN_NONE, 0);
 		assert_ptr_equal(d.route, &d.host->routes[want]);
 	}
@@ -919,11 +933,31 @@ static void many_expressions_of_one_beginning(void **state)
 /* What an expression's subjects surely begin with: never too much. */
 static void beginnings_are_seen(void **state)
 {
-	static const struct { const char *pattern, *start; } rows[] = {
-		{"/a/[0-9]+", "/a/"}, {"^/a$", "/a"}, {"/ab*", "/a"}, {"/ab?c", "/a"}, {"/ab+", "/ab"},
-		{"/ab{2}", "/a"}, {"/a\\.b", "/a.b"}, {"/a\\d", "/a"}, {"/a|/b", ""}, {"/a(b|c)", "/a"},
-		{"(?i)/a", ""}, {"/a[|]b", "/a"}, {"/a[(]|/b", ""}, {"/a\\(|/b", ""}, {"/\\Q(\\E|b", ""}, {"", ""},
-		{"a*", ""}, {"/a[[:alpha:](]|b", ""}, {"/a(?#()|b", ""}, {"\\", ""}, {"[", ""}, {"/x[^]]|y", ""},
+	static const struct {
+		const char *pattern, *start;
+	} rows[] = {
+		{"/a/[0-9]+", "/a/"},
+		{"^/a$", "/a"},
+		{"/ab*", "/a"},
+		{"/ab?c", "/a"},
+		{"/ab+", "/ab"},
+		{"/ab{2}", "/a"},
+		{"/a\\.b", "/a.b"},
+		{"/a\\d", "/a"},
+		{"/a|/b", ""},
+		{"/a(b|c)", "/a"},
+		{"(?i)/a", ""},
+		{"/a[|]b", "/a"},
+		{"/a[(]|/b", ""},
+		{"/a\\(|/b", ""},
+		{"/\\Q(\\E|b", ""},
+		{"", ""},
+		{"a*", ""},
+		{"/a[[:alpha:](]|b", ""},
+		{"/a(?#()|b", ""},
+		{"\\", ""},
+		{"[", ""},
+		{"/x[^]]|y", ""},
 	};
 	struct world w;
 
@@ -931,7 +965,8 @@ static void beginnings_are_seen(void **state)
 	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
 		struct ss_span got = ss_build_start(&w.j, ss_build_text(&w.j, rows[i].pattern));
 		if (!ss_span_eq(got, ss_span_str(rows[i].start)))
-			fail_msg("%s: wanted \"%s\", got \"%.*s\"", rows[i].pattern, rows[i].start, (int)got.n, got.p);
+			fail_msg("%s: wanted \"%s\", got \"%.*s\"", rows[i].pattern, rows[i].start,
+				 (int)got.n, got.p);
 	}
 	world_end(&w);
 }

@@ -1,5 +1,6 @@
 /*
- * route_test.c - from the file to the decision: shares and who keeps them, new paths, sets of expressions over reloads.
+ * route_test.c - from the file to the decision: shares and who keeps them, new paths, sets of expressions
+ * over reloads.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,12 +66,15 @@ static struct ss_snapshot *load(const char *keys, const char *routes)
 	snprintf(path, sizeof(path), "%s/t.cfg", dir);
 	f = fopen(path, "w");
 	assert_non_null(f);
-	fprintf(f, "ports = ( { name = \"p\"; device = \"net_tap0\"; addresses = [ \"10.1.0.2/24\" ]; } );\n");
+	fprintf(f,
+		"ports = ( { name = \"p\"; device = \"net_tap0\"; addresses = [ \"10.1.0.2/24\" ]; } );\n");
 	fprintf(f, "clusters = ( { name = \"a\"; endpoints = ( { address = \"10.1.0.3\"; port = 1; } ); },"
 		   "{ name = \"b\"; endpoints = ( { address = \"10.1.0.4\"; port = 1; } ); },"
 		   "{ name = \"c\"; endpoints = ( { address = \"10.1.0.5\"; port = 1; } ); } );\n");
-	fprintf(f, "virtual_hosts = ( { name = \"h\"; domains = [ \"*\" ]; %s routes = ( %s ); } );\n", keys, routes);
-	fprintf(f, "listeners = ( { name = \"l\"; address = \"10.1.0.2\"; port = 80; virtual_hosts = [ \"h\" ]; } );\n");
+	fprintf(f, "virtual_hosts = ( { name = \"h\"; domains = [ \"*\" ]; %s routes = ( %s ); } );\n", keys,
+		routes);
+	fprintf(f, "listeners = ( { name = \"l\"; address = \"10.1.0.2\"; port = 80; virtual_hosts = [ \"h\" "
+		   "]; } );\n");
 	assert_int_equal(fclose(f), 0);
 	if (ss_cfg_load(path, &m, &errors) < 0)
 		fail_msg("%s", errors.n ? errors.text[0] : "no memory");
@@ -84,8 +88,8 @@ static struct ss_snapshot *load(const char *keys, const char *routes)
 	return snap;
 }
 
-static struct ss_route_decision ask(const struct ss_snapshot *s, const char *path, const char *name, const char *value,
-				    uint64_t draw)
+static struct ss_route_decision ask(const struct ss_snapshot *s, const char *path, const char *name,
+				    const char *value, uint64_t draw)
 {
 	struct ss_hdr v[1];
 	struct ss_hdrs h;
@@ -111,7 +115,8 @@ static struct ss_snapshot *split(const char *keys, const char *sticky, double a,
 	char text[400];
 
 	snprintf(text, sizeof(text),
-		 "{ name = \"r\"; %s clusters = ( { name = \"a\"; weight = %g; }, { name = \"b\"; weight = %g; },"
+		 "{ name = \"r\"; %s clusters = ( { name = \"a\"; weight = %g; }, { name = \"b\"; weight = "
+		 "%g; },"
 		 "{ name = \"c\"; weight = %g; } ); }",
 		 sticky, a, b, c);
 	return load(keys, text);
@@ -206,7 +211,11 @@ static void a_fresh_key_is_kept(void **state)
 
 static void shares_are_relative_or_percents(void **state)
 {
-	static const struct { const char *keys; double a, b, c; uint32_t want[3]; } rows[] = {
+	static const struct {
+		const char *keys;
+		double a, b, c;
+		uint32_t want[3];
+	} rows[] = {
 		{"", 98.99, 0, 1.01, {98990, 0, 1010}},
 		{"precedence = \"gateway\";", 1, 2, 0, {33333, 66667, 0}},
 		{"precedence = \"gateway\";", 1000000, 0.01, 0, {100000, 0, 0}},
@@ -238,7 +247,9 @@ static void nothing_has_weight(void **state)
 
 static void paths_are_rewritten(void **state)
 {
-	static const struct { const char *match, *rewrite, *path, *want; } rows[] = {
+	static const struct {
+		const char *match, *rewrite, *path, *want;
+	} rows[] = {
 		{"path = \"/a\"", "path = \"/b\"", "/a?q=/a", "/b?q=/a"},
 		{"prefix = \"/a\"", "prefix = \"/b\"", "/ax?q", "/bx?q"},
 		{"prefix = \"/a/\"", "prefix = \"/\"", "/a/b/", "/b/"},
@@ -246,7 +257,8 @@ static void paths_are_rewritten(void **state)
 		{"path_separated_prefix = \"/a\"", "prefix = \"/\"", "/a", "/"},
 		{"path_separated_prefix = \"/a/\"", "prefix = \"/x/\"", "/a/b", "/x/b"},
 		{"path_separated_prefix = \"/\"", "prefix = \"/x\"", "/a?b", "/x/a?b"},
-		{"prefix = \"/\"", "regex = \"^/([a-z]+)/([0-9]+)\"; substitution = \"/\\\\2-\\\\1\"", "/ab/12/x?/cd/3", "/12-ab/x?/cd/3"},
+		{"prefix = \"/\"", "regex = \"^/([a-z]+)/([0-9]+)\"; substitution = \"/\\\\2-\\\\1\"",
+		 "/ab/12/x?/cd/3", "/12-ab/x?/cd/3"},
 		{"prefix = \"/\"", "regex = \"a\"; substitution = \"b\\\\0\"", "/a/a", "/ba/ba"},
 		{"prefix = \"/\"", "regex = \"-\"; substitution = \".\"", "/a/--/b", "/b"},
 		{"prefix = \"/\"", "regex = \"x*\"; substitution = \"-\"", "/xx", "/-/--"},
@@ -261,7 +273,8 @@ static void paths_are_rewritten(void **state)
 	ss_arena_init(&a, &pools);
 	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
 		char text[400];
-		snprintf(text, sizeof(text), "{ name = \"r\"; match = { %s; }; cluster = \"a\"; rewrite = { %s; }; }",
+		snprintf(text, sizeof(text),
+			 "{ name = \"r\"; match = { %s; }; cluster = \"a\"; rewrite = { %s; }; }",
 			 rows[i].match, rows[i].rewrite);
 		struct ss_snapshot *s = load("", text);
 		struct ss_route_decision d = ask(s, rows[i].path, NULL, NULL, 0);
@@ -274,8 +287,8 @@ static void paths_are_rewritten(void **state)
 		else
 			got = ss_route_new_path(d.route, w->kind, w->path, path, &a, &ok);
 		if (!ok || !ss_span_eq(got, ss_span_str(rows[i].want)))
-			fail_msg("%s with { %s }: wanted %s, got %.*s", rows[i].path, rows[i].rewrite, rows[i].want,
-				 (int)got.n, got.p);
+			fail_msg("%s with { %s }: wanted %s, got %.*s", rows[i].path, rows[i].rewrite,
+				 rows[i].want, (int)got.n, got.p);
 		ss_build_destroy(s);
 	}
 	ss_arena_reset(&a);
@@ -285,9 +298,10 @@ static void paths_are_rewritten(void **state)
 /* An expression that would take for ever is given up, one that makes a path too long as well. */
 static void rewrites_are_bounded(void **state)
 {
-	static const char *const rewrites[] = {"regex = \"^/(a+)+$\"; substitution = \"/\"",
-					       "regex = \"a\"; substitution = \"\\\\0bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"",
-					       "regex = \"a.*\"; substitution = \"../..\""};
+	static const char *const rewrites[] = {
+		"regex = \"^/(a+)+$\"; substitution = \"/\"",
+		"regex = \"a\"; substitution = \"\\\\0bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"",
+		"regex = \"a.*\"; substitution = \"../..\""};
 	static char path[1000];
 	struct ss_arena_pools pools;
 	struct ss_arena a;
@@ -300,11 +314,13 @@ static void rewrites_are_bounded(void **state)
 	path[sizeof(path) - 2] = '!';
 	for (size_t i = 0; i < SS_ARRAY_LEN(rewrites); i++) {
 		char text[400];
-		snprintf(text, sizeof(text), "{ name = \"r\"; cluster = \"a\"; rewrite = { %s; }; }", rewrites[i]);
+		snprintf(text, sizeof(text), "{ name = \"r\"; cluster = \"a\"; rewrite = { %s; }; }",
+			 rewrites[i]);
 		struct ss_snapshot *s = load("", text);
 		const struct ss_route *r = ask(s, path, NULL, NULL, 0).route;
 		uint64_t begun = clock_ns();
-		assert_int_equal(ss_route_regex_path(r->rewrite->regex, 1, ss_span_str(path), &a, &got), SS_ERR_LIMIT);
+		assert_int_equal(ss_route_regex_path(r->rewrite->regex, 1, ss_span_str(path), &a, &got),
+				 SS_ERR_LIMIT);
 		print_message("given up after %llu us\n", (unsigned long long)(clock_ns() - begun) / 1000);
 		ss_build_destroy(s);
 	}
@@ -320,11 +336,13 @@ static char *many_routes(uint32_t n)
 
 	assert_non_null(text);
 	for (uint32_t i = 0; i < n; i++)
-		p += sprintf(p,
-			     "%s{ name = \"r%u\"; match = { regex = \"/api/v%u/accounts/[a-z]+-%u(/[a-z0-9]+)?\";"
-			     "headers = ( { name = \"x-a\"; regex = \"[a-z]+-%u\"; } ); };"
-			     "cluster = \"a\"; rewrite = { regex = \"^/api/v%u/(.*)\"; substitution = \"/%u/\\\\1\"; }; }\n",
-			     i ? "," : "", i, i % 97, i, i % 50, i % 97, i);
+		p += sprintf(
+			p,
+			"%s{ name = \"r%u\"; match = { regex = \"/api/v%u/accounts/[a-z]+-%u(/[a-z0-9]+)?\";"
+			"headers = ( { name = \"x-a\"; regex = \"[a-z]+-%u\"; } ); };"
+			"cluster = \"a\"; rewrite = { regex = \"^/api/v%u/(.*)\"; substitution = "
+			"\"/%u/\\\\1\"; }; }\n",
+			i ? "," : "", i, i % 97, i, i % 50, i % 97, i);
 	return text;
 }
 
@@ -334,8 +352,8 @@ static struct ss_snapshot *timed(const char *what, const char *routes)
 	uint64_t begun = clock_ns();
 
 	s = load("", routes);
-	print_message("%s: %.1f ms of CPU time, without the file's %.1f ms\n", what, (double)(clock_ns() - begun) / 1e6,
-		      (double)build_ns / 1e6);
+	print_message("%s: %.1f ms of CPU time, without the file's %.1f ms\n", what,
+		      (double)(clock_ns() - begun) / 1e6, (double)build_ns / 1e6);
 	return s;
 }
 

@@ -43,9 +43,10 @@ static int build_origins(struct ss_build_job *j, struct ss_build_regex *x, const
 		else if (from->kind == SS_MODEL_ORIGIN_EXACT && !strcmp(from->text, "*"))
 			c->any = !m->credentials;
 		else
-			o[c->n_origins++] = (struct ss_origin){
-				.kind = from->kind == SS_MODEL_ORIGIN_PREFIX ? SS_ORIGIN_PREFIX : SS_ORIGIN_EXACT,
-				.text = ss_build_text(j, from->text)};
+			o[c->n_origins++] = (struct ss_origin){.kind = from->kind == SS_MODEL_ORIGIN_PREFIX
+									       ? SS_ORIGIN_PREFIX
+									       : SS_ORIGIN_EXACT,
+							       .text = ss_build_text(j, from->text)};
 	}
 	c->origins = o;
 	if (!err)

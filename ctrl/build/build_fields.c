@@ -1,6 +1,6 @@
 /*
- * build_fields.c - a host's expressions over headers, parameters and cookies: a database for each name. The same
- * expression of the same name is one, however many routes have it.
+ * build_fields.c - a host's expressions over headers, parameters and cookies: a database for each name. The
+ * same expression of the same name is one, however many routes have it.
  */
 #include <stdlib.h>
 
@@ -30,7 +30,8 @@ static uint32_t field_db(struct fields *x, const struct ss_route_field *f)
 	return i;
 }
 
-static uint32_t number_one(struct fields *x, uint32_t db, const struct ss_route_field *f, const struct ss_model_src *src)
+static uint32_t number_one(struct fields *x, uint32_t db, const struct ss_route_field *f,
+			   const struct ss_model_src *src)
 {
 	uint32_t i = (uint32_t)ss_route_hash(SS_ROUTE_HASH_START + db, f->value, 0) & x->mask, id;
 
@@ -62,8 +63,10 @@ static int number_all(struct ss_build_job *j, struct ss_build_host *h, struct fi
 				f[k].regex = number_one(x, db, &f[k], src);
 				continue;
 			}
-			ss_model_error(j->errors, src, "match",
-				       "more than %d headers, parameters and cookies with regular expressions", MAX_DBS);
+			ss_model_error(
+				j->errors, src, "match",
+				"more than %d headers, parameters and cookies with regular expressions",
+				MAX_DBS);
 			err = SS_ERR_CONFIG;
 		}
 	}

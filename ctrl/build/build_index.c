@@ -52,7 +52,8 @@ static struct ss_route_slot *put_slot(struct table *t, struct ss_span text, uint
 }
 
 /* One group: its list, where its kind is looked for. Expressions wait in h. */
-static int put_group(struct ss_build_job *j, struct ss_build_host *h, struct table *t, uint32_t *ids, uint32_t n)
+static int put_group(struct ss_build_job *j, struct ss_build_host *h, struct table *t, uint32_t *ids,
+		     uint32_t n)
 {
 	const struct ss_route *r = &h->routes[ids[0]];
 
@@ -64,8 +65,8 @@ static int put_group(struct ss_build_job *j, struct ss_build_host *h, struct tab
 	return ss_build_list(j, h->routes, ids, n, &h->expressions[h->n_regex++]);
 }
 
-/* Hyperscan compiles a hundred expressions in more than ten times what it takes for thirty, and scans thirty in less
- * than half the time (docs/decisions/0008-routes.md). */
+/* Hyperscan compiles a hundred expressions in more than ten times what it takes for thirty, and scans thirty
+ * in less than half the time (docs/decisions/0008-routes.md). */
 #define DB_EXPRESSIONS 32u
 
 /* By beginning; within one by first route. */
@@ -111,7 +112,8 @@ static int compile_group(struct ss_build_job *j, struct ss_build_regex *x, const
 	return err;
 }
 
-static int put_regexes(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h, struct table *t)
+static int put_regexes(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h,
+		       struct table *t)
 {
 	int err = 0, one;
 
@@ -122,7 +124,8 @@ static int put_regexes(struct ss_build_job *j, struct ss_build_regex *x, struct 
 	qsort(h->regex, h->n_regex, sizeof(*h->regex), by_start);
 	for (uint32_t first = 0, end; first < h->n_regex && err != SS_ERR_NO_MEM; first = end) {
 		struct ss_route_slot *s = put_slot(t, h->regex[first].start, SS_PATH_REGEX);
-		for (end = first; end < h->n_regex && ss_span_eq(h->regex[first].start, h->regex[end].start); end++)
+		for (end = first; end < h->n_regex && ss_span_eq(h->regex[first].start, h->regex[end].start);
+		     end++)
 			;
 		one = compile_group(j, x, h, h->regex + first, end - first, s);
 		err = one < 0 ? one : err;
@@ -157,7 +160,8 @@ int ss_build_index(struct ss_build_job *j, struct ss_build_regex *x, struct ss_b
 	if (!err)
 		qsort_r(ids, n, sizeof(*ids), by_text, h->routes);
 	for (uint32_t first = 0; !err && h->regex && first < n; first = end) {
-		for (end = first + 1; end < n && same_text(&h->routes[ids[first]], &h->routes[ids[end]]); end++)
+		for (end = first + 1; end < n && same_text(&h->routes[ids[first]], &h->routes[ids[end]]);
+		     end++)
 			;
 		err = put_group(j, h, &t, ids + first, end - first);
 	}

@@ -1,4 +1,5 @@
-/* build_list.c - a list of routes: what can never be taken goes, and exact values get a table (route_index.h). */
+/* build_list.c - a list of routes: what can never be taken goes, and exact values get a table
+ * (route_index.h). */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -26,8 +27,9 @@ static int make_list(struct ss_build_job *j, const struct ss_route *routes, uint
 		     const struct above *above, uint32_t depth, struct ss_route_list *out);
 
 /*
- * A route that asks for no more than its methods takes all that later ones of the same path and methods would get.
- * A route with CORS gets preflights besides (route_fit.c), which only another one with CORS takes from it.
+ * A route that asks for no more than its methods takes all that later ones of the same path and methods would
+ * get. A route with CORS gets preflights besides (route_fit.c), which only another one with CORS takes from
+ * it.
  */
 static uint32_t drop_unreachable(const struct ss_route *routes, uint32_t *ids, uint32_t n)
 {
@@ -91,8 +93,8 @@ static bool is_above(const struct above *a, const struct ss_route_field *f)
 	return false;
 }
 
-static uint32_t gather(const struct ss_route *routes, const uint32_t *ids, uint32_t n, const struct above *above,
-		       struct exact *out)
+static uint32_t gather(const struct ss_route *routes, const uint32_t *ids, uint32_t n,
+		       const struct above *above, struct exact *out)
 {
 	uint32_t found = 0;
 
@@ -176,8 +178,9 @@ static int fill(struct ss_build_job *j, const struct ss_route *routes, const str
 		struct above here = {above, e[first].on, e[first].name};
 		if (!first || !same_name(&e[first - 1], &e[first]))
 			name = put_name(in, names, &e[first]);
-		for (end = first; end < n && same_name(&e[first], &e[end]) &&
-				  ss_span_eq(e[first].value, e[end].value); end++)
+		for (end = first;
+		     end < n && same_name(&e[first], &e[end]) && ss_span_eq(e[first].value, e[end].value);
+		     end++)
 			ids[end] = e[end].route;
 		err = make_list(j, routes, ids + first, end - first, &here, depth + 1,
 				&put_value(in, values, name, e[first].value)->list);

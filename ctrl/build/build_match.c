@@ -38,10 +38,8 @@ static int build_source(struct ss_build_job *j, const struct ss_model_route *m, 
 		snis[i] = sni_pattern(j, m->snis[i]);
 	for (uint32_t i = 0; i < m->n_ports; i++)
 		ports[i] = (uint16_t)m->ports[i];
-	*s = (struct ss_route_source){.n_snis = (uint16_t)m->n_snis,
-				      .n_ports = (uint16_t)m->n_ports,
-				      .snis = snis,
-				      .ports = ports};
+	*s = (struct ss_route_source){
+		.n_snis = (uint16_t)m->n_snis, .n_ports = (uint16_t)m->n_ports, .snis = snis, .ports = ports};
 	r->source = s;
 	return ss_build_ids(j, m->n_ids, m->ids, &s->n_ids, &s->ids);
 }

@@ -186,8 +186,8 @@ static int compile(struct ss_build_job *j, struct ss_build_regex *x, const struc
 	return 0;
 }
 
-int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_build_pattern *p, uint32_t n,
-		       const char *key, const struct hs_database **out)
+int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_build_pattern *p,
+		       uint32_t n, const char *key, const struct hs_database **out)
 {
 	struct gather g;
 	int err = gather_init(&g, n);

@@ -2,7 +2,8 @@
  * build_rewrite.c - redirects and rewrites; expressions with captures into PCRE2's machine code.
  *
  * Hyperscan finds no captures. PCRE2's code is made here, bounded in steps and depth, and shared by all live
- * snapshots that have the same expression: machine code for a thousand of them takes longer than a reload may.
+ * snapshots that have the same expression: machine code for a thousand of them takes longer than a reload
+ * may.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -12,8 +13,8 @@
 #include "build/build_routes.h"
 #include "contract/redirect.h"
 
-#define GROUPS 10        /* \0 to \9 */
-#define STEPS_MAX 20000  /* of one match: some hundred microseconds at most */
+#define GROUPS 10       /* \0 to \9 */
+#define STEPS_MAX 20000 /* of one match: some hundred microseconds at most */
 #define DEPTH_MAX 500
 
 /* -- code that is shared -- */
@@ -57,7 +58,8 @@ static int compile_new(struct ss_build_job *j, const struct ss_model_route *m, p
 	PCRE2_SIZE at = 0;
 	int err = 0;
 
-	*out = pcre2_compile((PCRE2_SPTR)m->rewrite.regex, PCRE2_ZERO_TERMINATED, PCRE2_NEVER_UTF, &err, &at, NULL);
+	*out = pcre2_compile((PCRE2_SPTR)m->rewrite.regex, PCRE2_ZERO_TERMINATED, PCRE2_NEVER_UTF, &err, &at,
+			     NULL);
 	if (*out && (err = pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE)) == 0)
 		return 0;
 	pcre2_get_error_message(err, why, sizeof(why));
@@ -151,9 +153,10 @@ static int parse_subst(struct ss_build_job *j, const struct ss_model_route *m, c
 		else if (*p >= '0' && *p <= '9' && (uint32_t)(*p - '0') <= groups)
 			parts[x->n_parts++] = (struct ss_subst){SS_SPAN_NONE, (int8_t)(*p - '0')};
 		else {
-			ss_model_error(j->errors, &m->src, "rewrite",
-				       "substitution \"%s\": a \\ is followed by a group's number or another \\",
-				       m->rewrite.substitution);
+			ss_model_error(
+				j->errors, &m->src, "rewrite",
+				"substitution \"%s\": a \\ is followed by a group's number or another \\",
+				m->rewrite.substitution);
 			return SS_ERR_CONFIG;
 		}
 	}

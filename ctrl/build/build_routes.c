@@ -39,8 +39,10 @@ static int build_route(struct ss_build_job *j, struct ss_build_regex *x, const s
 	build_plain(j, m, r);
 	err = worse(err, ss_build_match(j, h, m, r));
 	r->cors = all->cors;
-	err = worse(err, ss_build_ops(j, m->request_ops, m->n_request_ops, &all->request_ops, &r->request_ops));
-	err = worse(err, ss_build_ops(j, m->response_ops, m->n_response_ops, &all->response_ops, &r->response_ops));
+	err = worse(err,
+		    ss_build_ops(j, m->request_ops, m->n_request_ops, &all->request_ops, &r->request_ops));
+	err = worse(err, ss_build_ops(j, m->response_ops, m->n_response_ops, &all->response_ops,
+				      &r->response_ops));
 	if (m->action == SS_ACTION_CLUSTERS)
 		err = worse(err, ss_build_split(j, h, m, r));
 	err = worse(err, ss_build_rewrite(j, x, m, r));

@@ -1,9 +1,10 @@
 /*
  * build_routes.h - how the files that compile virtual hosts divide the work.
  *
- * build_routes.c walks hosts and routes; build_match.c compiles what a route asks for; build_index.c makes the
- * table of paths, build_list.c the lists in it, build_regex.c databases of expressions, which build_start.c
- * groups (lib/contract/route_index.h); build_split.c shares, build_rewrite.c and build_cors.c what they say; build_hosts.c a listener's host patterns; build_authz.c the policies.
+ * build_routes.c walks hosts and routes; build_match.c compiles what a route asks for; build_split.c its shares;
+ * build_rewrite.c and build_cors.c what it does besides; build_authz.c policies. build_index.c makes the table of
+ * paths, build_list.c the lists in it, build_regex.c databases of expressions, which build_start.c groups and
+ * build_fields.c gathers by name (lib/contract/route_index.h); build_hosts.c a listener's host patterns.
  */
 #ifndef SS_BUILD_ROUTES_H
 #define SS_BUILD_ROUTES_H
@@ -11,8 +12,8 @@
 #include "build/build_int.h"
 #include "contract/route_index.h"
 
-/* A path expression: a route that has it, its place in ss_route_index.expressions, the first route of the list there,
- * what its subjects begin with. */
+/* A path expression: a route that has it, its place in ss_route_index.expressions, the first route of the list
+ * there, what its subjects begin with. */
 struct ss_build_expr {
 	uint32_t route, id, first;
 	struct ss_span start;
@@ -88,8 +89,8 @@ struct ss_build_pattern {
 
 int ss_build_regex_start(struct ss_build_job *j, struct ss_build_regex *x);
 /* One database of n expressions, each of which must match its whole subject. Reports each wrong one. */
-int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_build_pattern *p, uint32_t n,
-		       const char *key, const struct hs_database **out);
+int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_build_pattern *p,
+		       uint32_t n, const char *key, const struct hs_database **out);
 /* Scratch for every worker. Frees what start and the others kept in x, always. */
 int ss_build_regex_finish(struct ss_build_job *j, struct ss_build_regex *x);
 

@@ -4,7 +4,8 @@
 #include "base/err.h"
 #include "build/build_routes.h"
 
-static int put_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n, struct ss_header_op *op)
+static int put_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n,
+		   struct ss_header_op *op)
 {
 	for (uint32_t i = 0; i < n; i++)
 		op[i] = (struct ss_header_op){.kind = (uint8_t)m[i].kind,
@@ -57,8 +58,9 @@ static int check_sum(struct ss_build_job *j, const struct ss_model_host *h, cons
 	return SS_ERR_CONFIG;
 }
 
-static int build_share(struct ss_build_job *j, const struct ss_model_route *m, const struct ss_model_weighted *s,
-		       const struct ss_route *r, struct ss_weighted_cluster *w)
+static int build_share(struct ss_build_job *j, const struct ss_model_route *m,
+		       const struct ss_model_weighted *s, const struct ss_route *r,
+		       struct ss_weighted_cluster *w)
 {
 	*w = (struct ss_weighted_cluster){
 		.cluster = ss_model_cluster(j->model, s->cluster),
@@ -114,7 +116,8 @@ int ss_build_sticky(struct ss_build_job *j, const struct ss_model_sticky *m, con
 	snprintf(text, sizeof(text), "; Path=%s%s; HttpOnly; SameSite=%s", m->path ? m->path : "/", age,
 		 sites[m->same_site]);
 	*s = (struct ss_sticky){.cookie = m->cookie != NULL,
-				.name = m->cookie ? ss_build_text(j, m->cookie) : ss_build_lower(j, m->header),
+				.name = m->cookie ? ss_build_text(j, m->cookie)
+						  : ss_build_lower(j, m->header),
 				.attributes = ss_build_text(j, text)};
 	*out = s;
 	return 0;

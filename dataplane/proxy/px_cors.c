@@ -6,7 +6,8 @@
 #include "contract/cors.h"
 #include "proxy/px_int.h"
 
-static void push(struct ss_header_op *op, uint16_t *n, uint8_t kind, struct ss_span name, struct ss_span value)
+static void push(struct ss_header_op *op, uint16_t *n, uint8_t kind, struct ss_span name,
+		 struct ss_span value)
 {
 	op[(*n)++] = (struct ss_header_op){.kind = kind, .name = name, .value = value};
 }
@@ -23,7 +24,8 @@ static void push_cors(struct ss_header_op *op, uint16_t *n, const struct ss_cors
 	if (c->credentials)
 		push(op, n, SS_OP_SET, SS_SPAN("access-control-allow-credentials"), SS_SPAN("true"));
 	if (c->expose.n)
-		push(op, n, SS_OP_SET, SS_SPAN("access-control-expose-headers"), ss_arena_copy(a, c->expose, ok));
+		push(op, n, SS_OP_SET, SS_SPAN("access-control-expose-headers"),
+		     ss_arena_copy(a, c->expose, ok));
 }
 
 /* "name=key; Path=/; HttpOnly" */
@@ -100,7 +102,8 @@ void px_preflight(struct px_exchange *x, const struct ss_route_decision *d, uint
 	ss_hdrs_init(&h, v, SS_ARRAY_LEN(v));
 	h.status = 200;
 	px_add_cors(x, &h);
-	ss_hdrs_remove_name(&h, SS_SPAN("access-control-expose-headers")); /* is about the answer that will come */
+	ss_hdrs_remove_name(
+		&h, SS_SPAN("access-control-expose-headers")); /* is about the answer that will come */
 	add_some(&h, SS_SPAN("access-control-allow-methods"),
 		 c->echo_methods ? asked(from, SS_SPAN("access-control-request-method")) : c->methods);
 	add_some(&h, SS_SPAN("access-control-allow-headers"),

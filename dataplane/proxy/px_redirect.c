@@ -28,13 +28,14 @@ static struct ss_span scheme_of(struct px_exchange *x, const struct ss_listener 
 {
 	const struct ss_hdr *f = ss_hdrs_find(ss_http_head(x->down), SS_H_X_FORWARDED_PROTO);
 
-	if (!l->edge && f && (ss_span_eq(f->value, SS_SPAN("http")) || ss_span_eq(f->value, SS_SPAN("https"))))
+	if (!l->edge && f &&
+	    (ss_span_eq(f->value, SS_SPAN("http")) || ss_span_eq(f->value, SS_SPAN("https"))))
 		return f->value;
 	return ss_http_peer(ss_http_stream_conn(x->down))->tls ? SS_SPAN("https") : SS_SPAN("http");
 }
 
-/* The port is the one that is set, none with another scheme (its own is meant), or the one that was asked for; the
- * scheme's own port is not said. */
+/* The port is the one that is set, none with another scheme (its own is meant), or the one that was asked
+ * for; the scheme's own port is not said. */
 static void choose_port(const struct ss_redirect *r, struct place *to, char *text)
 {
 	bool https = ss_span_eq(to->scheme, SS_SPAN("https"));

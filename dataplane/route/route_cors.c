@@ -15,7 +15,8 @@ uint16_t ss_route_preflight(const struct ss_hdrs *h)
 	return method ? ss_route_method_bit(method->value) : 0;
 }
 
-static int on_origin(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags, void *arg)
+static int on_origin(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
+		     void *arg)
 {
 	*(bool *)arg = true;
 	return 1;

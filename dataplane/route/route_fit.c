@@ -1,4 +1,5 @@
-/* route_fit.c - does a route fit, its path apart: method, headers, parameters, cookies, who asks and where. */
+/* route_fit.c - does a route fit, its path apart: method, headers, parameters, cookies, who asks and where.
+ */
 #include "route/route_int.h"
 #include "wire/params.h"
 

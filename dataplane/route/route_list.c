@@ -19,8 +19,8 @@ static const struct ss_route_name *find_name(const struct ss_route_inner *in, ui
 	return NULL;
 }
 
-static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on, struct ss_span name,
-		      struct ss_span value)
+static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on,
+		      struct ss_span name, struct ss_span value)
 {
 	const struct ss_route_name *n = find_name(in, on, name);
 	uint64_t h;

@@ -115,7 +115,7 @@ struct scans {
 };
 
 static const struct ss_route_slot *search(const struct ss_route_index *ix, uint64_t hash, uint8_t kind,
-						    struct ss_span text)
+					  struct ss_span text)
 {
 	uint8_t tag = ss_route_tag(hash);
 
@@ -128,8 +128,8 @@ static const struct ss_route_slot *search(const struct ss_route_index *ix, uint6
 }
 
 /* Most looks end at an empty place: that much is inline. */
-static inline const struct ss_route_slot *find_slot(const struct ss_route_index *ix, uint64_t hash, uint8_t kind,
-						    struct ss_span text)
+static inline const struct ss_route_slot *find_slot(const struct ss_route_index *ix, uint64_t hash,
+						    uint8_t kind, struct ss_span text)
 {
 	return ix->tags[(uint32_t)hash & ix->mask] ? search(ix, hash, kind, text) : NULL;
 }
@@ -147,8 +147,7 @@ static inline void try_text(struct ss_route_look *k, uint64_t h, uint64_t tail, 
 static void note_regex(struct ss_route_look *k, uint64_t h, uint64_t tail, uint32_t n, struct scans *scans)
 {
 	uint64_t hash = ss_route_hash_end(h, tail, n, SS_PATH_REGEX);
-	const struct ss_route_slot *s =
-		find_slot(k->host->index, hash, SS_PATH_REGEX, ss_span(k->path.p, n));
+	const struct ss_route_slot *s = find_slot(k->host->index, hash, SS_PATH_REGEX, ss_span(k->path.p, n));
 
 	if (s && scans->n < SCANS)
 		scans->slot[scans->n++] = s;
@@ -220,7 +219,8 @@ static const struct ss_weighted_cluster *draw_share(const struct ss_route *r, ui
 	return NULL;
 }
 
-static const struct ss_weighted_cluster *sticky_share(const struct ss_route_look *k, struct ss_route_decision *out)
+static const struct ss_weighted_cluster *sticky_share(const struct ss_route_look *k,
+						      struct ss_route_decision *out)
 {
 	const struct ss_route *r = out->route;
 	struct ss_span key;
@@ -254,7 +254,8 @@ static void look(struct ss_route_look *k, const struct ss_listener *l, const str
 		k->path = ss_span("", 0); /* hyperscan wants a pointer even for nothing */
 }
 
-static void draw_cluster(const struct ss_snapshot *s, const struct ss_route_look *k, struct ss_route_decision *out)
+static void draw_cluster(const struct ss_snapshot *s, const struct ss_route_look *k,
+			 struct ss_route_decision *out)
 {
 	const struct ss_route *r = out->route;
 
@@ -267,8 +268,8 @@ static void draw_cluster(const struct ss_snapshot *s, const struct ss_route_look
 	out->subset = out->share->subset;
 }
 
-static bool authorize(const struct ss_listener *l, const struct ss_route_look *k, const struct ss_route_request *rq,
-		      struct ss_route_decision *out)
+static bool authorize(const struct ss_listener *l, const struct ss_route_look *k,
+		      const struct ss_route_request *rq, struct ss_route_decision *out)
 {
 	struct ss_route_facts f;
 

@@ -8,7 +8,8 @@
 #include "wire/uri.h"
 
 /* w in place of the path's first n bytes; never "//" where they meet, never nothing. */
-static struct ss_span in_place_of(struct ss_span path, uint32_t n, struct ss_span w, struct ss_arena *a, bool *ok)
+static struct ss_span in_place_of(struct ss_span path, uint32_t n, struct ss_span w, struct ss_arena *a,
+				  bool *ok)
 {
 	struct ss_span rest = ss_span(path.p + n, path.n - n);
 	uint8_t *p;
@@ -26,8 +27,8 @@ static struct ss_span in_place_of(struct ss_span path, uint32_t n, struct ss_spa
 	return ss_span(p, w.n + rest.n);
 }
 
-struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct ss_span text, struct ss_span path,
-				 struct ss_arena *a, bool *ok)
+struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct ss_span text,
+				 struct ss_span path, struct ss_arena *a, bool *ok)
 {
 	if (kind == SS_PATH_FULL)
 		return in_place_of(path, ss_path_only(path).n, text, a, ok);
@@ -41,8 +42,8 @@ struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct 
 #define OUT_MAX 8192 /* a longer path is none that a rewrite was meant for */
 
 /* The substitution, of what has just matched. */
-static void put_parts(struct ss_out *o, const struct ss_rewrite_regex *x, const uint8_t *path, pcre2_match_data *m,
-		      int groups)
+static void put_parts(struct ss_out *o, const struct ss_rewrite_regex *x, const uint8_t *path,
+		      pcre2_match_data *m, int groups)
 {
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m);
 
@@ -55,9 +56,10 @@ static void put_parts(struct ss_out *o, const struct ss_rewrite_regex *x, const 
 	}
 }
 
-/* Every part of the path that matches is replaced, as Envoy does; after an empty match one byte is passed over.
- * 0 or SS_ERR_LIMIT. */
-static int replace_all(const struct ss_rewrite_regex *x, pcre2_match_data *m, struct ss_span path, struct ss_out *o)
+/* Every part of the path that matches is replaced, as Envoy does; after an empty match one byte is passed
+ * over. 0 or SS_ERR_LIMIT. */
+static int replace_all(const struct ss_rewrite_regex *x, pcre2_match_data *m, struct ss_span path,
+		       struct ss_out *o)
 {
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m);
 	size_t from = 0;
@@ -87,8 +89,8 @@ static int replace_all(const struct ss_rewrite_regex *x, pcre2_match_data *m, st
 	return o->over ? SS_ERR_LIMIT : 0;
 }
 
-int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struct ss_span path, struct ss_arena *a,
-			struct ss_span *out)
+int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struct ss_span path,
+			struct ss_arena *a, struct ss_span *out)
 {
 	uint8_t buf[OUT_MAX], tidy[OUT_MAX];
 	struct ss_out o = ss_out(buf + 1, sizeof(buf) - 1), t = ss_out(tidy, sizeof(tidy));
@@ -103,7 +105,8 @@ int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struc
 		buf[0] = '/';
 		new = ss_span(buf, new.n + 1);
 	}
-	/* Pieces of a path in its normal spelling may make one that is not: "/../" is no way around anything. */
+	/* Pieces of a path in its normal spelling may make one that is not: "/../" is no way around anything.
+	 */
 	if (ss_uri_path(new, 0, &t, &new) < 0)
 		return SS_ERR_LIMIT;
 	*out = in_place_of(path, only.n, new, a, &ok);

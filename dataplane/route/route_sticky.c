@@ -1,11 +1,11 @@
 /*
  * route_sticky.c - which share of a split a client keeps.
  *
- * Weighted rendezvous hashing (Thaler and Ravishankar 1998; Schindelhauer and Schomaker 2005): each share draws a
- * number u from the client's key and its own name, and the least -ln(u) / weight wins. It needs no memory and is the
- * same on every appliance. When a share's weight changes, clients move only to it or away from it; of two shares
- * exactly the difference moves, and a share that goes away, or comes, leaves all others where they are as long as
- * their weights keep their ratio.
+ * Weighted rendezvous hashing (Thaler and Ravishankar 1998; Schindelhauer and Schomaker 2005): each share
+ * draws a number u from the client's key and its own name, and the least -ln(u) / weight wins. It needs no
+ * memory and is the same on every appliance. When a share's weight changes, clients move only to it or away
+ * from it; of two shares exactly the difference moves, and a share that goes away, or comes, leaves all
+ * others where they are as long as their weights keep their ratio.
  */
 #include <math.h>
 
@@ -58,6 +58,6 @@ bool ss_route_sticky_key(const struct ss_route_look *k, const struct ss_sticky *
 struct ss_span ss_route_fresh_key(uint64_t draw, uint8_t *p)
 {
 	for (uint32_t i = 0; i < SS_ROUTE_KEY; i++)
-		p[i] = (uint8_t)"0123456789abcdef"[draw >> (60 - 4 * i) & 15];
+		p[i] = (uint8_t) "0123456789abcdef"[draw >> (60 - 4 * i) & 15];
 	return ss_span(p, SS_ROUTE_KEY);
 }

@@ -5,14 +5,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-#define MUST(x) do { if (!(x)) abort(); } while (0)
+#define MUST(x)                  \
+	do {                     \
+		if (!(x))        \
+			abort(); \
+	} while (0)
 
 static bool inside(struct ss_span s, const uint8_t *from, const uint8_t *end)
 {
 	return s.n == 0 || (s.p >= from && s.p + s.n <= end);
 }
 
-static void walk(struct ss_span all, bool (*next)(struct ss_span *, struct ss_span *, struct ss_span *), uint8_t end)
+static void walk(struct ss_span all, bool (*next)(struct ss_span *, struct ss_span *, struct ss_span *),
+		 uint8_t end)
 {
 	const uint8_t *at = all.p, *stop = all.p + all.n;
 	struct ss_span rest = all, name, value;

@@ -16,7 +16,8 @@ static const char *pairs(const char *text, bool (*next)(struct ss_span *, struct
 
 	all[0] = '\0';
 	while (next(&rest, &n, &v))
-		at += (size_t)snprintf(all + at, sizeof(all) - at, "%.*s:%.*s,", (int)n.n, n.p, (int)v.n, v.p);
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%.*s:%.*s,", (int)n.n, n.p, (int)v.n,
+				       v.p);
 	return all;
 }
 
@@ -45,7 +46,8 @@ static void paths_are_cut(void **state)
 
 static void whole_numbers_are_read(void **state)
 {
-	static const char *const bad[] = {"",  "-", "+", "1 ", "0x1", "1.0", "9223372036854775808", "-9223372036854775809"};
+	static const char *const bad[] = {
+		"", "-", "+", "1 ", "0x1", "1.0", "9223372036854775808", "-9223372036854775809"};
 	int64_t v;
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(bad); i++)

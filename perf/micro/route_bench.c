@@ -1,7 +1,7 @@
 /*
  * route_bench.c - dataplane/route: a decision among 10, 1,000 and 10,000 routes of each kind, over the tables
- * that ctrl/build makes. exact, prefix and regex: by path; mixed: by path, method and a header; header, query,
- * cookie and method: all routes share one path.
+ * that ctrl/build makes. exact, prefix and regex: by path; mixed: by path, method and a header; header,
+ * query, cookie and method: all routes share one path.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,8 @@ static void add_match(struct ss_model *m, const struct table *t, struct ss_model
 		r->n_cookies = 1;
 	}
 	if (t->by == BY_ALL || t->by == BY_METHOD)
-		r->methods = t->by == BY_ALL || i + 1 == t->n_routes ? SS_METHOD_GET : SS_METHOD_POST << i % 4;
+		r->methods =
+			t->by == BY_ALL || i + 1 == t->n_routes ? SS_METHOD_GET : SS_METHOD_POST << i % 4;
 }
 
 static void describe(struct ss_model *m, const struct table *t)
@@ -84,12 +85,12 @@ static void describe(struct ss_model *m, const struct table *t)
 		.name = domains[1], .n_domains = 1, .domains = domains, .n_routes = t->n_routes};
 	m->hosts[0].routes = ss_model_alloc(m, t->n_routes * sizeof(struct ss_model_route));
 	for (uint32_t i = 0; i < t->n_routes; i++) {
-		m->hosts[0].routes[i] = (struct ss_model_route){
-			.name = text(m, "r%u-%u", i),
-			.path_kind = t->kind,
-			.path = text(m, forms[t->kind], t->by <= BY_ALL ? i : 0),
-			.n_clusters = 1,
-			.clusters = w};
+		m->hosts[0].routes[i] =
+			(struct ss_model_route){.name = text(m, "r%u-%u", i),
+						.path_kind = t->kind,
+						.path = text(m, forms[t->kind], t->by <= BY_ALL ? i : 0),
+						.n_clusters = 1,
+						.clusters = w};
 		add_match(m, t, &m->hosts[0].routes[i], i);
 	}
 	m->listeners[0] = (struct ss_model_listener){
@@ -114,11 +115,14 @@ static void make(struct table *t)
 	ss_hdrs_add(&t->head, SS_SPAN("x-tenant"), SS_SPAN(""), 0);
 	ss_hdrs_add(&t->head, SS_SPAN("cookie"), SS_SPAN(""), 0);
 	for (uint32_t i = 0; i < ASKED; i++) {
-		uint32_t route = (i * 7919u + t->n_routes / 2) % t->n_routes, at = t->by <= BY_ALL ? route : 0;
+		uint32_t route = (i * 7919u + t->n_routes / 2) % t->n_routes,
+			 at = t->by <= BY_ALL ? route : 0;
 		const char *more = t->kind == SS_PATH_PREFIX ? "/orders" : "";
-		if (asprintf(&t->values[i], t->by == BY_COOKIE ? "a=1; x-tenant=" VALUE : VALUE, route % 97, route) < 0 ||
+		if (asprintf(&t->values[i], t->by == BY_COOKIE ? "a=1; x-tenant=" VALUE : VALUE, route % 97,
+			     route) < 0 ||
 		    asprintf(&t->paths[i], "/api/v%u/accounts/item-%u%s%s%s", at % 97, at, more,
-			     t->by == BY_QUERY ? "?a=1&x-tenant=" : "", t->by == BY_QUERY ? t->values[i] : "") < 0)
+			     t->by == BY_QUERY ? "?a=1&x-tenant=" : "",
+			     t->by == BY_QUERY ? t->values[i] : "") < 0)
 			abort();
 	}
 }
@@ -145,7 +149,8 @@ static void decide(void *at, uint32_t n)
 		uint32_t asked = t->next++ % ASKED;
 		t->head.path = ss_span_str(t->paths[asked]);
 		if (t->by != BY_PATH)
-			t->head.v[t->head.n - (t->by == BY_COOKIE ? 1 : 2)].value = ss_span_str(t->values[asked]);
+			t->head.v[t->head.n - (t->by == BY_COOKIE ? 1 : 2)].value =
+				ss_span_str(t->values[asked]);
 		ss_route_decide(t->snap, &t->snap->listeners[0], &rq, &d);
 		assert(d.cluster);
 		micro_keep(d.route);
@@ -158,9 +163,9 @@ void micro_items(struct micro *m)
 		enum ss_path_match kind;
 		enum by by;
 		const char *name;
-	} kinds[] = {{SS_PATH_EXACT, BY_PATH, "exact"},     {SS_PATH_PREFIX, BY_PATH, "prefix"},
-		     {SS_PATH_EXACT, BY_ALL, "mixed"},      {SS_PATH_EXACT, BY_HEADER, "header"},
-		     {SS_PATH_EXACT, BY_QUERY, "query"},    {SS_PATH_EXACT, BY_COOKIE, "cookie"},
+	} kinds[] = {{SS_PATH_EXACT, BY_PATH, "exact"},    {SS_PATH_PREFIX, BY_PATH, "prefix"},
+		     {SS_PATH_EXACT, BY_ALL, "mixed"},     {SS_PATH_EXACT, BY_HEADER, "header"},
+		     {SS_PATH_EXACT, BY_QUERY, "query"},   {SS_PATH_EXACT, BY_COOKIE, "cookie"},
 		     {SS_PATH_EXACT, BY_METHOD, "method"}, {SS_PATH_REGEX, BY_PATH, "regex"}};
 	static const uint32_t sizes[] = {10, 1000, 10000};
 	char name[48];
