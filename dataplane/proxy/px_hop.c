@@ -130,7 +130,8 @@ static void take_policy(struct px_exchange *x, const struct ss_retry *r)
 	x->max_retries = r->max_retries;
 	x->keep_max = r->body_max;
 	/* What may not be sent again is not cut short either: it has the route's whole timeout. */
-	if (r->non_idempotent || px_idempotent(ss_http_head(x->down)->method) || (x->grpc && (r->on & SS_RETRY_GRPC))) {
+	if (r->non_idempotent || px_idempotent(ss_http_head(x->down)->method) ||
+	    (x->grpc && (r->on & SS_RETRY_GRPC))) {
 		x->try_ns = r->per_try_ns;
 		x->try_idle_ns = r->per_try_idle_ns;
 	}

@@ -152,7 +152,9 @@ static uint64_t back_off(struct px_exchange *x, const struct ss_retry *r)
 	uint32_t n = x->attempts > 0 ? x->attempts - 1u : 0;
 	uint64_t most = n < 20 && r->base_ns << n < r->max_ns ? r->base_ns << n : r->max_ns;
 
-	return most < 1000 ? 0 : (uint64_t)ss_rng_below(&x->p->rng, (uint32_t)ss_min_u64(most / 1000, UINT32_MAX)) * 1000;
+	uint32_t us = (uint32_t)ss_min_u64(most / 1000, UINT32_MAX);
+
+	return us ? (uint64_t)ss_rng_below(&x->p->rng, us) * 1000 : 0;
 }
 
 /* Envoy's way with what the server asks for: times 1 to 1.5, so that not all come back at once. */
@@ -176,7 +178,8 @@ static void refuse(struct px_exchange *x, enum ss_drop why)
 /* Told: by method, or because gRPC (always POST) was named in the policy and says itself what may be repeated. */
 static bool may_be_seen_twice(const struct px_exchange *x, const struct ss_retry *r, const struct outcome *o)
 {
-	return o->unseen || r->non_idempotent || px_idempotent(x->request.method) || (x->grpc && (o->met & r->on & SS_RETRY_GRPC));
+	return o->unseen || r->non_idempotent || px_idempotent(x->request.method) ||
+	       (x->grpc && (o->met & r->on & SS_RETRY_GRPC));
 }
 
 static bool bytes_are_ours(const struct px_exchange *x)
