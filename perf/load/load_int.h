@@ -102,6 +102,8 @@ void ss_load_tickets_free(struct ss_load_tickets *t);
 void ss_load_tickets_offer(struct ss_load_tickets *t);
 void ss_load_tickets_offered(struct ss_load_tickets *t);
 /* A listener's side: two for each full handshake. False without memory. */
+/* An origin's keys; NULL without memory or randomness. */
+struct ss_ticket_ring *ss_load_tickets_keys(void);
 bool ss_load_tickets_give(const struct ss_tls_server *server);
 
 /* -- the client -- */
@@ -228,6 +230,7 @@ struct ss_load {
 	struct ss_load_if ifs[SS_MAX_PORTS];
 	struct ss_net *net;
 	struct ss_tcp *tcp;
+	struct ss_ticket_ring *tickets; /* an origin's; NULL: it gives none */
 	struct ss_tls *tls;
 	struct ss_http *http;
 	struct ss_bufpool bufs;

@@ -5,8 +5,10 @@
  * hide, and servers that give no new ticket to who resumes (nginx) would see a full handshake every third time. So
  * a copy is used: OpenSSL marks what it has used. It allocates per handshake anyway.
  */
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 
+#include "contract/tickets.h"
 #include "perf/load/load_int.h"
 
 /* OpenSSL has a ticket's session for us; 1: we keep the reference. */
@@ -51,6 +53,22 @@ void ss_load_tickets_free(struct ss_load_tickets *t)
 		SSL_CTX_sess_set_new_cb(t->ctx, NULL);
 	SSL_SESSION_free(t->last);
 	t->last = NULL;
+}
+
+struct ss_ticket_ring *ss_load_tickets_keys(void)
+{
+	struct ss_ticket_ring *ring;
+	struct ss_ticket_key key;
+
+	if (ss_ticket_ring_create(&ring) < 0)
+		return NULL;
+	if (RAND_bytes((unsigned char *)&key, sizeof(key)) != 1) {
+		ss_ticket_ring_free(ring);
+		return NULL;
+	}
+	ss_ticket_ring_turn(ring, &key);
+	OPENSSL_cleanse(&key, sizeof(key));
+	return ring;
 }
 
 /* Stateless ones: the server keeps nothing. The context's id has to be set where clients have certificates. */

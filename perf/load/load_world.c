@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/siphash.h"
+#include "contract/tickets.h"
 #include "perf/load/load_int.h"
 
 #define PORT_LOW 16384
@@ -143,6 +144,8 @@ static int make_upper(struct ss_load *w, const struct sizes *z)
 				     .bufs = &w->bufs,
 				     .arenas = &w->arenas,
 				     .counters = w->counters };
+	if (w->o->origin_tickets && !(tls.tickets = w->tickets = ss_load_tickets_keys()))
+		return SS_ERR_NO_MEM;
 	int code = ss_tls_create(&w->tls, &tls, w->now);
 
 	http.tls = w->tls;
@@ -291,6 +294,7 @@ void ss_load_free(struct ss_load *w)
 		ss_http_free(w->http);
 	if (w->tls)
 		ss_tls_free(w->tls);
+	ss_ticket_ring_free(w->tickets);
 	if (w->tcp)
 		ss_tcp_free(w->tcp);
 	if (w->net)
