@@ -414,10 +414,12 @@ static double quantile_us(const struct caller *a, double q)
 static void print_figures(struct caller *a)
 {
 	qsort(a->took, a->n_took, sizeof(*a->took), by_size);
-	printf("{\"completed\": %lu, \"in_time\": %lu, \"measured\": %zu, \"resumed\": %lu, \"lost\": %lu, \"unsent\": %lu, \"renewed\": %lu, "
+	printf("{\"completed\": %lu, \"in_time\": %lu, \"measured\": %zu, \"resumed\": %lu, "
+	       "\"lost\": %lu, \"unsent\": %lu, \"renewed\": %lu, "
 	       "\"why\": \"%s\", "
 	       "\"p50_us\": %.3f, \"p90_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f}\n",
-	       a->completed, a->in_time, a->n_took, a->resumed, a->lost, a->unsent, a->renewed, a->first_loss ? a->first_loss : "",
+	       a->completed, a->in_time, a->n_took, a->resumed, a->lost,
+	       a->unsent, a->renewed, a->first_loss ? a->first_loss : "",
 	       quantile_us(a, 0.5), quantile_us(a, 0.9), quantile_us(a, 0.99), quantile_us(a, 0.999),
 	       quantile_us(a, 1));
 }
@@ -489,7 +491,8 @@ static void read_options(struct caller *a, struct words *w, int argc, char **arg
 	a->request.body = (uint32_t)body;
 	a->n_conns = (int)connections;
 	a->request.in_flight = (uint32_t)streams;
-	if (streams < 1 || streams > CALLER_IN_FLIGHT || !a->mode || !w->to || !w->path || a->n_conns < 1 || a->n_conns > MAX_CONNS)
+	if (streams < 1 || streams > CALLER_IN_FLIGHT || !a->mode || !w->to || !w->path ||
+	    a->n_conns < 1 || a->n_conns > MAX_CONNS)
 		usage();
 }
 

@@ -3,7 +3,8 @@
  *
  * Takes:   where to, the SSL_CTX, the one request that it repeats.
  * Gives:   answers as a list of the moments at which they were due; every one was a 200 with the right body.
- *          No more streams at once than the request says, nor than the peer's SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113 5.1.2).
+ *          No more streams at once than the request says, nor than the peer's
+ *          SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113 5.1.2).
  * Owns:    the socket, the SSL object and its buffers.
  * Thread:  one.
  * Errors:  whatever is not expected ends the connection and says why; nothing is retried.
