@@ -419,7 +419,7 @@ static void test_audit_log(void **state)
 					SS_EVENT_AUTHZ_DRY_RUN_DENIED };
 	struct ss_tele_conf conf = conf_for(NULL);
 	struct ss_tele *t;
-	char err[256], path[16];
+	char err[256], path[32];
 
 	conf.audit_log = in_dir("audit");
 	assert_int_equal(ss_tele_create(&t, &conf, err, sizeof(err)), 0);
