@@ -3,6 +3,8 @@ import contextlib
 import statistics
 import time
 
+from local.idle import IdlePolls
+
 from bench import clients, ledger, measure
 from bench.places import OTHER_CORE, SUBJECT_CORE
 from bench.subjects import SUBJECTS, Hop, Sidestep
@@ -77,15 +79,15 @@ class Runner:
 
     def latency(self, cell, name):
         """Latency at a set rate; the direct way to the origin is a subject like any other."""
-        with measure.IdlePolls(), self.standing(cell, name) as subject:
+        with IdlePolls(), self.standing(cell, name) as subject:
             return self.paced(cell, subject, cell.rate, 8)
 
     def latency_at_share(self, cell, name):
         """Latency at a share of the subject's own capacity, which is measured first. The subject starts anew in
         between: a memif link outlives no peer."""
-        with measure.IdlePolls(), self.standing(cell, name) as subject:
+        with IdlePolls(), self.standing(cell, name) as subject:
             rate = cell.share * self.capacity(cell, subject)
-        with measure.IdlePolls(), self.standing(cell, name) as subject:
+        with IdlePolls(), self.standing(cell, name) as subject:
             if cell.medium == "k":
                 clients.warm(self.place, subject, cell.body)
             figures, window = self.paced(cell, subject, round(rate), cell.connections)
@@ -93,7 +95,7 @@ class Runner:
 
     def latency_in_storm(self, cell, name):
         """Latency of standing connections while others come and shake hands."""
-        with measure.IdlePolls(), self.standing(cell, name) as subject, \
+        with IdlePolls(), self.standing(cell, name) as subject, \
                 clients.Storm(self.place, subject.target(), cell.storm) as storm:
             self.others = [storm.client.pid]
             return self.paced(cell, subject, cell.rate, 8)
@@ -101,7 +103,7 @@ class Runner:
     def latency_in_reloads(self, cell, name):
         """Latency while the configuration is read again five times a second; no request may fail."""
         begun = time.monotonic()
-        with measure.IdlePolls(), self.standing(cell, name) as subject:
+        with IdlePolls(), self.standing(cell, name) as subject:
             start = time.monotonic() - begun
             with clients.Repeated(subject.reload, 0.2) as reloads:
                 figures, window = self.paced(cell, subject, cell.rate, 8)
