@@ -114,7 +114,10 @@ class TestControl(TestSuite):
             got = self.dut.ctl_json("--for", "3s", "stages")
         finally:
             load.kill()
-        for block in got["workers"] + [got["all"]]:
+        # A worker that got no connection has had too few turns to share out; one of the two has got some.
+        loaded = [b for b in got["workers"] + [got["all"]] if b["sampled"]["turns"] > 320]
+        self.verify(len(loaded) > 1, f"sampled turns: {[b['sampled']['turns'] for b in got['workers']]}")
+        for block in loaded:
             self.verify(0.95 <= block["sum_of_busy"] <= 1.05, f"stages share out {block['sum_of_busy']} of busy time")
             self.verify(0.95 <= block["sum_of_sampled"] <= 1.05, f"and to {block['sum_of_sampled']} of sampled turns")
         self.note(f"stages: {got['all']['sum_of_busy']:.4f} of busy time; "
@@ -134,7 +137,8 @@ class TestControl(TestSuite):
             # All busy time is shared out among the stages, that of marks too; a load that has ended leaves a rest.
             metric = self.dut.metric("sidestep_stage_seconds_total", worker=worker)
             busy = self.dut.metric("sidestep_busy_seconds_total", worker=worker)
-            self.verify(0.95 < metric / busy < 1.05, f"metrics of worker {worker}: {metric} s in stages, {busy} s busy")
+            if self.dut.metric("sidestep_sampled_turns_total", worker=worker) > 320:
+                self.verify(0.95 < metric / busy < 1.05, f"worker {worker}: {metric} s in stages, {busy} s busy")
         self.verify(self.dut.ctl("--for", "5 parsecs", "stages", check=False).returncode != 0, "a bad time passed")
 
     def test_reload_under_load(self):
