@@ -3,39 +3,16 @@ import collections
 import concurrent.futures
 import re
 
-from local.bench_site import ORIGINS, Site, VIP, listener, one_host, route
+from local.bench_site import ORIGINS, VIP, listener, one_host, route
 from local.lab import wait_for
-from local.programs import curl, curl_code, script, wait_listening
-from local.suite import TestSuite
+from local.programs import curl, curl_code
+from TestSuite_decisions import PORT, DecisionSuite
 
-PORT = 8080
 H2 = "--http2-prior-knowledge"
 
 
-class BalanceSuite(TestSuite):
-    """Four origins that fail on request. A fifth of them is slow where a case says so."""
-
-    def set_up_suite(self):
-        self.site = Site("ba")
-        lab = self.site.lab
-        self.log = lab.path("origins.txt")
-        for i, address in enumerate(ORIGINS):
-            wait_listening(lab, script(lab, "origin", f"o{i}", "origin.py", address, PORT, f"o{i}", self.log),
-                           "origin", address, PORT)
-        self.dut = None
-
-    def tear_down_test_case(self):
-        for address in ORIGINS:
-            self.control(address, 200)
-        dut, self.dut = self.dut, None
-        if dut:
-            dut.stop()
-
-    def tear_down_suite(self):
-        self.site.close()
-
-    def control(self, address, status):
-        curl(self.site.lab, "origin", "-X", "POST", f"http://{address}:{PORT}/control?status={status}")
+class BalanceSuite(DecisionSuite):
+    """The four origins of the decisions. One of them is slow where a case says so."""
 
     def settings(self, policy, endpoints=None, routes=None, **more):
         """endpoints: a dict of more keys per origin; more: keys of the cluster."""

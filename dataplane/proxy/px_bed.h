@@ -45,6 +45,19 @@ struct world {
 
 static struct ss_bufpool bufs;
 
+/* Before a program's tests, and after them. */
+static int open_bufs(void **state)
+{
+	bufs = ss_testpool_create("px", 4000);
+	return 0;
+}
+
+static int close_bufs(void **state)
+{
+	ss_testpool_free(&bufs);
+	return 0;
+}
+
 static SS_UNUSED void make_snapshot(struct world *w)
 {
 	w->cluster = (struct ss_cluster){

@@ -333,18 +333,6 @@ static void delays_are_exponential(void **state)
 	about(twice, n, 1 - exp(-2));
 }
 
-static int setup(void **state)
-{
-	bufs = ss_testpool_create("px_fault", 4000);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	ss_testpool_free(&bufs);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,5 +350,5 @@ int main(void)
 		cmocka_unit_test(delays_are_exponential),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_bufs, close_bufs);
 }

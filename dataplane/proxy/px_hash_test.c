@@ -173,18 +173,6 @@ static void others_are_not_hashed(void **state)
 	end(w);
 }
 
-static int setup(void **state)
-{
-	bufs = ss_testpool_create("px_hash", 4000);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	ss_testpool_free(&bufs);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,5 +183,5 @@ int main(void)
 		cmocka_unit_test(others_are_not_hashed),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_bufs, close_bufs);
 }

@@ -144,18 +144,6 @@ static void a_dry_run_lets_all_pass(void **state)
 	finish(w);
 }
 
-static int begin_all(void **state)
-{
-	bufs = ss_testpool_create("px_limit", 4000);
-	return 0;
-}
-
-static int end_all(void **state)
-{
-	ss_testpool_free(&bufs);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,5 +155,5 @@ int main(void)
 		cmocka_unit_test(a_dry_run_lets_all_pass),
 	};
 
-	return cmocka_run_group_tests(tests, begin_all, end_all);
+	return cmocka_run_group_tests(tests, open_bufs, close_bufs);
 }

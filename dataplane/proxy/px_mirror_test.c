@@ -450,18 +450,6 @@ static void whatever_happens_nothing_is_left(void **state)
 	end(w);
 }
 
-static int setup(void **state)
-{
-	bufs = ss_testpool_create("px_mirror", 4000);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	ss_testpool_free(&bufs);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,5 +468,5 @@ int main(void)
 		cmocka_unit_test(whatever_happens_nothing_is_left),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_bufs, close_bufs);
 }

@@ -516,18 +516,6 @@ static void a_client_that_goes_ends_both(void **state)
 	end(w);
 }
 
-static int setup(void **state)
-{
-	bufs = ss_testpool_create("px", 4000);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	ss_testpool_free(&bufs);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -550,5 +538,5 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	cases_path = argv[1];
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_bufs, close_bufs);
 }

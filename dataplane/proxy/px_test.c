@@ -922,10 +922,6 @@ int main(void)
 		cmocka_unit_test(draws_are_even),
 		cmocka_unit_test(exchanges_run_out),
 	};
-	int rc;
 
-	bufs = ss_testpool_create("px", 4000);
-	rc = cmocka_run_group_tests(tests, NULL, NULL);
-	ss_testpool_free(&bufs);
-	return rc;
+	return cmocka_run_group_tests(tests, open_bufs, close_bufs);
 }

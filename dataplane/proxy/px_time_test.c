@@ -59,18 +59,6 @@ static void a_client_may_go_away_meanwhile(void **state)
 	end(w);
 }
 
-static int setup(void **state)
-{
-	bufs = ss_testpool_create("px", 4000);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	ss_testpool_free(&bufs);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -79,5 +67,5 @@ int main(void)
 		cmocka_unit_test(a_client_may_go_away_meanwhile),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_bufs, close_bufs);
 }
