@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "proxy/px_bed.h"
@@ -405,10 +406,9 @@ static void something(struct world *w, struct ss_rng *r, struct ss_http_conn *c,
 #define CLIENTS 12
 
 /* Anything may happen to mirrors, and clients may leave; requests are answered, and in the end nothing is
- * held. */
-static void whatever_happens_nothing_is_left(void **state)
+ * held. The primary endpoint answers slowly but has the time to: what mirrors do is never put down to it. */
+static void whatever_happens(uint64_t seed)
 {
-	uint64_t seed = (uint64_t)(uintptr_t)&state;
 	struct ss_http_stream *d[CLIENTS] = {NULL};
 	struct world *w = mirrored(8);
 	char bytes[400] = {0};
@@ -416,6 +416,7 @@ static void whatever_happens_nothing_is_left(void **state)
 
 	print_message("seed %llu\n", (unsigned long long)seed);
 	ss_rng_seed(&r, seed);
+	w->route.timeout_ns = 1000 * S;
 	both[1].outlier.consecutive_errors = 0;
 	for (int step = 0; step < 4000; step++) {
 		uint32_t i = ss_rng_below(&r, CLIENTS);
@@ -448,6 +449,19 @@ static void whatever_happens_nothing_is_left(void **state)
 	assert_true(counter(w, SS_C_MIRRORS_ANSWERED) > 0 && counter(w, SS_C_MIRRORS_FAILED) > 0);
 	assert_int_equal(w->table->ep[w->eps[0].ep].ejections, 0);
 	end(w);
+}
+
+/* SEED=n in the environment runs that one alone. */
+static void whatever_happens_nothing_is_left(void **state)
+{
+	const char *one = getenv("SEED");
+
+	if (one) {
+		whatever_happens(strtoull(one, NULL, 10));
+		return;
+	}
+	for (uint64_t seed = 1; seed <= 8; seed++)
+		whatever_happens(seed);
 }
 
 int main(void)
