@@ -16,9 +16,13 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->now = now;
 	t->steps = TLS_STEPS_PER_TURN;
 	t->pool = ss_pool_create("tls conns", sizeof(struct ss_tls_conn), conf->max_conns);
-	t->bio = ss_tls_bio_create();
+	t->trips = ss_pool_create("tls trips", sizeof(struct tls_trip), TLS_TRIPS);
+	t->tools.bio = ss_tls_bio_create();
+	t->tools.ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	t->tools.tickets = conf->tickets;
 	ss_wheel_init(&t->wheel, TLS_TICK_NS, now);
 	int err = ss_tls_records_create(t);
+	t->tools.secrets = t->gcm != NULL;
 	ss_gauge(conf->counters, SS_C_TLS_RECORD_LAYER, ss_tls_records(t));
 	ss_list_init(&t->pending);
 	ss_list_init(&t->parked);
@@ -27,7 +31,7 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	ss_list_init(&t->all);
 	ss_list_init(&t->dead);
 	*out = t;
-	if (t->pool && t->bio && err == 0)
+	if (t->pool && t->trips && t->tools.bio && t->tools.ticket_cipher && err == 0)
 		return 0;
 	ss_tls_free(t);
 	*out = NULL;
@@ -36,8 +40,9 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 
 static void conn_free(struct ss_tls_conn *c)
 {
+	if (c->trip)
+		ss_pool_give(c->t->trips, c->trip);
 	ss_tls_own_end(c);
-	OPENSSL_free(c->policy);
 	OPENSSL_free(c->identity);
 	OPENSSL_free(c->sni);
 	ss_bufq_free(&c->rx);
@@ -64,7 +69,9 @@ void ss_tls_free(struct ss_tls *t)
 	}
 	ss_tls_records_free(t);
 	ss_pool_free(t->pool);
-	BIO_meth_free(t->bio);
+	ss_pool_free(t->trips);
+	BIO_meth_free(t->tools.bio);
+	EVP_CIPHER_free(t->tools.ticket_cipher);
 	/* The scratch has seen plaintext. */
 	OPENSSL_cleanse(t->scratch, sizeof(t->scratch));
 	OPENSSL_free(t);

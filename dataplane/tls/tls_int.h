@@ -8,9 +8,10 @@
  *
  * tls_conn.c       life: create, connect, release, bury; what the upper room asks
  * tls_input.c      news from tcp and timers; which state does what with it
- * tls_bio.c        OpenSSL's input and output are tcp's receive queue and our queue of ciphertext
- * tls_handshake.c  SSL_do_handshake, a bounded number of steps a turn
- * tls_handover.c   the handshake's secrets become keys of our own; the SSL object goes
+ * tls_bio.c        OpenSSL's input and output: flat bytes in a handshake, then tcp's queue and ours
+ * tls_handshake.c  handshakes begun, stepped, a bounded number a turn, and taken back
+ * tls_shake.h      a handshake apart from its connection: tls_step.c, tls_secrets.c, tls_peer.c, tls_resume.c
+ * tls_handover.c   who does records; the handshake's keys become the connection's
  * tls_record.c     what a turn does with records, whoever opens and seals them
  * tls_open.c       our records: opened where they lie
  * tls_post.c       alerts and messages that come as records after the handshake
@@ -19,8 +20,6 @@
  * tls_libssl.c     OpenSSL's records
  * tls_keys.c       traffic secrets to keys
  * tls_aead*.c      the ciphers, and who runs them
- * tls_peer.c       who is the other side, and may it come in
- * tls_resume.c     a server's session tickets: sealed, opened, judged again
  * tls_refuse.c     how a connection is ended by us, counted and reported
  */
 #ifndef SS_TLS_INT_H
@@ -33,6 +32,7 @@
 #include "timer/wheel.h"
 #include "tls/tls.h"
 #include "tls/tls_aead.h"
+#include "tls/tls_shake.h"
 #include "wire/tlsrec.h"
 
 /* Handshake steps per turn: one is 0.3 to 1 ms of asymmetric cryptography, a turn is microseconds. */
@@ -40,7 +40,8 @@
 /* How long we go on dropping what the peer still sends after our FIN (see ss_tls_close). */
 #define TLS_LINGER_NS SS_NS_PER_SEC
 #define TLS_TICK_NS (10 * SS_NS_PER_MS)
-#define TLS_DETAIL 200
+/* Handshakes that may be in a step, or wait for memory to send what it made. */
+#define TLS_TRIPS 64
 /* Expanded keys held by a worker: two for each of the connections that work at the same time. */
 #define TLS_SLOTS 2048
 
@@ -86,12 +87,6 @@ struct tls_tickets {
 	bool failed;               /* this one cannot be kept */
 };
 
-/* What the peer must be; a copy, because the snapshot may go before the handshake ends. */
-struct tls_policy {
-	uint16_t n;
-	struct ss_id_match id[];
-};
-
 struct ss_tls_conn {
 	struct ss_list news;  /* on a news list */
 	struct ss_list work;  /* on t->parked or t->ready */
@@ -100,7 +95,9 @@ struct ss_tls_conn {
 	struct ss_timer timer;
 	struct ss_tls *t;
 	struct ss_tcp_conn *tcp;
-	SSL *ssl;
+	struct tls_shake *shake; /* the handshake; afterwards only while OpenSSL is needed */
+	struct tls_trip *trip;   /* its bytes, in a step */
+	SSL *ssl;                /* after the handshake, when OpenSSL is still needed */
 	void *owner;
 	struct ss_bufq rx;  /* plaintext not yet taken */
 	struct ss_bufq tx;  /* plaintext not yet sealed */
@@ -109,13 +106,11 @@ struct ss_tls_conn {
 	struct tls_tickets *tickets; /* NULL: late tickets are dropped */
 	struct ss_peer peer;
 	uint64_t handshake_ns; /* time allowed */
-	struct tls_policy *policy;
 	char *identity, *sni; /* what the spans in peer point to */
 	uint32_t cookie;
 	uint32_t events;
 	uint16_t reason;  /* enum ss_drop, with SS_TLS_EV_FAILED */
-	uint16_t refusal; /* enum ss_drop: what the certificate check found */
-	const char *why;  /* the same in words; lives for ever */
+	const char *why;  /* what refuses a record of ours, in words; lives for ever */
 	uint8_t state;
 	uint8_t mode;      /* enum ss_tls_mode of the listener when it was accepted */
 	bool server;
@@ -125,7 +120,6 @@ struct ss_tls_conn {
 	bool tcp_over;     /* reset by either side: nothing can be sent or received */
 	bool got_data;     /* application data has come: later alerts are no handshake's */
 	bool got_notify;   /* the peer's close_notify (or EOF) has been told */
-	bool cert_asked;   /* upstream asked for our certificate */
 	bool shut;         /* the upper room wants close_notify after what is queued */
 	bool notified;     /* our close_notify is out */
 	bool stalled;      /* reading stopped at max_plain or for want of mbufs */
@@ -135,8 +129,8 @@ struct ss_tls_conn {
 
 struct ss_tls {
 	struct ss_tls_conf conf;
-	struct ss_pool *pool;
-	BIO_METHOD *bio;
+	struct ss_pool *pool, *trips;
+	struct tls_tools tools;
 	struct tls_aead *gcm, *chacha; /* who does our records; NULL: OpenSSL does. chacha may be gcm */
 	struct ss_wheel wheel;
 	uint64_t now; /* the time this room was told last */
@@ -171,14 +165,11 @@ static inline struct tls_aead *ss_tls_aead_of(const struct ss_tls *t, const stru
 }
 
 /* -- tls_bio.c -- */
-BIO_METHOD *ss_tls_bio_create(void);
-/* Joins an SSL to c. 0 or SS_ERR_NO_MEM. */
-int ss_tls_bio_attach(struct ss_tls_conn *c, const BIO_METHOD *method);
 /* Gives the ciphertext that OpenSSL has made to tcp. */
 void ss_tls_out(struct ss_tls_conn *c);
 
 /* -- tls_handshake.c -- */
-/* Makes the SSL objects. 0, SS_ERR_NO_MEM. */
+/* Make what the handshake needs. 0, SS_ERR_NO_MEM. */
 int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_tls_server *s);
 int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, enum ss_protocol protocol);
 /* Queues c's next handshake step when there are bytes for it. */
@@ -190,11 +181,9 @@ void ss_tls_steps(struct ss_tls *t);
 /* Chooses who does the records. 0, SS_ERR_NOT_FOUND (what was asked for by name cannot work here), SS_ERR_NO_MEM. */
 int ss_tls_records_create(struct ss_tls *t);
 void ss_tls_records_free(struct ss_tls *t);
-/* Before the handshake: watches it for the secrets, when records can become ours. */
-void ss_tls_watch(struct ss_tls_conn *c);
-/* After it: takes the records over and frees the SSL object, or leaves them to OpenSSL. */
-void ss_tls_take_over(struct ss_tls_conn *c);
-/* Frees the SSL object, clears keys, frees what is queued. */
+/* After the handshake: its keys become c's, and it is freed unless OpenSSL is still needed. */
+void ss_tls_own_begin(struct ss_tls_conn *c);
+/* Frees the handshake, clears keys, frees what is queued. */
 void ss_tls_own_end(struct ss_tls_conn *c);
 
 /* -- tls_record.c -- */
@@ -216,7 +205,6 @@ enum tls_got ss_tls_post(struct ss_tls_conn *c, uint8_t type, uint32_t off, uint
 enum tls_got ss_tls_own_fail(struct ss_tls_conn *c, enum ss_tls_alert alert, const char *why);
 
 /* -- tls_tickets.c -- */
-bool ss_tls_tickets_wanted(const SSL *ssl);
 /* Before anything of own.rd was used. Without memory tickets are dropped. */
 void ss_tls_tickets_begin(struct ss_tls_conn *c);
 void ss_tls_tickets_end(struct ss_tls_conn *c);
@@ -238,20 +226,6 @@ int ss_tls_own_alert(struct ss_tls_conn *c, enum ss_tls_alert_level level, uint8
 enum tls_got ss_tls_libssl_open(struct ss_tls_conn *c);
 int ss_tls_libssl_seal(struct ss_tls_conn *c);
 int ss_tls_libssl_notify(struct ss_tls_conn *c);
-
-/* -- tls_peer.c -- */
-int ss_tls_policy_copy(struct tls_policy **out, const struct ss_id_match *ids, uint16_t n);
-int ss_tls_verify(int ok, X509_STORE_CTX *store);
-/* NULL, or why a certificate whose chain is good is not let in. keep: its identity becomes the connection's. */
-const char *ss_tls_judge(struct ss_tls_conn *c, X509 *cert, bool keep);
-/* After the handshake: fills c->peer. */
-void ss_tls_peer_learn(struct ss_tls_conn *c);
-
-/* -- tls_resume.c -- */
-/* A server's handshake begins: it may resume, and gives tickets, where there are keys. */
-void ss_tls_resume_offer(struct ss_tls_conn *c);
-/* The handshake that is over resumed a session: the peer is the one of its certificate. */
-void ss_tls_resumed(struct ss_tls_conn *c);
 
 /* -- tls_refuse.c -- */
 /* Counts, reports and ends: alerts OpenSSL has made leave first. detail may be empty. */

@@ -8,7 +8,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "tls/tls_int.h"
+#include "base/err.h"
+#include "tls/tls_shake.h"
 
 struct names {
 	struct ss_span uri;    /* the one URI SAN */
@@ -75,15 +76,15 @@ static bool is_leaf(X509 *cert)
 	return !(flags & EXFLAG_KUSAGE) || !(X509_get_key_usage(cert) & (KU_KEY_CERT_SIGN | KU_CRL_SIGN));
 }
 
-static void remember(struct ss_tls_conn *c, struct ss_span id)
+static void remember(struct tls_shake *k, struct ss_span id)
 {
-	OPENSSL_free(c->identity);
-	c->identity = id.n ? OPENSSL_strndup((const char *)id.p, id.n) : NULL;
-	c->peer.identity = ss_span(c->identity, c->identity ? id.n : 0);
+	OPENSSL_free(k->identity);
+	k->identity = id.n ? OPENSSL_strndup((const char *)id.p, id.n) : NULL;
+	k->identity_n = k->identity ? id.n : 0;
 }
 
 /* NULL, or why this certificate, which the bundle verifies, is not let in. id: who it says it is. */
-static const char *judge(const struct ss_tls_conn *c, X509 *cert, const GENERAL_NAMES *gens, struct ss_span *id)
+static const char *judge(const struct tls_shake *k, X509 *cert, const GENERAL_NAMES *gens, struct ss_span *id)
 {
 	struct names n;
 
@@ -97,21 +98,21 @@ static const char *judge(const struct ss_tls_conn *c, X509 *cert, const GENERAL_
 		if (!is_leaf(cert))
 			return "SPIFFE id on a signing certificate";
 		*id = n.uri;
-		return !c->policy || policy_takes(c->policy, n.uri) ? NULL : "identity not accepted";
+		return !k->policy || policy_takes(k->policy, n.uri) ? NULL : "identity not accepted";
 	}
-	if (!c->policy)
+	if (!k->policy)
 		return NULL;
-	return policy_takes_dns(c->policy, gens) ? NULL : "identity not accepted";
+	return policy_takes_dns(k->policy, gens) ? NULL : "identity not accepted";
 }
 
-const char *ss_tls_judge(struct ss_tls_conn *c, X509 *cert, bool keep)
+const char *ss_tls_judge(struct tls_shake *k, X509 *cert, bool keep)
 {
 	GENERAL_NAMES *gens = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 	struct ss_span id = SS_SPAN_NONE;
-	const char *why = gens ? judge(c, cert, gens, &id) : c->policy ? "no identity in the certificate" : NULL;
+	const char *why = gens ? judge(k, cert, gens, &id) : k->policy ? "no identity in the certificate" : NULL;
 
 	if (keep)
-		remember(c, id);
+		remember(k, id);
 	GENERAL_NAMES_free(gens);
 	return why;
 }
@@ -133,24 +134,24 @@ static enum ss_drop drop_of_error(int error)
 int ss_tls_verify(int ok, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct ss_tls_conn *c = SSL_get_app_data(ssl);
+	struct tls_shake *k = SSL_get_app_data(ssl);
 
 	if (!ok) {
 		int error = X509_STORE_CTX_get_error(store);
 
-		c->refusal = (uint16_t)drop_of_error(error);
-		c->why = X509_verify_cert_error_string(error);
+		k->refusal = (uint16_t)drop_of_error(error);
+		k->why = X509_verify_cert_error_string(error);
 		return 0;
 	}
 	if (X509_STORE_CTX_get_error_depth(store) != 0)
 		return 1;
 	X509 *cert = X509_STORE_CTX_get_current_cert(store);
-	const char *why = ss_tls_judge(c, cert, true);
+	const char *why = ss_tls_judge(k, cert, true);
 
 	if (!why)
 		return 1;
-	c->refusal = SS_DROP_TLS_IDENTITY;
-	c->why = why;
+	k->refusal = SS_DROP_TLS_IDENTITY;
+	k->why = why;
 	/* Leaves as bad_certificate. */
 	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
 	return 0;
@@ -194,15 +195,13 @@ static enum ss_alpn alpn_of(const SSL *ssl)
 	return SS_ALPN_NONE;
 }
 
-void ss_tls_peer_learn(struct ss_tls_conn *c)
+void ss_tls_peer_learn(struct tls_shake *k)
 {
-	bool verified = SSL_get0_peer_certificate(c->ssl) && SSL_get_verify_mode(c->ssl) != SSL_VERIFY_NONE;
-	bool mutual = c->server ? verified : verified && c->cert_asked && SSL_get_certificate(c->ssl);
+	bool verified = SSL_get0_peer_certificate(k->ssl) && SSL_get_verify_mode(k->ssl) != SSL_VERIFY_NONE;
+	bool mutual = k->server ? verified : verified && k->cert_asked && SSL_get_certificate(k->ssl);
 
-	c->peer.alpn = (uint8_t)alpn_of(c->ssl);
-	c->peer.tls = mutual ? 2 : 1;
+	k->alpn = (uint8_t)alpn_of(k->ssl);
+	k->tls = mutual ? 2 : 1;
 	if (!verified)
-		c->peer.identity = SS_SPAN_NONE;
-	OPENSSL_free(c->policy);
-	c->policy = NULL;
+		remember(k, SS_SPAN_NONE);
 }

@@ -57,8 +57,8 @@ static struct ss_tls_conn *opened(struct world *w, bool server, struct ss_tcp_co
 		*tcp = w->tcp.newest;
 		(*tcp)->established = true;
 	}
-	SSL_free(c->ssl);
-	c->ssl = NULL;
+	ss_tls_shake_free(c->shake);
+	c->shake = NULL;
 	c->state = TLS_ST_OPEN;
 	c->own.taken = c->handed = true;
 	key(&c->own.rd, 1, false);

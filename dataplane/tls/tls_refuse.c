@@ -4,8 +4,6 @@
  * because a RST on bytes that nobody reads would throw the alert away in the peer's receive queue
  * (RFC 1122 4.2.2.13, RFC 9112 9.6 tells the same story for HTTP).
  */
-#include <openssl/err.h>
-
 #include "tls/tls_int.h"
 
 static void report(struct ss_tls *t, const struct ss_tuple *tuple, const struct ss_tls_conn *c,
@@ -56,39 +54,12 @@ void ss_tls_refuse(struct ss_tls_conn *c, enum ss_drop drop, struct ss_span deta
 		ss_tls_raise(c, SS_TLS_EV_FAILED);
 }
 
-/* What OpenSSL's reason means among our names; `drop` for all that have none of their own. */
-static enum ss_drop drop_of_reason(int reason, enum ss_drop drop)
-{
-	switch (reason) {
-	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-		return SS_DROP_TLS_NO_CERT;
-	case SSL_R_HTTP_REQUEST:
-	case SSL_R_HTTPS_PROXY_REQUEST:
-		return SS_DROP_TLS_PLAINTEXT;
-	default:
-		return drop;
-	}
-}
-
 void ss_tls_refuse_openssl(struct ss_tls_conn *c, enum ss_drop drop)
 {
-	/* The first error is the cause; what follows it is the cause's way up through the library. */
-	unsigned long e = ERR_peek_error();
-	int reason = ERR_GET_REASON(e);
-	const char *why = ERR_reason_error_string(e);
-	char text[TLS_DETAIL];
-	struct ss_out o = ss_out(text, sizeof(text));
+	struct tls_shake *k = c->shake;
 
-	ss_out_span(&o, ss_span_str(why ? why : "no reason given"));
-	if (c->refusal) {
-		drop = (enum ss_drop)c->refusal;
-		ss_out_span(&o, SS_SPAN(": "));
-		ss_out_span(&o, ss_span_str(c->why));
-	} else {
-		drop = drop_of_reason(reason, drop);
-	}
-	ERR_clear_error();
-	ss_tls_refuse(c, drop, ss_span(text, (uint32_t)(o.p - (uint8_t *)text)));
+	ss_tls_explain(k, drop);
+	ss_tls_refuse(c, (enum ss_drop)k->drop, ss_span(k->text, k->text_n));
 }
 
 void ss_tls_refuse_record(struct ss_tls_conn *c, enum ss_drop drop)

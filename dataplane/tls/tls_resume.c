@@ -13,8 +13,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-#include "contract/tickets.h"
-#include "tls/tls_int.h"
+#include "tls/tls_shake.h"
 
 #define IV_LEN 16
 
@@ -29,17 +28,22 @@ static bool mac_key(EVP_MAC_CTX *mac, struct ss_ticket_key *k)
 	return EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
+static const struct tls_tools *tools_of(const SSL *ssl)
+{
+	return ((const struct tls_shake *)SSL_get_app_data(ssl))->tools;
+}
+
 /* For OpenSSL: 1 the key is set, 0 there is none, -1 it failed. */
 static int seal_with(SSL *ssl, struct ss_ticket_key *k, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 		     EVP_MAC_CTX *mac)
 {
-	struct ss_tls_conn *c = SSL_get_app_data(ssl);
+	const struct tls_tools *tools = tools_of(ssl);
 
-	if (SSL_version(ssl) < TLS1_3_VERSION || !ss_ticket_newest(c->t->conf.tickets, k))
+	if (SSL_version(ssl) < TLS1_3_VERSION || !ss_ticket_newest(tools->tickets, k))
 		return 0;
 	memcpy(name, k->name, sizeof(k->name));
 	if (RAND_bytes(iv, IV_LEN) != 1 ||
-	    EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv) != 1 || !mac_key(mac, k))
+	    EVP_EncryptInit_ex(cipher, tools->ticket_cipher, NULL, k->aes, iv) != 1 || !mac_key(mac, k))
 		return -1;
 	return 1;
 }
@@ -47,11 +51,11 @@ static int seal_with(SSL *ssl, struct ss_ticket_key *k, unsigned char *name, uns
 static int open_with(SSL *ssl, struct ss_ticket_key *k, const unsigned char *name, const unsigned char *iv,
 		     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-	struct ss_tls_conn *c = SSL_get_app_data(ssl);
+	const struct tls_tools *tools = tools_of(ssl);
 
-	if (SSL_version(ssl) < TLS1_3_VERSION || !ss_ticket_find(c->t->conf.tickets, name, k))
+	if (SSL_version(ssl) < TLS1_3_VERSION || !ss_ticket_find(tools->tickets, name, k))
 		return 0;
-	if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv) != 1 || !mac_key(mac, k))
+	if (EVP_DecryptInit_ex(cipher, tools->ticket_cipher, NULL, k->aes, iv) != 1 || !mac_key(mac, k))
 		return -1;
 	return 1;
 }
@@ -66,47 +70,44 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 	return r;
 }
 
-static bool still_good(struct ss_tls_conn *c, const SSL_SESSION *s)
+static bool still_good(struct tls_shake *k, const SSL_SESSION *s)
 {
 	X509 *cert = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)s);
 
-	if (SSL_get_verify_mode(c->ssl) == SSL_VERIFY_NONE)
+	if (SSL_get_verify_mode(k->ssl) == SSL_VERIFY_NONE)
 		return true;
-	return cert && X509_cmp_current_time(X509_get0_notAfter(cert)) > 0 && !ss_tls_judge(c, cert, false);
+	return cert && X509_cmp_current_time(X509_get0_notAfter(cert)) > 0 && !ss_tls_judge(k, cert, false);
 }
 
 /* What does not resume makes a full handshake, which says what is wrong, if something is. */
 static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *s, const unsigned char *name, size_t name_n,
 				   SSL_TICKET_STATUS status, void *arg)
 {
-	struct ss_tls_conn *c = SSL_get_app_data(ssl);
+	struct tls_shake *k = SSL_get_app_data(ssl);
 
 	if (status == SSL_TICKET_FATAL_ERR_MALLOC || status == SSL_TICKET_FATAL_ERR_OTHER)
 		return SSL_TICKET_RETURN_ABORT;
-	if ((status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW) && still_good(c, s))
+	if ((status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW) && still_good(k, s))
 		return SSL_TICKET_RETURN_USE_RENEW;
 	return SSL_TICKET_RETURN_IGNORE_RENEW;
 }
 
-void ss_tls_resume_offer(struct ss_tls_conn *c)
+void ss_tls_resume_offer(struct tls_shake *k)
 {
-	SSL_CTX *ctx = SSL_get_SSL_CTX(c->ssl);
-
-	if (!c->t->conf.tickets || (SSL_CTX_get_options(ctx) & SSL_OP_NO_TICKET)) {
-		SSL_set_num_tickets(c->ssl, 0);
-		SSL_set_options(c->ssl, SSL_OP_NO_TICKET);
+	if (!k->tools->tickets || (SSL_CTX_get_options(k->ctx) & SSL_OP_NO_TICKET)) {
+		SSL_set_num_tickets(k->ssl, 0);
+		SSL_set_options(k->ssl, SSL_OP_NO_TICKET);
 		return;
 	}
-	/* The context is this worker's own, and the same callbacks are set again each time. */
-	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket_key);
-	SSL_CTX_set_session_ticket_cb(ctx, NULL, on_ticket, NULL);
+	/* The context is this executor's own, and the same callbacks are set again each time: plain stores. */
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(k->ctx, on_ticket_key);
+	SSL_CTX_set_session_ticket_cb(k->ctx, NULL, on_ticket, NULL);
 }
 
-void ss_tls_resumed(struct ss_tls_conn *c)
+void ss_tls_resumed(struct tls_shake *k)
 {
-	X509 *cert = SSL_get0_peer_certificate(c->ssl);
+	X509 *cert = SSL_get0_peer_certificate(k->ssl);
 
-	ss_count(c->t->conf.counters, SS_C_TLS_RESUMED, 1);
-	if (c->server && cert)
-		ss_tls_judge(c, cert, true);
+	if (k->server && cert)
+		ss_tls_judge(k, cert, true);
 }

@@ -2,16 +2,21 @@
  * tlsconf.h - TLS policy of a listener or a cluster, ready for use by workers.
  *
  * Takes:   what ctrl/build made of secrets, trust bundles and policy.
- * Gives:   one SSL_CTX per worker (so that handshakes share no counters), identities to accept.
+ * Gives:   one SSL_CTX per executor (so that handshakes share no counters), identities to accept.
  * Owns:    nothing here: the snapshot owns the contexts and drops its references when it is freed;
  *          a live connection holds its own reference through its SSL.
- * Thread:  immutable once published; ctx[i] is used by worker i only.
+ * Thread:  immutable once published; ctx[i] is used by executor i only: those are the workers, and behind them
+ *          the handshake threads.
  */
 #ifndef SS_TLSCONF_H
 #define SS_TLSCONF_H
 
 #include "base/base.h"
 #include "base/span.h"
+
+/* Threads that do handshakes for the workers. */
+#define SS_MAX_SHAKERS 8
+#define SS_MAX_EXECUTORS (SS_MAX_WORKERS + SS_MAX_SHAKERS)
 
 /* Who opens and seals records after a TLS 1.3 handshake. AUTO: libipsec-mb where the machine has what it takes,
  * else OpenSSL's EVP. OPENSSL: its own record layer, as for TLS 1.2. */
@@ -57,7 +62,7 @@ struct ss_id_match {
 struct ss_tls_server {
 	uint8_t mode;             /* enum ss_tls_mode */
 	bool client_certificate;  /* mutual TLS: a verified client certificate is required */
-	void *ctx[SS_MAX_WORKERS]; /* SSL_CTX *; NULL when mode is disable */
+	void *ctx[SS_MAX_EXECUTORS]; /* SSL_CTX *; NULL when mode is disable */
 	uint16_t n_ids;           /* 0: any identity that the trust bundle verifies */
 	const struct ss_id_match *ids;
 	uint64_t handshake_timeout_ns;
@@ -65,7 +70,7 @@ struct ss_tls_server {
 
 /* A cluster's side. The server is always verified: against the bundle, and against ids or sni. */
 struct ss_tls_client {
-	void *ctx[SS_MAX_WORKERS]; /* SSL_CTX * */
+	void *ctx[SS_MAX_EXECUTORS]; /* SSL_CTX * */
 	struct ss_span sni;        /* also the DNS name to verify when n_ids is 0; may be empty then not */
 	uint16_t n_ids;
 	const struct ss_id_match *ids;

@@ -1,0 +1,133 @@
+/*
+ * tls_shake.h - a handshake, apart from its connection: all that OpenSSL's calls and callbacks may touch.
+ *
+ * Takes:   a policy, an SSL_CTX of the executor, the peer's bytes.
+ * Gives:   bytes for the peer; in the end keys, and who the peer is, or why not.
+ * Owns:    the SSL object, copies of what it needs of the snapshot.
+ * Thread:  whoever has it: the worker, or, while it is away, one handshake thread. So these files know
+ *          neither connections nor mbufs nor counters, and the worker books what a handshake brings back.
+ * Errors:  TLS_WENT_FAILED, with a drop's name and words.
+ *
+ * The SSL's app data is its tls_shake, for as long as the SSL lives.
+ */
+#ifndef SS_TLS_SHAKE_H
+#define SS_TLS_SHAKE_H
+
+#include <openssl/ssl.h>
+
+#include "base/base.h"
+#include "base/span.h"
+#include "contract/drops.h"
+#include "contract/snapshot.h"
+#include "contract/tickets.h"
+#include "contract/tlsconf.h"
+#include "tls/tls_aead.h"
+
+#define TLS_DETAIL 200
+#define TLS_TRIP_IN 4096
+#define TLS_TRIP_OUT 8192
+
+struct ss_tls_conn;
+
+/* What goes with a handshake for one step: more of either is another trip. */
+struct tls_trip {
+	uint32_t in_n, in_used;
+	uint32_t out_n, out_used;
+	uint8_t in[TLS_TRIP_IN], out[TLS_TRIP_OUT];
+};
+
+/* How a step ended. */
+enum tls_went {
+	TLS_WENT_MORE,   /* wants more of the peer's bytes */
+	TLS_WENT_AGAIN,  /* wants to be called again: its output is full, an engine's job is pending */
+	TLS_WENT_DONE,
+	TLS_WENT_FAILED, /* drop, text */
+};
+
+/* What the peer must be; a copy, because the snapshot may go before the handshake ends. */
+struct tls_policy {
+	uint16_t n;
+	struct ss_id_match id[];
+};
+
+/* Made once for all handshakes of a worker; read only. */
+struct tls_tools {
+	BIO_METHOD *bio;
+	EVP_CIPHER *ticket_cipher;
+	const struct ss_ticket_ring *tickets; /* NULL: a server gives none */
+	bool secrets; /* records can become ours */
+};
+
+struct tls_shake {
+	/* -- the worker's: nobody else reads it -- */
+	struct ss_tls_conn *c;
+	/* -- set when it begins -- */
+	const struct tls_tools *tools;
+	SSL_CTX *ctx;           /* a reference */
+	uint16_t executor;      /* whose the SSL_CTX is: the index in ss_tls_server.ctx */
+	bool server;
+	bool asks;              /* server: for a client's certificate */
+	uint8_t protocol;       /* client: enum ss_protocol that it offers */
+	bool expects_name;      /* client: the name below must be in the certificate */
+	char *name;             /* client: asks for; NULL: for none */
+	SSL_SESSION *session;   /* client: to resume; a reference, or NULL */
+	struct tls_policy *policy; /* NULL: any identity that the bundle verifies */
+	/* -- the executor's -- */
+	SSL *ssl;
+	struct tls_trip *trip;  /* during a step */
+	char *sni;              /* server: the name the client asked for */
+	char *identity;         /* of the peer's certificate */
+	uint32_t identity_n;
+	bool cert_asked;        /* client: the server asked for ours */
+	uint16_t refusal;       /* enum ss_drop: what the certificate check found */
+	const char *why;        /* the same in words; lives for ever */
+	struct tls_half rd, wr; /* secrets, as they become known */
+	/* -- what comes back -- */
+	uint8_t went;           /* enum tls_went */
+	uint8_t alpn, tls;      /* as in struct ss_peer */
+	bool resumed;
+	bool taken;             /* rd and wr have keys: records are ours */
+	uint16_t drop;
+	uint16_t text_n;
+	char text[TLS_DETAIL];
+};
+
+/* -- tls_step.c -- */
+/* Goes as far as the trip's bytes lead. */
+void ss_tls_step(struct tls_shake *k, struct tls_trip *trip);
+/* Says why an OpenSSL call failed: drop and text, from its error queue and from the certificate check. */
+void ss_tls_explain(struct tls_shake *k, enum ss_drop drop);
+/* Ends the SSL object. */
+void ss_tls_ssl_end(struct tls_shake *k);
+/* Frees k and all that it has. */
+void ss_tls_shake_free(struct tls_shake *k);
+
+/* -- tls_secrets.c -- */
+/* Before the handshake: watches it for the secrets, when records can become ours. */
+void ss_tls_watch(struct tls_shake *k);
+/* After it: keys of our own, and the end of the SSL object when nobody needs it any more. */
+void ss_tls_take_over(struct tls_shake *k);
+
+/* -- tls_bio.c -- */
+BIO_METHOD *ss_tls_bio_create(void);
+/* Joins k's SSL to the trip it is on; after the handshake to the connection. 0 or SS_ERR_NO_MEM. */
+int ss_tls_bio_attach(struct tls_shake *k);
+
+/* -- tls_tickets.c -- */
+bool ss_tls_tickets_wanted(const SSL *ssl);
+
+/* -- tls_peer.c -- */
+int ss_tls_policy_copy(struct tls_policy **out, const struct ss_id_match *ids, uint16_t n);
+int ss_tls_verify(int ok, X509_STORE_CTX *store);
+/* NULL, or why a certificate whose chain is good is not let in. keep: its identity becomes the peer's. */
+const char *ss_tls_judge(struct tls_shake *k, X509 *cert, bool keep);
+/* After the handshake: alpn, tls, identity. */
+void ss_tls_peer_learn(struct tls_shake *k);
+
+/* -- tls_resume.c -- */
+/* A server's handshake begins: it may resume, and gives tickets, where there are keys. */
+void ss_tls_resume_offer(struct tls_shake *k);
+/* The handshake that is over resumed a session: the peer is the one of its certificate. */
+void ss_tls_resumed(struct tls_shake *k);
+
+#endif
