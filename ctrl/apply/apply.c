@@ -89,6 +89,17 @@ int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_er
 	return err;
 }
 
+bool ss_apply_refresh(struct ss_apply *a)
+{
+	struct ss_snapshot *s;
+
+	if (ss_build_refresh(a->build, a->current, a->generation + 1, &s) < 0 || !s)
+		return false;
+	a->generation++;
+	ss_publish_swap(a->publish, s);
+	return true;
+}
+
 const struct ss_model *ss_apply_model(const struct ss_apply *a)
 {
 	return a->current;

@@ -16,6 +16,7 @@
 #include "contract/policies.h"
 #include "contract/snapshot.h"
 #include "model/model.h"
+#include "model/secret_state.h"
 
 struct ss_build;
 
@@ -34,6 +35,17 @@ void ss_build_free(struct ss_build *b);
 /* Compiles. *out is the caller's: give it to ctrl/publish, or free it with ss_build_destroy. */
 int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
 		      struct ss_snapshot **out, struct ss_model_errors *errors);
+/*
+ * Secrets and trusts may have changed on disk: reads them, and compiles m, the model of the last snapshot, with
+ * those that are good and the last good ones of the others. Each one taken or refused is logged and counted, once.
+ * *out is NULL when there is nothing new. SS_ERR_NO_MEM: nothing has changed.
+ */
+int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out);
+/* The i-th of the files that they were read from; NULL: there are not so many. */
+const char *ss_build_secret_path(const struct ss_build *b, uint32_t i);
+/* How the i-th secret or trust stands; false: there are not so many. Texts are good until the next build. */
+bool ss_build_secret(const struct ss_build *b, uint32_t i, struct ss_secret_state *out);
+
 /* Frees a snapshot and all it owns: SSL_CTX references, hyperscan databases, its hold on slots of the
  * endpoint table, memory. NULL is allowed. */
 void ss_build_destroy(struct ss_snapshot *s);

@@ -18,6 +18,12 @@ struct ss_build_past {
 	} *v;
 };
 
+struct ss_build {
+	struct ss_build_conf conf;
+	struct ss_build_past past;
+	struct ss_build_files *files; /* those of the last snapshot; NULL before the first */
+};
+
 struct ss_build_job {
 	struct ss_build *b;
 	const struct ss_model *model;
@@ -32,6 +38,8 @@ struct ss_build_job {
 	struct ss_build_subset *subsets;      /* by model cluster: those that routes name; set by ss_build_subsets */
 	const struct ss_limit *limits;        /* one per model limit, same order; set by ss_build_limits */
 	struct ss_build_past *past; /* the builder's */
+	const struct ss_build_files *files; /* of secrets and trusts (build_files.h); NULL: from the disk (tests) */
+	struct ss_build_unit *unit;         /* the one that is being loaded */
 	struct ss_model_errors *errors;
 };
 

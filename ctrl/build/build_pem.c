@@ -1,12 +1,13 @@
 /* build_pem.c - certificates, keys and bundles from PEM files, with errors that name the file. */
-#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "base/err.h"
+#include "build/build_files.h"
 #include "build/build_tls.h"
 
 const char *ss_build_openssl_reason(void)
@@ -17,23 +18,11 @@ const char *ss_build_openssl_reason(void)
 	return why ? why : "no reason given";
 }
 
-static BIO *open_pem(struct ss_build_job *j, const struct ss_model_src *src, const char *key, const char *path)
-{
-	errno = 0;
-	BIO *b = BIO_new_file(path, "r");
-
-	if (!b) {
-		ss_model_error(j->errors, src, key, "cannot read %s: %s", path, strerror(errno));
-		ERR_clear_error();
-	}
-	return b;
-}
-
 /* Every certificate of a file. NULL after an error line: none at all, or one that does not parse. */
 static STACK_OF(X509) *read_certs(struct ss_build_job *j, const struct ss_model_src *src, const char *key,
 				  const char *path)
 {
-	BIO *b = open_pem(j, src, key, path);
+	BIO *b = ss_build_open(j, src, key, path);
 	STACK_OF(X509) *all = b ? sk_X509_new_null() : NULL;
 	X509 *x;
 
@@ -63,7 +52,7 @@ static int no_password(char *buf, int size, int rwflag, void *arg)
 
 static EVP_PKEY *read_key(struct ss_build_job *j, const struct ss_model_secret *m)
 {
-	BIO *b = open_pem(j, &m->src, "private_key", m->private_key);
+	BIO *b = ss_build_open(j, &m->src, "private_key", m->private_key);
 
 	if (!b)
 		return NULL;
@@ -75,14 +64,53 @@ static EVP_PKEY *read_key(struct ss_build_job *j, const struct ss_model_secret *
 	return key;
 }
 
+/* Whether a certificate may be used now. What runs is not judged again: nothing better is there. */
+static bool check_dates(struct ss_build_job *j, const struct ss_model_src *src, const char *key, const char *path,
+			const X509 *x, int number)
+{
+	const char *wrong = X509_cmp_current_time(X509_get0_notBefore(x)) > 0  ? "is not valid yet"
+			    : X509_cmp_current_time(X509_get0_notAfter(x)) < 0 ? "has expired"
+									       : NULL;
+
+	if (!wrong || (j->unit && j->unit->good))
+		return true;
+	ss_model_error(j->errors, src, key, "%s: certificate %d %s", path, number, wrong);
+	return false;
+}
+
+int64_t ss_build_expiry(const X509 *x)
+{
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+/* The certificate and those below its authority: the chain ends when the first of them does. */
+static bool check_chain(struct ss_build_job *j, const struct ss_model_secret *m, const struct ss_build_secret *s)
+{
+	int64_t first = ss_build_expiry(s->leaf);
+	bool ok = check_dates(j, &m->src, "certificate", m->certificate, s->leaf, 1);
+
+	for (int i = 0; i < sk_X509_num(s->chain); i++) {
+		int64_t end = ss_build_expiry(sk_X509_value(s->chain, i));
+
+		ok = check_dates(j, &m->src, "certificate", m->certificate, sk_X509_value(s->chain, i), i + 2) && ok;
+		first = end < first ? end : first;
+	}
+	if (j->unit)
+		j->unit->state.expires = first;
+	return ok;
+}
+
 int ss_build_secret_load(struct ss_build_job *j, const struct ss_model_secret *m, struct ss_build_secret *out)
 {
 	memset(out, 0, sizeof(*out));
+	ss_build_files_use(j, false, m->name);
 	out->chain = read_certs(j, &m->src, "certificate", m->certificate);
 	out->key = read_key(j, m);
 	if (out->chain)
 		out->leaf = sk_X509_shift(out->chain);
-	if (!out->leaf || !out->key)
+	if (!out->leaf || !out->key || !check_chain(j, m, out))
 		goto fail;
 	if (X509_check_private_key(out->leaf, out->key) != 1) {
 		ERR_clear_error();
@@ -125,8 +153,30 @@ struct ss_span ss_build_secret_id(struct ss_build_job *j, const struct ss_build_
 	return id;
 }
 
+/* Authorities overlap while they are renewed: an expired one among others is left alone, as is one to come. All
+ * of them is a mistake. The bundle's end is that of the first that has not come to it yet. */
+static bool check_authorities(struct ss_build_job *j, const struct ss_model_trust *m, const STACK_OF(X509) *all)
+{
+	int64_t now = (int64_t)time(NULL), first = 0, last = 0;
+
+	for (int i = 0; i < sk_X509_num(all); i++) {
+		int64_t end = ss_build_expiry(sk_X509_value(all, i));
+
+		last = end > last ? end : last;
+		if (end > now && (!first || end < first))
+			first = end;
+	}
+	if (j->unit)
+		j->unit->state.expires = first ? first : last;
+	if (first || !all || (j->unit && j->unit->good))
+		return true;
+	ss_model_error(j->errors, &m->src, "bundle", "%s: every certificate in it has expired", m->bundle);
+	return false;
+}
+
 STACK_OF(X509) *ss_build_bundle_load(struct ss_build_job *j, const struct ss_model_trust *m)
 {
+	ss_build_files_use(j, true, m->name);
 	STACK_OF(X509) *all = read_certs(j, &m->src, "bundle", m->bundle);
 
 	for (int i = 0; i < sk_X509_num(all); i++) {
@@ -134,6 +184,10 @@ STACK_OF(X509) *ss_build_bundle_load(struct ss_build_job *j, const struct ss_mod
 			continue;
 		ss_model_error(j->errors, &m->src, "bundle", "%s: certificate %d is not a certificate authority's",
 			       m->bundle, i + 1);
+		sk_X509_pop_free(all, X509_free);
+		return NULL;
+	}
+	if (all && !check_authorities(j, m, all)) {
 		sk_X509_pop_free(all, X509_free);
 		return NULL;
 	}

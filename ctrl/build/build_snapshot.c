@@ -3,12 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "build/build_int.h"
-
-struct ss_build {
-	struct ss_build_conf conf;
-	struct ss_build_past past;
-};
+#include "build/build_files.h"
 
 int ss_build_create(struct ss_build **out, const struct ss_build_conf *conf)
 {
@@ -21,8 +16,10 @@ int ss_build_create(struct ss_build **out, const struct ss_build_conf *conf)
 
 void ss_build_free(struct ss_build *b)
 {
-	if (b)
-		free(b->past.v);
+	if (!b)
+		return;
+	ss_build_files_free(b->files);
+	free(b->past.v);
 	free(b);
 }
 
@@ -82,8 +79,8 @@ static struct ss_snapshot *begin(const struct ss_build *b, const struct ss_model
 	return s;
 }
 
-int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
-		      struct ss_snapshot **out, struct ss_model_errors *errors)
+int ss_build_compile(struct ss_build *b, const struct ss_model *m, const struct ss_build_files *files,
+		     uint64_t generation, struct ss_snapshot **out, struct ss_model_errors *errors)
 {
 	static int (*const parts[])(struct ss_build_job *) = { ss_build_clusters, ss_build_jwt_providers, ss_build_limits, ss_build_routes,
 							       ss_build_listeners };
@@ -91,7 +88,7 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
 		.b = b, .model = m, .names = b->conf.names, .endpoints = b->conf.endpoints,
 		.limit_table = b->conf.limits, .policies = b->conf.policies,
 		.n_workers = b->conf.n_workers, .errors = errors, .snap = begin(b, m, generation),
-		.past = &b->past,
+		.past = &b->past, .files = files,
 	};
 	uint32_t before = errors->n;
 	int err = 0;
@@ -113,6 +110,27 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
 	}
 	ss_build_subsets_keep(&j);
 	*out = j.snap;
+	return 0;
+}
+
+int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation,
+		      struct ss_snapshot **out, struct ss_model_errors *errors)
+{
+	struct ss_build_files *files = ss_build_files_read(m, b->files);
+	int err = SS_ERR_NO_MEM;
+
+	*out = NULL;
+	if (!files)
+		ss_model_error(errors, NULL, NULL, "out of memory");
+	else
+		err = ss_build_compile(b, m, files, generation, out, errors);
+	if (err < 0) {
+		ss_build_files_free(files);
+		return err;
+	}
+	ss_build_files_good(files, b->files);
+	ss_build_files_free(b->files);
+	b->files = files;
 	return 0;
 }
 

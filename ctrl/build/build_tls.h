@@ -29,6 +29,9 @@ struct ss_span ss_build_secret_id(struct ss_build_job *j, const struct ss_build_
 /* The authorities of a bundle; NULL after an error line. Free with sk_X509_pop_free. */
 STACK_OF(X509) *ss_build_bundle_load(struct ss_build_job *j, const struct ss_model_trust *m);
 
+/* The end of a certificate's validity, in seconds of the calendar (Unix). */
+int64_t ss_build_expiry(const X509 *x);
+
 /* What OpenSSL said last, in words; its queue is empty afterwards. */
 const char *ss_build_openssl_reason(void);
 

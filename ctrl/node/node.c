@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "node/node_int.h"
+#include "watch/watch.h"
 
 /* How often mailboxes and event rings are looked at. */
 #define POLL_NS (10 * SS_NS_PER_MS)
@@ -78,6 +79,7 @@ void ss_node_free(struct ss_node *n)
 {
 	if (!n)
 		return;
+	ss_watch_free(n->watch);
 	if (n->admin)
 		ss_admin_free(n->admin);
 	ss_tele_free(n->tele);
@@ -131,7 +133,8 @@ int ss_node_serve(struct ss_node *n)
 	if (!ss_loop_signal(n->loop, SIGTERM, ss_node_on_end, n) ||
 	    !ss_loop_signal(n->loop, SIGINT, ss_node_on_end, n) ||
 	    !ss_loop_signal(n->loop, SIGHUP, ss_node_on_reload, n) ||
-	    !ss_loop_every(n->loop, POLL_NS, ss_node_on_poll, n) || ss_node_watch_tickets(n, &m->process) < 0) {
+	    !ss_loop_every(n->loop, POLL_NS, ss_node_on_poll, n) || ss_node_watch_tickets(n, &m->process) < 0 ||
+	    ss_node_watch_secrets(n) < 0) {
 		ss_log(SS_LOG_ERROR, "cannot start", "reason", "no memory", NULL);
 		return SS_ERR_NO_MEM;
 	}

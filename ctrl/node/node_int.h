@@ -3,7 +3,7 @@
  *
  * node.c makes, serves and ends it; node_poll.c answers signals, workers and the clock; node_ask.c lets
  * the operator's socket and the metrics see what they cannot reach; node_check.c compiles and nothing more;
- * node_tickets.c has the keys of session tickets.
+ * node_tickets.c has the keys of session tickets, node_watch.c other files in place of secrets'.
  */
 #ifndef SS_NODE_INT_H
 #define SS_NODE_INT_H
@@ -38,6 +38,8 @@ struct ss_node {
 	struct ss_fleet *fleet;
 	struct ss_publish *publish;
 	struct ss_apply *apply;
+	struct ss_watch *watch;         /* of secrets' files; NULL: not served yet */
+	char watched[17];               /* hash of the model whose files these are */
 	struct ss_admin *admin;
 	int admin_fd; /* claimed, and not yet admin's; -1: none */
 	struct ss_tele *tele;
@@ -54,6 +56,10 @@ void ss_node_free_build(struct ss_node *n);
 /* node_tickets.c: the first keys, refused with err; and those that follow. */
 int ss_node_make_tickets(struct ss_node *n, const struct ss_model_process *p, char *err, size_t err_n);
 int ss_node_watch_tickets(struct ss_node *n, const struct ss_model_process *p);
+
+/* node_watch.c: begins to watch; and looks whether the model has changed meanwhile. */
+int ss_node_watch_secrets(struct ss_node *n);
+void ss_node_watch_model(struct ss_node *n);
 
 /* node_ask.c */
 int ss_node_make_admin(struct ss_node *n);
