@@ -7,7 +7,7 @@
  * Thread:  control. Never blocks on a client: slow readers are dropped at a bound.
  * Errors:  the first line of an answer is "ok" or "error"; every refusal says why.
  *
- * Commands: status, stats, stages, clusters, limits, config, flows, reload, drain. What follows the first line is one JSON
+ * Commands: status, stats, stages, clusters, limits, secrets, config, flows, reload, drain. What follows the first line is one JSON
  * object; that of an error is {"errors": [...]}.
  */
 #ifndef SS_ADMIN_H
@@ -18,6 +18,7 @@
 #include "contract/counters.h"
 #include "contract/endpoints.h"
 #include "contract/names.h"
+#include "model/secret_state.h"
 
 struct event_base;
 struct ss_admin;
@@ -40,6 +41,8 @@ struct ss_admin_ask {
 	void (*flows)(void *arg, uint32_t port, char *out, size_t n);
 	/* Starts the drain; the process ends when it is over. False: one is running already. */
 	bool (*drain)(void *arg);
+	/* How the i-th secret or trust stands; false: there are not so many. */
+	bool (*secret)(void *arg, uint32_t i, struct ss_secret_state *out);
 	void *arg;
 };
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "admin/admin_int.h"
@@ -227,6 +228,31 @@ void ss_admin_show_limits(struct ss_admin *a, struct ss_json *j)
 		ss_json_u64(j, "limited", c.limited);
 		ss_json_u64(j, "tolerated", c.tolerated);
 		ss_json_u64(j, "evicted", c.evicted);
+		ss_json_end_object(j);
+	}
+	ss_json_end_list(j);
+}
+
+/* ---- secrets ---- */
+
+void ss_admin_show_secrets(struct ss_admin *a, struct ss_json *j)
+{
+	const struct ss_admin_ask *ask = &a->conf.ask;
+	struct ss_secret_state s;
+	int64_t now = (int64_t)time(NULL);
+
+	ss_json_list(j, "secrets");
+	for (uint32_t i = 0; ask->secret && ask->secret(ask->arg, i, &s); i++) {
+		ss_json_object(j, NULL);
+		ss_json_text(j, "name", s.name);
+		ss_json_text(j, "kind", s.trust ? "trust" : "certificate");
+		if (s.expires)
+			ss_json_double(j, "expires_in_seconds", (double)(s.expires - now), 0);
+		else
+			ss_json_text(j, "expires_in_seconds", NULL);
+		ss_json_u64(j, "rotations", s.rotations);
+		ss_json_u64(j, "refusals", s.refusals);
+		ss_json_text(j, "refused", s.refused);
 		ss_json_end_object(j);
 	}
 	ss_json_end_list(j);

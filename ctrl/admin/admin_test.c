@@ -22,6 +22,12 @@
 
 /* In place of the real builder: one cluster with two endpoints, named by what the tests look for. */
 static struct ss_names *names;
+int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out)
+{
+	*out = NULL;
+	return 0;
+}
+
 int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
 		      struct ss_model_errors *errors)
 {
@@ -64,6 +70,18 @@ static uint32_t ports(void *arg, struct ss_admin_port *out, uint32_t n)
 	out[0] = (struct ss_admin_port){ .name = "p", .device = "dev0", .driver = "net_none", .mtu = 1500,
 					 .link_up = true, .rss = true, .pool_size = 100, .pool_held = 7 };
 	return 1;
+}
+
+static bool secret(void *arg, uint32_t i, struct ss_secret_state *out)
+{
+	const struct ss_secret_state all[] = {
+		{ .name = "own", .expires = 1, .rotations = 2, .refusals = 1, .refused = "torn" },
+		{ .name = "mesh", .trust = true },
+	};
+
+	if (i < SS_ARRAY_LEN(all))
+		*out = all[i];
+	return i < SS_ARRAY_LEN(all);
 }
 
 static void flows(void *arg, uint32_t port, char *out, size_t n)
@@ -193,6 +211,14 @@ static void config_and_flows_are_shown(void **state)
 	has(t, "\"config\":{\"node\":\"desk\"");
 	has(t, "\"timeout\":\"5s\"");
 	has(ask("flows\n"), "\"port\":\"p\",\"driver\":\"net_none\",\"flows\":[\"rule one\",\"rule \\\"two\\\"\"]");
+}
+
+static void secrets_say_why_they_are_refused(void **state)
+{
+	char *t = ask("secrets\n");
+	has(t, "\"secrets\":[{\"name\":\"own\",\"kind\":\"certificate\",\"expires_in_seconds\":");
+	has(t, "\"rotations\":2,\"refusals\":1,\"refused\":\"torn\"}");
+	has(t, "{\"name\":\"mesh\",\"kind\":\"trust\",\"expires_in_seconds\":null,\"rotations\":0,\"refusals\":0,\"refused\":null}");
 }
 
 static void nonsense_is_refused(void **state)
@@ -348,7 +374,7 @@ static int open_desk(void **state)
 	d.conf = (struct ss_admin_conf){ .socket = d.socket, .base = d.base, .apply = d.apply, .publish = d.publish,
 					 .names = names, .endpoints = d.endpoints, .n_workers = WORKERS,
 					 .counters = d.counters, .clock = &d.clock,
-					 .ask = { ports, flows, drain, NULL },
+					 .ask = { ports, flows, drain, secret, NULL },
 					 .fd = ss_admin_claim(d.socket, err, sizeof(err)) };
 	assert_true(d.conf.fd >= 0);
 	assert_int_equal(ss_admin_create(&d.admin, &d.conf), 0);
@@ -377,6 +403,7 @@ int main(void)
 		cmocka_unit_test(stages_are_shown_per_worker),
 		cmocka_unit_test(clusters_show_health),
 		cmocka_unit_test(config_and_flows_are_shown),
+		cmocka_unit_test(secrets_say_why_they_are_refused),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(reload_waits_for_every_worker),
 		cmocka_unit_test(a_client_may_leave_while_it_waits),

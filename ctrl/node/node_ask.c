@@ -37,6 +37,13 @@ static void ask_flows(void *arg, uint32_t port, char *out, size_t size)
 		ss_port_flows(ss_fleet_port(n->fleet, port), out, size);
 }
 
+static bool ask_secret(void *arg, uint32_t i, struct ss_secret_state *out)
+{
+	const struct ss_node *n = arg;
+
+	return ss_build_secret(n->build, i, out);
+}
+
 int ss_node_make_admin(struct ss_node *n)
 {
 	struct ss_admin_conf conf = { .socket = ss_apply_model(n->apply)->process.admin_socket,
@@ -53,6 +60,7 @@ int ss_node_make_admin(struct ss_node *n)
 				      .ask = { .ports = ask_ports,
 					       .flows = ask_flows,
 					       .drain = ss_node_drain,
+					       .secret = ask_secret,
 					       .arg = n } };
 	int code = ss_admin_create(&n->admin, &conf);
 
@@ -121,6 +129,7 @@ int ss_node_make_telemetry(struct ss_node *n, char *err, size_t err_n)
 					      .live = ask_live,
 					      .ready = ask_ready,
 					      .pools = ask_pools,
+					      .secret = ask_secret,
 					      .arg = n } };
 	return ss_tele_create(&n->tele, &conf, err, err_n);
 }

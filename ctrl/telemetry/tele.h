@@ -20,6 +20,7 @@
 #include "contract/policies.h"
 #include "contract/snapshot.h"
 #include "loop/loop.h"
+#include "model/secret_state.h"
 
 struct ss_tele;
 
@@ -39,6 +40,8 @@ struct ss_tele_ask {
 	bool (*ready)(void *arg);
 	/* Fills up to n; returns how many. */
 	uint32_t (*pools)(void *arg, struct ss_tele_pool *out, uint32_t n);
+	/* How the i-th secret or trust stands; false: there are not so many. */
+	bool (*secret)(void *arg, uint32_t i, struct ss_secret_state *out);
 	void *arg;
 };
 

@@ -3,6 +3,7 @@
  * Nanoseconds inside become seconds outside.
  */
 #include <string.h>
+#include <time.h>
 
 #include "telemetry/tele_int.h"
 
@@ -302,6 +303,57 @@ static void limits(const struct ss_tele *t, const struct ss_snapshot *s, struct 
 		      ss_limit_counted(t->conf.limits, s->limits[i].slot).evicted, out);
 }
 
+/* -- secrets: what an operator wants to be woken for before it is too late -- */
+
+static double left(const struct ss_secret_state *s, double now)
+{
+	return (double)s->expires - now;
+}
+
+static double rotations(const struct ss_secret_state *s, double now)
+{
+	return (double)s->rotations;
+}
+
+static double refusals(const struct ss_secret_state *s, double now)
+{
+	return (double)s->refusals;
+}
+
+static double refused(const struct ss_secret_state *s, double now)
+{
+	return s->refused != NULL;
+}
+
+static void secrets(const struct ss_tele *t, struct evbuffer *out)
+{
+	static const struct {
+		const char *name, *type, *help;
+		double (*value)(const struct ss_secret_state *s, double now);
+	} families[] = {
+		{ "sidestep_secret_expiry_seconds", "gauge",
+		  "time left for the certificate in use, or the first authority of the bundle to end; below 0: expired", left },
+		{ "sidestep_secret_rotations_total", "counter", "times new files of a secret or bundle were taken", rotations },
+		{ "sidestep_secret_refusals_total", "counter", "times they were not, and the last good ones went on", refusals },
+		{ "sidestep_secret_refused", "gauge", "1 while the files that are there are not the ones in use", refused },
+	};
+	const struct ss_tele_ask *ask = &t->conf.ask;
+	double now = (double)time(NULL);
+	struct ss_secret_state s;
+
+	for (size_t f = 0; f < SS_ARRAY_LEN(families); f++) {
+		family(out, families[f].name, families[f].type, families[f].help);
+		for (uint32_t i = 0; ask->secret && ask->secret(ask->arg, i, &s); i++) {
+			if (families[f].value == left && !s.expires)
+				continue; /* nobody uses it, so nobody has read it */
+			evbuffer_add_printf(out, "%s{", families[f].name);
+			label(out, "secret", s.name, true);
+			label(out, "kind", s.trust ? "trust" : "certificate", false);
+			evbuffer_add_printf(out, "} %.0f\n", families[f].value(&s, now));
+		}
+	}
+}
+
 void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 {
 	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
@@ -315,4 +367,5 @@ void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 	pools(t, out);
 	endpoints(t, s, out);
 	limits(t, s, out);
+	secrets(t, out);
 }

@@ -65,6 +65,20 @@ static char *in_dir(const char *name)
 	return paths[i];
 }
 
+static bool ask_secret(void *arg, uint32_t i, struct ss_secret_state *out)
+{
+	const struct ss_secret_state all[] = {
+		{ .name = "own", .expires = time(NULL) + 1000, .rotations = 3, .refusals = 2, .refused = "torn" },
+		{ .name = "mesh", .trust = true, .expires = time(NULL) - 1000 },
+		{ .name = "idle" },
+	};
+
+	if (i >= SS_ARRAY_LEN(all))
+		return false;
+	*out = all[i];
+	return true;
+}
+
 static struct ss_tele_conf conf_for(const char *log)
 {
 	return (struct ss_tele_conf){ .loop = loop,
@@ -78,7 +92,7 @@ static struct ss_tele_conf conf_for(const char *log)
 				      .endpoints = endpoints,
 				      .policies = policies,
 				      .clock = &ss_test_clock,
-				      .ask = { ask_snapshot, ask_live, ask_ready, ask_pools, NULL } };
+				      .ask = { ask_snapshot, ask_live, ask_ready, ask_pools, ask_secret, NULL } };
 }
 
 static struct ss_tele *tele_for(const char *log)
@@ -112,6 +126,26 @@ static void has_line(const char *text, const char *line)
 	snprintf(want, sizeof(want), "\n%s\n", line);
 	if (!strstr(text, want))
 		fail_msg("no line %s", line);
+}
+
+static void test_secrets_count_down(void **state)
+{
+	struct ss_tele *t = tele_for(NULL);
+	char *text = metrics(t);
+	const char *own = strstr(text, "sidestep_secret_expiry_seconds{secret=\"own\",kind=\"certificate\"} ");
+	const char *mesh = strstr(text, "sidestep_secret_expiry_seconds{secret=\"mesh\",kind=\"trust\"} ");
+
+	assert_non_null(own);
+	assert_in_range(atoi(strchr(own, '}') + 2), 990, 1000);
+	assert_non_null(mesh);
+	assert_in_range(-atoi(strchr(mesh, '}') + 2), 1000, 1010);
+	assert_null(strstr(text, "expiry_seconds{secret=\"idle\""));
+	has_line(text, "sidestep_secret_rotations_total{secret=\"own\",kind=\"certificate\"} 3");
+	has_line(text, "sidestep_secret_refusals_total{secret=\"own\",kind=\"certificate\"} 2");
+	has_line(text, "sidestep_secret_refused{secret=\"own\",kind=\"certificate\"} 1");
+	has_line(text, "sidestep_secret_refused{secret=\"mesh\",kind=\"trust\"} 0");
+	free(text);
+	ss_tele_free(t);
 }
 
 static void test_metrics_text(void **state)
@@ -520,6 +554,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metrics_text),
+		cmocka_unit_test(test_secrets_count_down),
 		cmocka_unit_test(test_promtool_has_no_complaint),
 		cmocka_unit_test(test_document_is_true),
 		cmocka_unit_test(test_http),

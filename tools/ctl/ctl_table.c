@@ -163,6 +163,17 @@ void ctl_show_limits(const struct ctl_json *v)
 	TABLE(ctl_json_get(v, "limits"), limits, "");
 }
 
+/* ---- secrets ---- */
+
+void ctl_show_secrets(const struct ctl_json *v)
+{
+	static const struct column secrets[] = {
+		{ "SECRET", "name", false },	    { "KIND", "kind", false },	       { "EXPIRES IN (s)", "expires_in_seconds", true },
+		{ "ROTATIONS", "rotations", true }, { "REFUSALS", "refusals", true }, { "REFUSED BECAUSE", "refused", false },
+	};
+	TABLE(ctl_json_get(v, "secrets"), secrets, "");
+}
+
 /* ---- config: the tree, as the file would lay it out ---- */
 
 static void show_text(const char *s)
