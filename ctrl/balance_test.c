@@ -508,6 +508,38 @@ static void a_reload_leaves_subsets_to_those_under_way(void **state)
 	bed_end(b);
 }
 
+/* Nothing is done for an endpoint before it is picked; then its pool knows nothing of whose slot it was. */
+static void a_slot_given_anew_begins_anew(void **state)
+{
+	struct bed *b = bed_start(SS_LB_ROUND_ROBIN, 1);
+	uint32_t slot, most = 0;
+
+	b->k->balance.conf.slow_start_ns = 10 * SS_NS_PER_SEC;
+	bed_publish(b);
+	slot = bed_slot(b, 0);
+	bed_pick(b, 0, NULL);
+	/* Others take their turn until the first one's slot comes round again: the longest unused goes first. */
+	for (uint32_t number = 1; most < 2 * BED_EPS; number++, most++) {
+		b->now += SS_NS_PER_SEC;
+		b->k->endpoints[0].addr.ip = ss_ip4(0x0a000001 + number);
+		bed_publish(b);
+		if (b->c->endpoints[0].ep == slot)
+			break;
+	}
+	assert_true(most < 2 * BED_EPS);
+	b->k->n_endpoints = 1;
+	bed_endpoint(b, 100000, 1);
+	bed_publish(b);
+	/* Both are new to this worker: they share evenly, none is taken for one that has been up for hours. */
+	bed_pick(b, 0, NULL);
+	b->now += 100 * SS_NS_PER_MS;
+	most = 0;
+	for (uint32_t i = 0; i < 1000; i++)
+		most += bed_pick(b, 0, NULL) == 100000;
+	assert_in_range(most, 450, 550);
+	bed_end(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +557,7 @@ int main(void)
 		cmocka_unit_test(ejection_moves_its_own_keys),
 		cmocka_unit_test(load_is_bounded),
 		cmocka_unit_test(new_endpoints_start_slowly),
+		cmocka_unit_test(a_slot_given_anew_begins_anew),
 		cmocka_unit_test(panic_takes_all),
 		cmocka_unit_test(retries_go_elsewhere),
 		cmocka_unit_test(ejection_is_seen_at_once),

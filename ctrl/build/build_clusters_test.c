@@ -103,6 +103,31 @@ static void a_snapshot_has_what_the_model_says(void **state)
 	end(&w);
 }
 
+/* By name and by slot, the same as by looking; what is not there is not found. */
+static void places_are_found(void **state)
+{
+	struct world w;
+	struct ss_snapshot *s, looked;
+
+	start(&w, 1);
+	s = build(&w, model_of(3, 1, 2));
+	assert_non_null(s);
+	looked = *s;
+	looked.cluster_at = looked.ep_at = NULL;
+	for (uint32_t name = 0; name < 1000; name++)
+		assert_ptr_equal(ss_snapshot_cluster(s, name), ss_snapshot_cluster(&looked, name));
+	for (uint32_t i = 0; i < s->n_clusters; i++) {
+		const struct ss_cluster *c = &s->clusters[i];
+		assert_ptr_equal(ss_snapshot_cluster(s, c->name), c);
+		for (uint32_t ep = 0; ep < MAX_EPS; ep++)
+			assert_ptr_equal(ss_snapshot_endpoint(s, c, ep), ss_snapshot_endpoint(&looked, c, ep));
+		for (uint32_t k = 0; k < c->n_endpoints; k++)
+			assert_ptr_equal(ss_snapshot_endpoint(s, c, c->endpoints[k].ep), &c->endpoints[k]);
+	}
+	ss_build_destroy(s);
+	end(&w);
+}
+
 static void history_outlives_reloads(void **state)
 {
 	struct world w;
@@ -172,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_snapshot_has_what_the_model_says),
+		cmocka_unit_test(places_are_found),
 		cmocka_unit_test(history_outlives_reloads),
 		cmocka_unit_test(many_generations_fit),
 		cmocka_unit_test(too_much_is_refused_and_given_back),

@@ -3,7 +3,7 @@
  *
  * Each part is one function that compiles its piece of the model, reports every error it finds with
  * ss_model_error, and returns 0 or a negative number after having looked at all of its piece. Parts
- * run in this order: clusters, limits, routes, listeners.
+ * run in this order: clusters, their places, JWT providers, limits, routes, listeners.
  */
 #ifndef SS_BUILD_INT_H
 #define SS_BUILD_INT_H
@@ -74,6 +74,8 @@ int ss_build_ids(struct ss_build_job *j, uint32_t n, const struct ss_model_id *i
  * snapshot (contract/endpoints.h) and gives them back when it is freed.
  */
 int ss_build_clusters(struct ss_build_job *j);
+/* build_places.c: finds them again, by name and by slot. */
+int ss_build_places(struct ss_build_job *j);
 
 /* build_subset.c: which subsets of each cluster the model's routes ask for. */
 struct ss_build_subset {

@@ -33,7 +33,7 @@ struct up_pool {
 	struct ss_list again;  /* up->again: a slot came back without news */
 	struct ss_addr addr;
 	uint32_t cluster, slot; /* name id, place of struct up_cluster */
-	uint64_t generation;    /* newest snapshot that has it; 0: never used */
+	uint64_t generation;    /* snapshot by which it was looked at last; 0: never used */
 	uint64_t tls_hash;
 	uint8_t protocol;
 	uint8_t version; /* of HTTP, as seen last: 0 not known */
@@ -48,7 +48,6 @@ struct up_pool {
 struct up_cluster {
 	uint32_t name;
 	uint32_t cursor; /* picks so far */
-	uint64_t generation;
 };
 
 struct ss_up {
@@ -77,8 +76,8 @@ _Atomic uint32_t *up_load_of(struct ss_up *u, uint32_t slot, uint32_t tier);
 /* up_ewma.c: an endpoint answered after so long, or failed. c: NULL when it is gone. */
 void up_pick_latency(struct ss_up *u, const struct ss_cluster *c, uint32_t ep, uint64_t ns, uint64_t now);
 void up_pick_failed(struct ss_up *u, const struct ss_cluster *c, uint32_t ep, uint64_t now);
-/* The cluster's balancing state; made new for a new generation. */
-struct up_cluster *up_cluster_of(struct ss_up *u, const struct ss_cluster *c, uint64_t generation);
+/* The cluster's balancing state; made new where its slot was another cluster's. */
+struct up_cluster *up_cluster_of(struct ss_up *u, const struct ss_cluster *c);
 
 /* up_pool.c */
 struct up_pool *up_pool_of(struct ss_up *u, const struct ss_cluster *c, const struct ss_endpoint *e);

@@ -2,7 +2,7 @@
 #include "contract/counters.h"
 #include "upstream/up_choice_int.h"
 
-struct up_cluster *up_cluster_of(struct ss_up *u, const struct ss_cluster *c, uint64_t generation)
+struct up_cluster *up_cluster_of(struct ss_up *u, const struct ss_cluster *c)
 {
 	struct up_cluster *k = &u->clusters[c->slot];
 
@@ -13,7 +13,6 @@ struct up_cluster *up_cluster_of(struct ss_up *u, const struct ss_cluster *c, ui
 			k->cursor = (uint32_t)((uint64_t)c->n_endpoints * u->conf.worker /
 					       ss_max_u32(u->conf.n_workers, 1));
 	}
-	k->generation = generation;
 	return k;
 }
 
@@ -126,7 +125,7 @@ static uint32_t chosen(struct up_choice *p, struct up_cluster *k, uint32_t place
 uint32_t up_pick(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now,
 		 enum ss_drop *why)
 {
-	struct up_cluster *k = up_cluster_of(u, c, u->generation);
+	struct up_cluster *k = up_cluster_of(u, c);
 	const struct ss_lb_set *set = c->balance ? set_of(c->balance, w->subset) : NULL;
 
 	*why = SS_DROP_NO_HEALTHY;

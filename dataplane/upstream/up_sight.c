@@ -36,7 +36,7 @@ static void look_at_endpoints(struct ss_up *u, const struct ss_cluster *c, struc
 	w->look_at = SS_NEVER;
 	for (uint32_t i = 0; i < c->n_endpoints; i++) {
 		uint32_t ep = c->endpoints[i].ep;
-		struct up_pool *p = &u->pools[ep];
+		struct up_pool *p = up_pool_of(u, c, &c->endpoints[i]);
 		uint64_t until;
 
 		w->ok[i] = ss_ep_pickable(u->conf.endpoints, ep, now);

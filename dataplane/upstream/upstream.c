@@ -51,16 +51,16 @@ void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now)
 	struct ss_list *n, *tmp;
 
 	u->generation = snap->generation;
-	for (uint32_t i = 0; i < snap->n_clusters; i++) {
-		const struct ss_cluster *c = &snap->clusters[i];
-		up_cluster_of(u, c, snap->generation);
-		for (uint32_t k = 0; k < c->n_endpoints; k++)
-			up_pool_of(u, c, &c->endpoints[k]);
-	}
+	/* Only what is in use: every other pool is looked at when it is wanted (up_pool_of). */
 	ss_list_for_safe(n, tmp, &u->live)
 	{
 		struct up_pool *p = ss_list_entry(n, struct up_pool, live);
-		if (p->generation != snap->generation)
+		const struct ss_cluster *c = ss_snapshot_cluster(snap, p->cluster);
+		const struct ss_endpoint *e =
+			c ? ss_snapshot_endpoint(snap, c, (uint32_t)(p - u->pools)) : NULL;
+		if (e)
+			up_pool_of(u, c, e);
+		else
 			up_pool_retire(u, p);
 	}
 }
@@ -119,7 +119,7 @@ int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 	uint32_t i;
 
 	assert(w->place == SS_UP_NOWHERE && !ss_list_linked(&w->node));
-	up_cluster_of(u, c, u->generation);
+	up_cluster_of(u, c);
 	w->slot = c->slot;
 	if (c->breaker && !ss_breaker_admit(u->conf.endpoints, c->slot, c->breaker, now, &w->probe))
 		return refuse(u, w, SS_DROP_BREAKER_OPEN);

@@ -89,6 +89,10 @@ struct ss_snapshot {
 	const struct ss_limit *limits;
 	const struct ss_wall *wall;   /* NULL: nobody knows the time of day; no token is good then */
 	struct ss_policies *policies; /* counters of policies; may be NULL. They outlive snapshots. */
+	/* Where things are (ctrl/build/build_places.c). NULL in snapshots made by hand: one looks then. */
+	const uint32_t *cluster_at; /* clusters by name id, hashed: place + 1, 0 free; next to it when taken */
+	uint32_t cluster_bits;      /* there are 2^this of them, more than half of them free */
+	const uint32_t *ep_at;      /* by slot of the endpoint table: place in its cluster */
 	void *memory; /* control's: everything the generation owns */
 };
 
@@ -102,5 +106,13 @@ struct ss_snapshot_box {
 /* By stable name id; NULL when this generation has none. */
 const struct ss_listener *ss_snapshot_listener(const struct ss_snapshot *s, uint32_t name);
 const struct ss_cluster *ss_snapshot_cluster(const struct ss_snapshot *s, uint32_t name);
+/* The endpoint of a cluster that has a slot of the endpoint table; NULL when the cluster has none there. */
+const struct ss_endpoint *ss_snapshot_endpoint(const struct ss_snapshot *s, const struct ss_cluster *c, uint32_t ep);
+
+/* Where a name's search in cluster_at begins: ids are small and dense, this spreads them (Knuth 6.4). */
+static inline uint32_t ss_snapshot_spread(uint32_t name, uint32_t bits)
+{
+	return name * 2654435769u >> (32 - bits);
+}
 
 #endif

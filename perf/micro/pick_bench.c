@@ -111,6 +111,10 @@ static void make(struct picks *p, const struct kind *k, uint32_t n)
 	p->u.conf.counters = &p->counters;
 	p->u.clusters = calloc(1, sizeof(struct up_cluster));
 	p->u.pools = calloc(n, sizeof(struct up_pool));
+	for (uint32_t i = 0; i < n; i++) {
+		ss_list_init(&p->u.pools[i].conns);
+		ss_list_init(&p->u.pools[i].line);
+	}
 	p->wait.hashed = true;
 	ss_rng_seed(&p->u.rng, 1);
 	ss_model_free(m);
@@ -124,6 +128,66 @@ static void drop(struct picks *p)
 	ss_names_free(p->names);
 	free(p->u.clusters);
 	free(p->u.pools);
+}
+
+/* -- a worker takes over a generation: one that differs from the last in its number -- */
+
+struct adoption {
+	struct ss_up *u;
+	struct ss_snapshot *snap[2];
+	uint64_t generation;
+};
+
+static void adopt(void *at, uint32_t n)
+{
+	struct adoption *a = at;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct ss_snapshot *s = a->snap[i & 1];
+		s->generation = ++a->generation;
+		ss_up_adopt(a->u, s, SS_NS_PER_SEC);
+	}
+}
+
+/* `clusters` of 20 endpoints each. */
+static void adopt_many(struct micro *m, uint32_t clusters)
+{
+	struct adoption a = {.generation = 2};
+	struct ss_model *model = ss_model_new();
+	struct ss_model_errors errors = {0};
+	struct ss_build_conf conf = {.names = ss_names_create(100000), .n_workers = 1};
+	struct ss_counters *counters = calloc(1, sizeof(*counters));
+	struct ss_up_conf up = {.max_conns = 4, .n_workers = 1, .counters = counters};
+	struct ss_build *build;
+	char name[64];
+
+	model->clusters = ss_model_alloc(model, clusters * sizeof(*model->clusters));
+	model->n_clusters = clusters;
+	for (uint32_t i = 0; i < clusters; i++) {
+		struct ss_model_cluster *c = &model->clusters[i];
+		snprintf(name, sizeof(name), "c%u", i);
+		c->name = ss_model_text(model, name);
+		c->endpoints = ss_model_alloc(model, 20 * sizeof(*c->endpoints));
+		for (c->n_endpoints = 0; c->n_endpoints < 20; c->n_endpoints++)
+			c->endpoints[c->n_endpoints].addr =
+				(struct ss_addr){ss_ip4(0x0a000000 + i * 20 + c->n_endpoints), 80};
+	}
+	assert(ss_ep_table_create(&conf.endpoints, clusters * 20, clusters) == 0);
+	assert(ss_build_create(&build, &conf) == 0);
+	assert(ss_build_snapshot(build, model, 1, &a.snap[0], &errors) == 0);
+	assert(ss_build_snapshot(build, model, 2, &a.snap[1], &errors) == 0);
+	up.endpoints = conf.endpoints;
+	assert(ss_up_create(&a.u, &up) == 0);
+	snprintf(name, sizeof(name), "upstream.adopt.%u", clusters * 20);
+	micro_run(m, name, adopt, &a);
+	ss_up_free(a.u);
+	ss_build_destroy(a.snap[0]);
+	ss_build_destroy(a.snap[1]);
+	ss_build_free(build);
+	ss_ep_table_free(conf.endpoints);
+	ss_names_free(conf.names);
+	ss_model_free(model);
+	free(counters);
 }
 
 void micro_items(struct micro *m)
@@ -145,4 +209,5 @@ void micro_items(struct micro *m)
 				micro_run(m, name, account, &p);
 			drop(&p);
 		}
+	adopt_many(m, 1000);
 }
