@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "cfg/cfg.h"
 #include "loop/log.h"
+#include "loop/pace.h"
 
 struct ss_apply {
 	struct ss_build *build;
@@ -79,7 +80,10 @@ static int reload(struct ss_apply *a, struct ss_model_errors *errors)
 int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors)
 {
 	uint32_t before = errors->n;
+	struct ss_pace pace;
+	ss_pace_begin(&pace);
 	int err = reload(a, errors);
+	ss_pace_end(&pace);
 	*generation = err < 0 ? 0 : a->generation;
 	for (uint32_t i = before; err < 0 && i < errors->n; i++)
 		ss_log(SS_LOG_ERROR, "configuration refused", "reason", errors->text[i], NULL);

@@ -3,13 +3,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop/log.h"
 #include "loop/loop.h"
+#include "loop/pace.h"
 
 struct seen {
 	struct ss_loop *l;
@@ -41,6 +46,51 @@ static void on_signal(void *arg)
 	struct seen *s = arg;
 	s->signals++;
 	ss_loop_stop(s->l);
+}
+
+static void *count_turns(void *arg)
+{
+	_Atomic uint32_t *turns = arg;
+
+	while (*turns != UINT32_MAX) {
+		if (*turns < 1000000)
+			(*turns)++;
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* A thread on the same core gets its turns while this one works without a pause. */
+static void long_work_gives_the_core_away(void **state)
+{
+	_Atomic uint32_t turns = 0;
+	struct ss_pace pace;
+	struct timespec begun, t;
+	cpu_set_t before, one;
+	pthread_t other;
+	int cpu = sched_getcpu();
+	uint64_t switches = 0, ns = 0;
+	uint32_t last = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(pthread_create(&other, NULL, count_turns, &turns), 0);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+	ss_pace_begin(&pace);
+	while (ns < 40 * SS_NS_PER_MS) { /* of our own time, whoever else is here */
+		switches += turns != last;
+		last = turns;
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+		ns = (uint64_t)(t.tv_sec - begun.tv_sec) * SS_NS_PER_SEC + (uint64_t)(t.tv_nsec - begun.tv_nsec);
+	}
+	ss_pace_end(&pace);
+	turns = UINT32_MAX;
+	pthread_join(other, NULL);
+	sched_setaffinity(0, sizeof(before), &before);
+	/* By time slices of some milliseconds it would be ten times or fewer. */
+	assert_true(switches > 40);
 }
 
 static void timers_descriptors_signals(void **state)
@@ -95,6 +145,8 @@ static void lines(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest t[] = { cmocka_unit_test(timers_descriptors_signals), cmocka_unit_test(lines) };
+	const struct CMUnitTest t[] = { cmocka_unit_test(timers_descriptors_signals),
+					cmocka_unit_test(long_work_gives_the_core_away),
+					cmocka_unit_test(lines) };
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

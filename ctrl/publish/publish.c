@@ -4,6 +4,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "base/err.h"
+#include "loop/pace.h"
 #include "publish/publish.h"
 
 /* A generation that was current once and may still be read. */
@@ -116,14 +117,19 @@ bool ss_publish_acknowledged(const struct ss_publish *p, uint64_t generation)
 
 bool ss_publish_poll(struct ss_publish *p)
 {
+	struct ss_pace pace;
 	uint32_t n = 0;
 	/* Grace periods end in the order in which they began. */
 	while (n < p->n_old && rte_rcu_qsbr_check(p->conf.box->qsv, p->old[n].token, false) == 1)
-		p->conf.destroy(p->old[n++].snap);
-	if (n) {
-		p->n_old -= n;
-		memmove(p->old, p->old + n, p->n_old * sizeof(*p->old));
-	}
+		n++;
+	if (!n)
+		return p->n_old > 0;
+	ss_pace_begin(&pace);
+	for (uint32_t i = 0; i < n; i++)
+		p->conf.destroy(p->old[i].snap);
+	ss_pace_end(&pace);
+	p->n_old -= n;
+	memmove(p->old, p->old + n, p->n_old * sizeof(*p->old));
 	return p->n_old > 0;
 }
 

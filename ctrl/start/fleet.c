@@ -119,6 +119,15 @@ static void size_worker(struct ss_worker_conf *c, const struct ss_model_process 
 	c->shed_delay_ns = p->shed_delay_ns;
 }
 
+static bool shares_core(const struct ss_model_process *p, uint32_t worker)
+{
+	bool shares = p->worker_core[worker] == p->control_core;
+
+	for (uint32_t i = 0; i < p->n_workers; i++)
+		shares |= i != worker && p->worker_core[i] == p->worker_core[worker];
+	return shares;
+}
+
 static int make_worker(struct ss_fleet *f, uint32_t i, uint64_t seed, char *err, size_t err_n)
 {
 	struct ss_worker_conf c = { .index = (uint16_t)i,
@@ -134,6 +143,7 @@ static int make_worker(struct ss_fleet *f, uint32_t i, uint64_t seed, char *err,
 				    .mail = f->mail[i],
 				    .events = f->events[i],
 				    .handover = f->handover,
+				    .shares_core = shares_core(f->conf.process, i),
 				    .seed = seed };
 	size_worker(&c, f->conf.process);
 	return ss_worker_create(&f->worker[i], &c, err, err_n);

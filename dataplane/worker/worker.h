@@ -43,6 +43,7 @@ struct ss_worker_conf {
 	enum ss_tls_records tls_records;
 	const struct ss_ticket_ring *tickets; /* NULL: no session is resumed */
 	enum ss_busy_poll busy_poll;
+	bool shares_core;       /* with the control thread or another worker: idle turns give it away */
 	uint64_t idle_sleep_ns; /* adaptive: sleep after this long without work */
 	uint32_t shed_mbufs, shed_conns; /* percent in use from which requests are refused; 0: never */
 	uint64_t shed_delay_ns;          /* the same of a turn's time */

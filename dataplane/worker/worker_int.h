@@ -20,6 +20,8 @@
 
 /* Turns between two looks into the mailbox, and between two quiescent reports. */
 #define SS_WORKER_HOUSEKEEP 32
+/* A turn that somebody who waits for an answer may notice. */
+#define SS_WORKER_LONG_TURN_NS SS_NS_PER_MS
 #define SS_WORKER_MAX_LISTENERS 256
 #define SS_WORKER_GAUGES_NS (100 * SS_NS_PER_MS)
 

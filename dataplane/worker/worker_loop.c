@@ -9,6 +9,7 @@
 #include <rte_cycles.h>
 #include <rte_pause.h>
 #include <rte_rcu_qsbr.h>
+#include <sched.h>
 
 #include "worker/worker_int.h"
 
@@ -20,6 +21,7 @@ static uint64_t tick(struct ss_worker *w)
 	ss_ledger_turn(&w->counters->ledger, tsc, w->rx, took);
 	if (w->turns) {
 		ss_count(w->counters, w->rx ? SS_C_BUSY_NS : SS_C_IDLE_NS, took);
+		ss_count(w->counters, SS_C_LONG_TURNS, w->rx && took > SS_WORKER_LONG_TURN_NS);
 		w->turn_max = ss_max_u64(w->turn_max, w->rx ? took : 0);
 		w->turn_min = w->rx ? ss_min_u64(w->turn_min, took) : w->turn_min;
 	}
@@ -142,6 +144,8 @@ int ss_worker_run(void *arg)
 		ss_worker_turn(w);
 		if (ss_worker_idle(w))
 			ss_worker_sleep(w);
+		else if (w->quiet && w->conf.shares_core)
+			sched_yield(); /* who waits for the core waits for a turn, not for the end of our time slice */
 		else if (w->quiet)
 			rte_pause();
 	}

@@ -21,6 +21,7 @@
 	X(IDLE_NS, c, "nanoseconds spent in turns without work, or asleep")     \
 	X(SLEEPS, c, "times the worker slept")                                  \
 	X(TURN_MAX_NS, g, "longest turn since the last housekeeping")           \
+	X(LONG_TURNS, c, "busy turns longer than a millisecond")                \
 	X(RX_PACKETS, c, "packets received")                                    \
 	X(RX_BYTES, c, "bytes received")                                        \
 	X(TX_PACKETS, c, "packets sent")                                        \

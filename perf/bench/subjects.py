@@ -14,7 +14,7 @@ from local.lab import LabError
 from local.programs import nginx, wait_listening
 
 from bench import measure
-from bench.places import (DIRECT, H1_PORT, H2C_PORT, IDENTITY, KERNEL, KERNEL_HOPS, MEMIF, MTLS_PORT, SUBJECT_CORE,
+from bench.places import (DIRECT, H1_PORT, H2C_PORT, IDENTITY, KERNEL, KERNEL_HOPS, MEMIF, MTLS_PORT, OTHER_CORE, SUBJECT_CORE,
                           XDP, XDP_HOPS, favour)
 
 PLAIN_PORT, TLS_PORT = 80, 8443
@@ -218,6 +218,7 @@ class Sidestep(Subject):
     path = XDP
     memory = {"hugepages": False, "size_mb": 512, "mbufs": 16384, "connections": 4096, "streams": 8192}
     poll = "always"
+    control, cores = SUBJECT_CORE, SUBJECT_CORE
     others = 0
 
     ifaces = ("cx0", "ox0")
@@ -241,7 +242,7 @@ class Sidestep(Subject):
         return {"secrets": [{"name": "proxy", "certificate": place.cert("proxy"),
                              "private_key": place.cert("proxy", "key")}],
                 "trust": [{"name": "mesh", "trust_domain": "mesh.local", "bundle": place.cert("mesh")}],
-                "workers": {"count": 1, "cores": [SUBJECT_CORE], "control_core": SUBJECT_CORE,
+                "workers": {"count": 1, "cores": [SUBJECT_CORE], "control_core": self.control,
                             "busy_poll": self.poll},
                 "memory": self.sized(), "ports": self.ports(),
                 "listeners": [{"name": "in", "address": self.path.vip, "port": hop.port,
@@ -268,7 +269,7 @@ class Sidestep(Subject):
 
     def launch(self):
         self.dut = dut = Appliance(self.place.lab, self.place.build, self.host, f"sidestep{self.tag}", self.settings(),
-                                   core=SUBJECT_CORE)
+                                   core=self.cores)
         del dut.settings["access_log"]  # as the peers: none
         dut.write_config()
         try:
@@ -326,6 +327,15 @@ class SidestepServices(Sidestep):
     def other_clusters(self):
         return [cluster(f"service-{i}", [(self.path.origin, 20000 + k) for k in range(20)])
                 for i in range(self.services)]
+
+
+class SidestepApart(Sidestep):
+    """The control thread on the core of the client and the origin: the worker has its own to itself."""
+    control, cores = OTHER_CORE, f"{SUBJECT_CORE},{OTHER_CORE}"
+
+
+class SidestepServicesApart(SidestepServices, SidestepApart):
+    """As above, with the services."""
 
 
 class SidestepFewMemif(SidestepMemif):
@@ -426,7 +436,8 @@ def load_listens(place, address):
 SUBJECTS = {"k": {"direct": Direct, "sidestep": Sidestep, "haproxy": HAProxy, "nginx": Nginx, "nghttpx": Nghttpx,
                   "h2o": H2o, "haproxy-no-tso": HAProxyNoTso, "nghttpx-no-tso": NghttpxNoTso,
                   "sidestep-adaptive": SidestepAdaptive, "sidestep-many": SidestepMany,
-                  "sidestep-services": SidestepServices,
+                  "sidestep-services": SidestepServices, "sidestep-apart": SidestepApart,
+                  "sidestep-services-apart": SidestepServicesApart,
                   "haproxy-many": HAProxyMany, "nginx-many": NginxMany, "haproxy-master": HAProxyMaster,
                   "two-sidestep": TwoSidestep,
                   "two-haproxy": TwoHAProxy, "two-nghttpx": TwoNghttpx},

@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+"""What a reload of 1,000 services (20 endpoints, 5 routes each) does to the latency of requests.
+
+usage: sudo perf/bench/reload.py [--build build ...] [--rounds 5] [--seconds 3] [--subject NAME ...]
+
+2,000 requests/s in an open loop, once while the configuration is read again five times a second and once while it
+is not; control on the worker's core and on its own. Rounds outermost, so that what drifts drifts for all. Several
+builds are compared in turn. Prints a table of medians (lowest to highest).
+"""
+import argparse
+import contextlib
+import os
+import statistics
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(ROOT, "dts-tests"), os.path.join(ROOT, "perf")]
+sys.dont_write_bytecode = True
+
+from bench import cells, clients, machine, measure  # noqa: E402
+from bench.places import Place  # noqa: E402
+from bench.runs import Runner  # noqa: E402
+from local.idle import IdlePolls  # noqa: E402
+from local.lab import LabError  # noqa: E402
+
+CELL = next(c for c in cells.FULL if c.name == "latency-reload-k")
+ALL = ("sidestep", "sidestep-services", "sidestep-apart", "sidestep-services-apart")
+COLUMNS = ("p50_us", "p90_us", "p99_us", "long_turns", "reloads", "reload_ms")
+
+
+def long_turns(subject):
+    """Turns of over a millisecond so far; a build without the counter has none to show."""
+    stats = measure.ask(subject.dut.socket, "stats")["counters"]
+    return stats["long_turns"]["all"] if "long_turns" in stats else None
+
+
+def once(runner, name, reloading):
+    with IdlePolls(), runner.standing(CELL, name) as subject:
+        clients.warm(runner.place, subject, CELL.body)
+        before = long_turns(subject)
+        with contextlib.ExitStack() as at_work:
+            reloads = at_work.enter_context(clients.Repeated(subject.reload, 0.2)) if reloading else None
+            figures, window = runner.paced(CELL, subject, CELL.rate, 8)
+        if before is not None:
+            figures["long_turns"] = long_turns(subject) - before
+    if reloads:
+        figures.update(reloads=len(reloads.took), reload_ms=1000 * statistics.median(reloads.took))
+    return figures, window
+
+
+def row(name, runs):
+    def cell(figure):
+        values = sorted(r[figure] for r in runs if figure in r)
+        if not values:
+            return "–"
+        return f"{statistics.median(values):,.0f} ({values[0]:,.0f}–{values[-1]:,.0f})"
+    return f"| {name} | " + " | ".join(cell(c) for c in COLUMNS) + " |"
+
+
+def main():
+    ap = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1])
+    ap.add_argument("--build", nargs="+", default=[os.path.join(ROOT, "build")])
+    ap.add_argument("--rounds", type=int, default=5)
+    ap.add_argument("--seconds", type=float, default=3)
+    ap.add_argument("--subject", nargs="+", default=list(ALL), choices=ALL)
+    args = ap.parse_args()
+    runs = {}
+    place = Place(args.build[0])
+    try:
+        runner = Runner(place, args.seconds, 0.4, machine.tsc_mhz())
+        runner.others = []
+        for _ in range(args.rounds):
+            for name in args.subject:
+                for build in args.build:
+                    for reloading in (False, True):
+                        place.build = os.path.abspath(build)
+                        try:
+                            figures, window = once(runner, name, reloading)
+                        except LabError as e:
+                            print(f"{name}: {e}", flush=True)
+                            continue
+                        key = " ".join((name, *([build] if len(args.build) > 1 else []),
+                                        "reloading" if reloading else "at rest"))
+                        runs.setdefault(key, []).append(figures)
+                        print(row(key, [figures]), "DISTURBED" if window.disturbed() else "", flush=True)
+    finally:
+        place.close()
+    print(f"\n| {args.rounds} rounds | " + " | ".join(COLUMNS) + " |\n|---|" + "---:|" * len(COLUMNS))
+    for key, figures in runs.items():
+        print(row(key, figures))
+
+
+if __name__ == "__main__":
+    main()
