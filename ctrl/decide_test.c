@@ -1,6 +1,6 @@
 /*
  * decide_test.c - what build compiles and route reads, together: the cases of route_cases.txt, and random
- * tables against a naive scan. Authorization: authz_test.c.
+ * tables against a naive scan. Authorization: authz_cases_test.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,7 +82,10 @@ static int world_build(struct world *w)
 	l->hosts = array(MAX, sizeof(*l->hosts));
 	for (uint32_t i = 0; i < w->m->n_hosts; i++)
 		l->hosts[i] = text(w->m->hosts[i].name);
-	err = ss_build_routes(&w->j);
+	err = ss_build_regex_start(&w->j);
+	if (!err)
+		err = ss_build_routes(&w->j);
+	ss_build_regex_finish(&w->j);
 	if (!err)
 		err = ss_build_host_table(&w->j, l, &w->l.hosts);
 	w->l.authz = &w->open;
@@ -866,7 +869,9 @@ static void databases_are_shared(void **state)
 		r->path = text(sets[i]);
 		w.m->n_hosts = 1;
 		w.m->hosts[0] = *m;
+		assert_int_equal(ss_build_regex_start(&w.j), 0);
 		assert_int_equal(ss_build_routes(&w.j), 0);
+		ss_build_regex_finish(&w.j);
 		db[i] = w.j.hosts[0].index->slots[slot_of(w.j.hosts[0].index)].dbs[0].db;
 		w.m->n_hosts = i + 1;
 	}

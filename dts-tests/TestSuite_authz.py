@@ -91,6 +91,27 @@ class TestAuthz(TestSuite):
         self.verify(self.count("no-test", "denied") >= 4, "no-test was not counted")
         self.verify_equal(self.count("alice", "allowed"), 2, "alice allowed")
 
+    def test_expressions(self):
+        """Expressions over path, identity and header, and a path template: the whole value must match. A wrong one is told."""
+        rules = [{"name": "orders", "action": "allow", "paths": ["/users/{*}/orders"]},
+                 {"name": "numbers", "action": "allow", "paths": [{"regex": "/items/[0-9]+"}], "ids": [{"regex": ".*/ns/shop/.*"}]},
+                 {"name": "build", "action": "allow", "paths": ["/build"],
+                  "when": [{"key": "request.headers[x-build]", "regex": ["20[0-9]{2}-.*"]}]}]
+        self.reload({"rules": rules})
+        for version in ("--http1.1", "--http2"):
+            for who, path, more, want in (
+                    ("bob", "/users/7/orders", (), 200), ("bob", "/users/7/8/orders", (), 403),
+                    ("alice", "/items/17", (), 200), ("alice", "/items/17x", (), 403), ("bob", "/items/17", (), 403),
+                    ("bob", "/build", ("-H", "x-build: 2024-05"), 200), ("bob", "/build", ("-H", "x-build: v2024-05"), 403),
+                    ("bob", "/build", (), 403)):
+                self.verify_equal(self.ask(who, path, version, *more), want, f"{version} {who} {path} {more}")
+        rules[1]["paths"] = [{"regex": "/items/("}]
+        old = self.dut.settings
+        done = self.dut.reload({**old, **self.settings({"rules": rules})}, check=False)
+        self.verify(done.returncode != 0 and "paths: regular expression" in done.stdout + done.stderr,
+                    done.stdout + done.stderr)
+        self.dut.write_config(old)
+
     def test_scopes(self):
         """A route's policy stands in place of the host's and the listener's; with inherit, what is around it counts, too."""
         deny_d = {"default": "allow", "rules": [{"name": "outer-d", "action": "deny", "paths": ["/d"]}]}

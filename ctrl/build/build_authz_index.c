@@ -10,11 +10,11 @@
 
 /* One value of one part of one rule. */
 struct candidate {
-	struct ss_span text;
+	struct ss_span name, text;
 	uint32_t rule;
 	uint16_t part;
-	uint8_t key;
-	uint32_t shared; /* candidates with the same key and text */
+	uint8_t kind, fit;
+	uint32_t shared; /* candidates with the same text */
 };
 
 struct work {
@@ -24,50 +24,92 @@ struct work {
 	uint16_t *chosen; /* part + 1 by rule; 0: none */
 };
 
+/* A scan costs what asking some rules does. */
+#define EXPRESSION_COST 16u
+
 static struct ss_span without_slash(struct ss_span s)
 {
 	return s.n && s.p[s.n - 1] == '/' ? ss_span(s.p, s.n - 1) : s;
 }
 
-/* The key of value i of a part; 0 when it has none. */
-static uint8_t key_of(const struct ss_authz_part *p, uint32_t i, struct ss_span *text)
+static bool id_key(const struct ss_id_match *m, struct candidate *c)
 {
-	if (p->kind == SS_AUTHZ_ID) {
-		*text = p->ids[i].value;
-		switch (p->ids[i].kind) {
-		case SS_ID_EXACT: /* DNS names compare without regard to case */
-			return ss_id_is_spiffe(*text) ? SS_AUTHZ_K_ID : 0;
-		case SS_ID_PREFIX:
-			*text = without_slash(*text);
-			return SS_AUTHZ_K_ID_PREFIX;
-		case SS_ID_BEGINS:
-			return SS_AUTHZ_K_ID_PREFIX;
-		case SS_ID_DOMAIN:
-			return SS_AUTHZ_K_DOMAIN;
-		}
-		return 0;
+	c->text = m->value;
+	switch (m->kind) {
+	case SS_ID_EXACT: /* DNS names compare without regard to case */
+		return ss_id_is_spiffe(c->text);
+	case SS_ID_PREFIX:
+		c->text = without_slash(c->text);
+		c->fit = SS_AUTHZ_PREFIX;
+		return true;
+	case SS_ID_BEGINS:
+		c->fit = SS_AUTHZ_PREFIX;
+		return true;
+	case SS_ID_SUFFIX:
+		c->fit = SS_AUTHZ_SUFFIX;
+		return true;
+	case SS_ID_DOMAIN:
+		c->kind = SS_AUTHZ_DOMAIN;
+		return true;
+	case SS_ID_ANY:
+		c->text = SS_SPAN_NONE;
+		c->fit = SS_AUTHZ_PRESENT;
+		return true;
 	}
-	*text = p->texts[i].value;
-	if (p->kind == SS_AUTHZ_NAMESPACE)
-		return p->texts[i].fit == SS_AUTHZ_EXACT ? SS_AUTHZ_K_NAMESPACE : 0;
-	if (p->texts[i].fit == SS_AUTHZ_UNDER)
-		*text = without_slash(*text);
-	if (p->texts[i].fit == SS_AUTHZ_UNDER || p->texts[i].fit == SS_AUTHZ_PREFIX)
-		return SS_AUTHZ_K_PATH_PREFIX;
-	return p->texts[i].fit == SS_AUTHZ_EXACT ? SS_AUTHZ_K_PATH : 0;
+	return false;
+}
+
+static bool text_key(const struct ss_authz_text *t, struct candidate *c)
+{
+	c->text = t->fit == SS_AUTHZ_UNDER ? without_slash(t->value) : t->value;
+	c->fit = t->fit == SS_AUTHZ_UNDER ? SS_AUTHZ_PREFIX : t->fit;
+	return true;
+}
+
+/* What value i of a part can be looked up by, expressions after the others; false: by nothing. */
+static bool key_of(const struct ss_authz_part *p, uint32_t i, struct candidate *c)
+{
+	c->kind = p->kind;
+	c->fit = SS_AUTHZ_EXACT;
+	c->name = p->kind == SS_AUTHZ_HEADER || p->kind == SS_AUTHZ_CLAIM ? p->key : SS_SPAN_NONE;
+	if (i >= p->n) {
+		c->kind = SS_AUTHZ_REGEX_HIT;
+		c->name = SS_SPAN_NONE;
+		c->text = ss_span(&p->regex[i - p->n], sizeof(p->regex[0]));
+		return true;
+	}
+	switch (p->kind) {
+	case SS_AUTHZ_METHOD:
+		return false;
+	case SS_AUTHZ_ID:
+		return id_key(&p->ids[i], c);
+	case SS_AUTHZ_SOURCE_IP:
+	case SS_AUTHZ_REMOTE_IP:
+	case SS_AUTHZ_LOCAL_IP:
+		c->text = ss_span(&p->nets[i], sizeof(p->nets[0]));
+		return true;
+	case SS_AUTHZ_PORT:
+		c->text = ss_span(&p->ports[i], sizeof(p->ports[0]));
+		return true;
+	}
+	return text_key(&p->texts[i], c);
+}
+
+static uint32_t values(const struct ss_authz_part *p)
+{
+	return (uint32_t)p->n + p->n_regex;
 }
 
 static bool has_keys(const struct ss_authz_part *p)
 {
-	struct ss_span text;
+	struct candidate c;
 
-	if (p->invert ||
-	    (p->kind != SS_AUTHZ_ID && p->kind != SS_AUTHZ_NAMESPACE && p->kind != SS_AUTHZ_PATH))
+	if (p->invert)
 		return false;
-	for (uint32_t i = 0; i < p->n; i++)
-		if (!key_of(p, i, &text))
+	for (uint32_t i = 0; i < values(p); i++)
+		if (!key_of(p, i, &c))
 			return false;
-	return p->n > 0;
+	return values(p) > 0;
 }
 
 static uint32_t count(const struct ss_authz *a)
@@ -76,7 +118,7 @@ static uint32_t count(const struct ss_authz *a)
 
 	for (uint32_t r = 0; r < a->n_rules; r++)
 		for (uint16_t k = 0; k < a->rules[r].n_parts; k++)
-			n += has_keys(&a->rules[r].parts[k]) ? a->rules[r].parts[k].n : 0;
+			n += has_keys(&a->rules[r].parts[k]) ? values(&a->rules[r].parts[k]) : 0;
 	return n;
 }
 
@@ -85,29 +127,42 @@ static void gather(const struct ss_authz *a, struct work *w)
 	for (uint32_t r = 0; r < a->n_rules; r++) {
 		for (uint16_t k = 0; k < a->rules[r].n_parts; k++) {
 			const struct ss_authz_part *p = &a->rules[r].parts[k];
-			for (uint32_t i = 0; has_keys(p) && i < p->n; i++) {
+			for (uint32_t i = 0; has_keys(p) && i < values(p); i++) {
 				struct candidate *c = &w->v[w->n++];
 				*c = (struct candidate){.rule = r, .part = k};
-				c->key = key_of(p, i, &c->text);
+				key_of(p, i, c);
 			}
 		}
 	}
 }
 
+static int cmp_span(struct ss_span a, struct ss_span b)
+{
+	uint32_t n = ss_min_u32(a.n, b.n);
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	return c ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+static int by_key(const struct candidate *a, const struct candidate *b)
+{
+	int c = a->kind != b->kind ? a->kind - b->kind : cmp_span(a->name, b->name);
+
+	c = c ? c : a->fit - b->fit;
+	return c ? c : cmp_span(a->text, b->text);
+}
+
 static int by_text(const void *x, const void *y)
 {
 	const struct candidate *a = x, *b = y;
-	uint32_t n = ss_min_u32(a->text.n, b->text.n);
-	int c = a->key != b->key ? a->key - b->key : n ? memcmp(a->text.p, b->text.p, n) : 0;
+	int c = by_key(a, b);
 
-	if (c || a->text.n != b->text.n)
-		return c ? c : a->text.n < b->text.n ? -1 : 1;
-	return a->rule < b->rule ? -1 : a->rule > b->rule;
+	return c ? c : a->rule < b->rule ? -1 : a->rule > b->rule;
 }
 
 static bool same_key(const struct candidate *a, const struct candidate *b)
 {
-	return a->key == b->key && ss_span_eq(a->text, b->text);
+	return by_key(a, b) == 0;
 }
 
 static uint32_t run(const struct work *w, uint32_t i)
@@ -132,7 +187,7 @@ static void choose(struct work *w)
 	for (uint32_t i = 0, n; i < w->n; i += n) {
 		n = run(w, i);
 		for (uint32_t k = i; k < i + n; k++)
-			w->v[k].shared = n;
+			w->v[k].shared = w->v[k].kind == SS_AUTHZ_REGEX_HIT ? n + EXPRESSION_COST : n;
 	}
 	if (w->n)
 		qsort(w->v, w->n, sizeof(*w->v), by_part);
@@ -162,85 +217,134 @@ static void keep_chosen(struct work *w)
 
 /* -- the tables -- */
 
-static bool is_prefix(uint8_t key)
-{
-	return key == SS_AUTHZ_K_ID_PREFIX || key == SS_AUTHZ_K_PATH_PREFIX;
-}
+/* The index under construction. */
+struct table {
+	struct ss_build_job *j;
+	struct ss_authz_index *ix;
+	struct ss_authz_slot *slots;
+	uint32_t *ids;
+	struct ss_span *claims;
+	int err;
+};
 
 static uint64_t hash_of(const struct candidate *c)
 {
-	uint64_t h = SS_AUTHZ_HASH_START;
+	uint64_t h = SS_AUTHZ_HASH_START, seed = ss_authz_seed(c->kind, c->fit, ss_authz_hash_name(c->name));
 
-	if (!is_prefix(c->key))
-		return ss_authz_hash_text(c->text, c->key);
+	if (c->fit != SS_AUTHZ_PREFIX && c->fit != SS_AUTHZ_SUFFIX)
+		return ss_authz_hash_text(c->text, seed);
 	for (uint32_t i = 0; i < c->text.n; i++)
-		h = ss_authz_hash_byte(h, c->text.p[i]);
-	return ss_authz_hash_end(h, c->key);
+		h = ss_authz_hash_byte(h, c->text.p[c->fit == SS_AUTHZ_PREFIX ? i : c->text.n - 1 - i]);
+	return ss_authz_hash_end(h, seed);
 }
 
-static uint32_t longest(const struct work *w, uint8_t key)
+/* Bits for lengths up to n. */
+static void make_lengths(struct table *t, struct ss_authz_lengths *l, uint32_t n)
 {
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < w->n; i++)
-		n = w->v[i].key == key ? ss_max_u32(n, w->v[i].text.n) : n;
-	return n;
+	l->longest = n;
+	l->bits = ss_build_array(t->j, n / 64 + 1, sizeof(*l->bits));
+	if (!l->bits)
+		t->err = SS_ERR_NO_MEM;
 }
 
-static void fill(const struct ss_authz *a, const struct work *w, struct ss_authz_index *ix,
-		 struct ss_authz_slot *slots, uint32_t *ids, uint64_t *id_lengths, uint64_t *path_lengths)
+static bool is_net(uint8_t kind)
+{
+	return kind == SS_AUTHZ_SOURCE_IP || kind == SS_AUTHZ_REMOTE_IP || kind == SS_AUTHZ_LOCAL_IP;
+}
+
+static void make_all_lengths(struct table *t, const struct work *w)
+{
+	uint32_t prefix[SS_AUTHZ_KINDS] = {0}, suffix[SS_AUTHZ_KINDS] = {0};
+
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct candidate *c = &w->v[i];
+		t->ix->fits[c->kind] |= (uint8_t)(1u << c->fit);
+		if (c->fit == SS_AUTHZ_PREFIX)
+			prefix[c->kind] = ss_max_u32(prefix[c->kind], c->text.n);
+		if (c->fit == SS_AUTHZ_SUFFIX)
+			suffix[c->kind] = ss_max_u32(suffix[c->kind], c->text.n);
+	}
+	for (uint8_t k = 0; k < SS_AUTHZ_KINDS; k++) {
+		if (t->ix->fits[k])
+			make_lengths(t, &t->ix->prefixes[k], is_net(k) ? SS_AUTHZ_NET_BITS : prefix[k]);
+		if (t->ix->fits[k])
+			make_lengths(t, &t->ix->suffixes[k], suffix[k]);
+	}
+}
+
+static void set_length(const struct ss_authz_lengths *l, uint32_t n)
+{
+	((uint64_t *)l->bits)[n / 64] |= 1ull << n % 64; /* ours: make_lengths has just made them */
+}
+
+/* What a request has to do to find this one. */
+static void note(struct table *t, const struct work *w, const struct ss_authz *a, uint32_t i)
+{
+	const struct candidate *c = &w->v[i];
+
+	if (c->fit == SS_AUTHZ_PREFIX)
+		set_length(&t->ix->prefixes[c->kind], c->text.n);
+	if (c->fit == SS_AUTHZ_SUFFIX)
+		set_length(&t->ix->suffixes[c->kind], c->text.n);
+	if (is_net(c->kind)) {
+		const struct ss_authz_net *net = (const void *)c->text.p;
+		set_length(&t->ix->prefixes[c->kind], ss_authz_net_bit(net->ip.family, net->bits));
+	}
+	if (c->kind == SS_AUTHZ_REGEX_HIT)
+		t->ix->scan |= 1ull << a->rules[c->rule].parts[c->part].subject;
+	if (c->kind == SS_AUTHZ_HEADER)
+		t->ix->header_filter |= ss_route_name_bit(c->name);
+	/* They stand sorted. */
+	if (c->kind == SS_AUTHZ_CLAIM &&
+	    (!t->ix->n_claims || !ss_span_eq(t->claims[t->ix->n_claims - 1], c->name)))
+		t->claims[t->ix->n_claims++] = c->name;
+}
+
+static void fill(struct table *t, const struct ss_authz *a, const struct work *w)
 {
 	uint32_t at = 0;
 
 	for (uint32_t i = 0, n; i < w->n; i += n) {
 		const struct candidate *c = &w->v[i];
 		uint64_t h = hash_of(c);
-		uint32_t p = (uint32_t)h & ix->mask;
-		while (slots[p].n)
-			p = (p + 1) & ix->mask;
+		uint32_t p = (uint32_t)h & t->ix->mask;
+		while (t->slots[p].n)
+			p = (p + 1) & t->ix->mask;
 		n = run(w, i);
-		slots[p] = (struct ss_authz_slot){
-			.hash = h, .text = c->text, .first = at, .n = n, .key = c->key};
+		t->slots[p] = (struct ss_authz_slot){.hash = h, .name = c->name, .text = c->text, .first = at,
+						     .n = n, .kind = c->kind, .fit = c->fit};
 		for (uint32_t k = 0; k < n; k++)
-			ids[at++] = w->v[i + k].rule;
-		ix->keys |= 1u << c->key;
-		if (is_prefix(c->key))
-			(c->key == SS_AUTHZ_K_ID_PREFIX ? id_lengths : path_lengths)[c->text.n / 64] |=
-				1ull << c->text.n % 64;
+			t->ids[at++] = w->v[i + k].rule;
+		note(t, w, a, i);
 	}
-	ix->rest_first = at;
+	t->ix->rest_first = at;
 	for (uint32_t r = 0; r < a->n_rules; r++)
 		if (!w->chosen[r])
-			ids[at++] = r;
-	ix->rest_n = at - ix->rest_first;
+			t->ids[at++] = r;
+	t->ix->rest_n = at - t->ix->rest_first;
 }
 
 static int make(struct ss_build_job *j, struct ss_authz *a, const struct work *w)
 {
-	struct ss_authz_index *ix = ss_build_alloc(j, sizeof(*ix));
-	struct ss_authz_slot *slots;
-	uint64_t *id_lengths, *path_lengths;
-	uint32_t *ids = ss_build_array(j, w->n + a->n_rules, sizeof(*ids));
+	struct table t = {.j = j, .ix = ss_build_alloc(j, sizeof(*t.ix))};
 	uint32_t places = 16;
 
 	while (places < 2 * w->n)
 		places *= 2;
-	slots = ss_build_array(j, places, sizeof(*slots));
-	if (!ix || !ids || !slots)
+	t.ids = ss_build_array(j, w->n + a->n_rules, sizeof(*t.ids));
+	t.slots = ss_build_array(j, places, sizeof(*t.slots));
+	t.claims = ss_build_array(j, w->n, sizeof(*t.claims));
+	if (!t.ix || !t.ids || !t.slots || !t.claims)
 		return SS_ERR_NO_MEM;
-	ix->mask = places - 1;
-	ix->longest_id = longest(w, SS_AUTHZ_K_ID_PREFIX);
-	ix->longest_path = longest(w, SS_AUTHZ_K_PATH_PREFIX);
-	id_lengths = ss_build_array(j, ix->longest_id / 64 + 1, sizeof(*id_lengths));
-	path_lengths = ss_build_array(j, ix->longest_path / 64 + 1, sizeof(*path_lengths));
-	if (!id_lengths || !path_lengths)
-		return SS_ERR_NO_MEM;
-	fill(a, w, ix, slots, ids, id_lengths, path_lengths);
-	ix->slots = slots;
-	ix->ids = ids;
-	ix->id_lengths = id_lengths;
-	ix->path_lengths = path_lengths;
-	a->index = ix;
+	t.ix->mask = places - 1;
+	make_all_lengths(&t, w);
+	if (t.err < 0)
+		return t.err;
+	fill(&t, a, w);
+	t.ix->slots = t.slots;
+	t.ix->ids = t.ids;
+	t.ix->claims = t.claims;
+	a->index = t.ix;
 	return 0;
 }
 

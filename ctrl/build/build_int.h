@@ -37,6 +37,7 @@ struct ss_build_job {
 	const struct ss_virtual_host *hosts;  /* one per model host, same order; set by ss_build_routes */
 	struct ss_build_subset *subsets;      /* by model cluster: those that routes name; set by ss_build_subsets */
 	const struct ss_limit *limits;        /* one per model limit, same order; set by ss_build_limits */
+	struct ss_build_regex *regex; /* build_regex.c: what all expressions of the snapshot share */
 	struct ss_build_past *past; /* the builder's */
 	const struct ss_build_files *files; /* of secrets and trusts (build_files.h); NULL: from the disk (tests) */
 	struct ss_build_unit *unit;         /* the one that is being loaded */
@@ -111,12 +112,16 @@ int ss_build_limit_list(struct ss_build_job *j, const struct ss_model_src *src,
 			const struct ss_model_limit_names *a, const struct ss_model_limit_names *b,
 			const struct ss_limit_list **out);
 
+/* build_regex.c: before the first expression, and after the last: scratch for every worker. The end is due after every
+ * start, even one that failed. */
+int ss_build_regex_start(struct ss_build_job *j);
+int ss_build_regex_finish(struct ss_build_job *j);
 /* build_routes.c: compiles every virtual host of the model once, into j->hosts. */
 int ss_build_routes(struct ss_build_job *j);
 /* build_routes.c: a listener's table of host patterns over j->hosts. */
 int ss_build_host_table(struct ss_build_job *j, const struct ss_model_listener *l,
 			const struct ss_host_table **out);
-/* build_routes.c: rules, deny before allow. *out is never NULL on success: an absent policy allows all. */
+/* build_authz.c: rules, deny before allow. *out is never NULL on success: an absent policy allows all. */
 int ss_build_authz(struct ss_build_job *j, const struct ss_model_authz *a, const struct ss_authz **out);
 
 /* build_retry.c: *out is NULL when the route's requests are never sent again. */

@@ -200,10 +200,13 @@ int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const s
 	return err;
 }
 
-int ss_build_regex_start(struct ss_build_job *j, struct ss_build_regex *x)
+int ss_build_regex_start(struct ss_build_job *j)
 {
-	*x = (struct ss_build_regex){.scratch = ss_build_array(j, j->n_workers, sizeof(*x->scratch))};
-	return x->scratch ? 0 : SS_ERR_NO_MEM;
+	j->regex = ss_build_alloc(j, sizeof(*j->regex));
+	if (!j->regex)
+		return SS_ERR_NO_MEM;
+	j->regex->scratch = ss_build_array(j, j->n_workers, sizeof(*j->regex->scratch));
+	return j->regex->scratch ? 0 : SS_ERR_NO_MEM;
 }
 
 static int clone(struct ss_build_job *j, const struct ss_build_regex *x, struct hs_scratch **out)
@@ -218,10 +221,13 @@ static int clone(struct ss_build_job *j, const struct ss_build_regex *x, struct 
 	return 0;
 }
 
-int ss_build_regex_finish(struct ss_build_job *j, struct ss_build_regex *x)
+int ss_build_regex_finish(struct ss_build_job *j)
 {
+	struct ss_build_regex *x = j->regex;
 	int err = 0;
 
+	if (!x)
+		return 0;
 	for (uint32_t w = 0; x->proto && !err && w < j->n_workers; w++) {
 		struct ss_route_scratch *s = &x->scratch[w];
 		/* A line of its own for each worker's words. */

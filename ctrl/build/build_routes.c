@@ -97,12 +97,10 @@ static int build_host(struct ss_build_job *j, struct ss_build_regex *x, const st
 int ss_build_routes(struct ss_build_job *j)
 {
 	struct ss_virtual_host *hosts = ss_build_array(j, j->model->n_hosts, sizeof(*hosts));
-	struct ss_build_regex x = {0};
-	int err = hosts ? ss_build_regex_start(j, &x) : SS_ERR_NO_MEM;
+	int err = hosts ? 0 : SS_ERR_NO_MEM;
 
 	for (uint32_t i = 0; err != SS_ERR_NO_MEM && i < j->model->n_hosts; i++)
-		err = worse(err, build_host(j, &x, &j->model->hosts[i], &hosts[i]));
-	err = worse(err, ss_build_regex_finish(j, &x));
+		err = worse(err, build_host(j, j->regex, &j->model->hosts[i], &hosts[i]));
 	j->hosts = hosts;
 	return err;
 }

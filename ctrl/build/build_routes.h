@@ -87,11 +87,8 @@ struct ss_build_pattern {
 	const struct ss_model_src *src;
 };
 
-int ss_build_regex_start(struct ss_build_job *j, struct ss_build_regex *x);
 /* One database of n expressions, each of which must match its whole subject. Reports each wrong one. */
 int ss_build_regex_set(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_build_pattern *p,
 		       uint32_t n, const char *key, const struct hs_database **out);
-/* Scratch for every worker. Frees what start and the others kept in x, always. */
-int ss_build_regex_finish(struct ss_build_job *j, struct ss_build_regex *x);
 
 #endif

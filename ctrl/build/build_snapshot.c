@@ -82,8 +82,10 @@ static struct ss_snapshot *begin(const struct ss_build *b, const struct ss_model
 int ss_build_compile(struct ss_build *b, const struct ss_model *m, const struct ss_build_files *files,
 		     uint64_t generation, struct ss_snapshot **out, struct ss_model_errors *errors)
 {
-	static int (*const parts[])(struct ss_build_job *) = { ss_build_clusters, ss_build_places, ss_build_jwt_providers,
-							       ss_build_limits, ss_build_routes, ss_build_listeners };
+	static int (*const parts[])(struct ss_build_job *) = {
+		ss_build_clusters, ss_build_places, ss_build_jwt_providers, ss_build_limits,
+		ss_build_regex_start, ss_build_routes, ss_build_listeners,
+	};
 	struct ss_build_job j = {
 		.b = b, .model = m, .names = b->conf.names, .endpoints = b->conf.endpoints,
 		.limit_table = b->conf.limits, .policies = b->conf.policies,
@@ -102,6 +104,8 @@ int ss_build_compile(struct ss_build *b, const struct ss_model *m, const struct 
 		int one = parts[i](&j);
 		err = one < 0 ? one : err;
 	}
+	if (ss_build_regex_finish(&j) < 0)
+		err = SS_ERR_NO_MEM;
 	if (err == 0 && errors->n > before) /* a part forgot to say so: the lines count */
 		err = SS_ERR_CONFIG;
 	if (err < 0) {

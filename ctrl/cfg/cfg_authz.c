@@ -6,7 +6,7 @@
 /* ---- paths ---- */
 
 static const char *const path_kinds[] = {
-	"exact", "prefix", "suffix", "present", "under", NULL
+	"exact", "prefix", "suffix", "present", "under", "regex", NULL
 }; /* enum's order */
 
 static void check_path(struct ss_cfg *c, config_setting_t *g, void *obj)
@@ -19,7 +19,7 @@ static void check_path(struct ss_cfg *c, config_setting_t *g, void *obj)
 		return;
 	}
 	if (ss_cfg_count(g, path_kinds) != 1)
-		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, suffix, present, under");
+		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, suffix, present, under, regex");
 	for (uint32_t i = 0; path_kinds[i]; i++)
 		if (config_setting_get_member(g, path_kinds[i]))
 			p->fit = i;
@@ -43,6 +43,7 @@ static const struct ss_cfg_key path_keys[] = {
 	{ "prefix", SS_CFG_TEXT, PATH(value), .min = 1, .show = show_path },
 	{ "suffix", SS_CFG_TEXT, PATH(value), .min = 1, .show = show_path },
 	{ "present", SS_CFG_TRUE, .show = show_path },
+	{ "regex", SS_CFG_TEXT, PATH(value), .min = 1, .show = show_path },
 };
 static const struct ss_cfg_table path = { .what = "path",
 					  .size = sizeof(struct ss_model_path),
@@ -64,8 +65,8 @@ static const struct ss_cfg_table path = { .what = "path",
 	}
 
 #define SOURCE_KEYS(base)                                                                                 \
-	{ "ids", SS_CFG_LIST, base(ids), base(n_ids), .table = &ss_cfg_id },                              \
-		{ "not_ids", SS_CFG_LIST, base(not_ids), base(n_not_ids), .table = &ss_cfg_id },          \
+	{ "ids", SS_CFG_LIST, base(ids), base(n_ids), .table = &ss_cfg_rule_id },                              \
+		{ "not_ids", SS_CFG_LIST, base(not_ids), base(n_not_ids), .table = &ss_cfg_rule_id },          \
 		TEXTS("namespaces", base(namespaces)), TEXTS("not_namespaces", base(not_namespaces)),     \
 		TEXTS("request_principals", base(tokens)),                                                \
 		TEXTS("not_request_principals", base(not_tokens)), TEXTS("source_ips", base(source_ips)), \
@@ -91,9 +92,9 @@ static const struct ss_cfg_table operation = { .what = "operation", .size = size
 
 static void check_condition(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
-	static const char *const values[] = { "values", "not_values", NULL };
+	static const char *const values[] = { "values", "not_values", "regex", "not_regex", NULL };
 	if (!ss_cfg_count(g, values))
-		ss_cfg_error(c, g, NULL, "needs values or not_values");
+		ss_cfg_error(c, g, NULL, "needs values, not_values, regex or not_regex");
 }
 
 #define WHEN(field) offsetof(struct ss_model_condition, field)
@@ -101,6 +102,8 @@ static const struct ss_cfg_key condition_keys[] = {
 	{ "key", SS_CFG_TEXT, WHEN(key), .required = true, .min = 1 },
 	TEXTS("values", WHEN(values)),
 	TEXTS("not_values", WHEN(not_values)),
+	TEXTS("regex", WHEN(regex)),
+	TEXTS("not_regex", WHEN(not_regex)),
 };
 static const struct ss_cfg_table condition = { .what = "condition", .size = sizeof(struct ss_model_condition),
 					       .check = check_condition, SS_CFG_KEYS(condition_keys) };

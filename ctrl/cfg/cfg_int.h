@@ -129,7 +129,7 @@ extern const struct ss_cfg_table ss_cfg_root;                                   
 extern const struct ss_cfg_table ss_cfg_overload, ss_cfg_workers, ss_cfg_memory, ss_cfg_tcp; /* cfg_process.c */
 extern const struct ss_cfg_table ss_cfg_tls, ss_cfg_port;
 extern const struct ss_cfg_table ss_cfg_admin, ss_cfg_metrics, ss_cfg_access_log;
-extern const struct ss_cfg_table ss_cfg_secret, ss_cfg_trust, ss_cfg_id;        /* cfg_tls.c */
+extern const struct ss_cfg_table ss_cfg_secret, ss_cfg_trust, ss_cfg_id, ss_cfg_rule_id; /* cfg_tls.c */
 extern const struct ss_cfg_table ss_cfg_listener_tls, ss_cfg_cluster_tls;
 extern const struct ss_cfg_table ss_cfg_http, ss_cfg_listener;                   /* cfg_listener.c */
 extern const struct ss_cfg_table ss_cfg_authz, ss_cfg_policy, ss_cfg_authz_root; /* cfg_authz.c */

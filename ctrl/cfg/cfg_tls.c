@@ -56,7 +56,8 @@ const struct ss_cfg_table ss_cfg_trust = { .what = "trust",
 
 /* ---- identities ---- */
 
-static const char *const id_names[] = { "exact", "prefix", "trust_domain", "any", "suffix", NULL }; /* enum's order */
+/* The enum's order; "begins" has no key. */
+static const char *const id_names[] = { "exact", "prefix", "trust_domain", "any", "suffix", "begins", "regex", NULL };
 
 /* Which of its keys an identity has, decides its kind. A bare text is an exact one. */
 static void check_id(struct ss_cfg *c, config_setting_t *g, void *obj)
@@ -66,7 +67,7 @@ static void check_id(struct ss_cfg *c, config_setting_t *g, void *obj)
 	if (!config_setting_is_group(g))
 		return;
 	if (ss_cfg_count(g, id_names) != 1)
-		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, trust_domain, any, suffix");
+		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, trust_domain, any, suffix (in a rule: regex)");
 	for (int i = 0; id_names[i]; i++)
 		if (config_setting_get_member(g, id_names[i]))
 			id->kind = (enum ss_id_match_kind)i;
@@ -86,18 +87,30 @@ static void show_id(struct ss_json *j, const struct ss_cfg_key *k, const void *o
 }
 
 #define ID(field) offsetof(struct ss_model_id, field)
-static const struct ss_cfg_key id_keys[] = {
-	{ "exact", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
-	{ "prefix", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
-	{ "trust_domain", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
-	{ "any", SS_CFG_TRUE, .show = show_id },
-	{ "suffix", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
-};
+#define ID_KEYS                                                                \
+	{ "exact", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },        \
+	{ "prefix", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },       \
+	{ "trust_domain", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id }, \
+	{ "any", SS_CFG_TRUE, .show = show_id },                               \
+	{ "suffix", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id }
+
+static const struct ss_cfg_key id_keys[] = { ID_KEYS };
 const struct ss_cfg_table ss_cfg_id = { .what = "identity",
 					.size = sizeof(struct ss_model_id),
 					.shorthand = "exact",
 					.check = check_id,
 					SS_CFG_KEYS(id_keys) };
+
+/* Rules have their expressions compiled; handshakes have no scratch to scan with. */
+static const struct ss_cfg_key rule_id_keys[] = {
+	ID_KEYS,
+	{ "regex", SS_CFG_TEXT, ID(value), .min = 1, .show = show_id },
+};
+const struct ss_cfg_table ss_cfg_rule_id = { .what = "identity",
+					     .size = sizeof(struct ss_model_id),
+					     .shorthand = "exact",
+					     .check = check_id,
+					     SS_CFG_KEYS(rule_id_keys) };
 
 /* ---- tls of a listener or a cluster ---- */
 

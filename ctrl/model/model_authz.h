@@ -13,7 +13,7 @@ struct ss_model_texts {
 };
 
 struct ss_model_path {
-	uint32_t fit; /* enum ss_authz_fit */
+	uint32_t fit; /* enum ss_authz_fit: UNDER with braces is a template */
 	char *value;
 };
 
@@ -37,7 +37,7 @@ struct ss_model_operation {
 
 struct ss_model_condition {
 	char *key;
-	struct ss_model_texts values, not_values;
+	struct ss_model_texts values, not_values, regex, not_regex;
 };
 
 struct ss_model_authz_rule {

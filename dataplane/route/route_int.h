@@ -34,21 +34,54 @@ void ss_route_try_list(struct ss_route_look *k, const struct ss_route_list *l);
 void ss_route_scan_path(struct ss_route_look *k, const struct ss_route_slot *s);
 /* route_scan.c: does some value of the expression's name match it? */
 bool ss_route_scan_field(struct ss_route_look *k, uint32_t regex);
+
 enum { SS_ROUTE_KNOWN_ID = 1, SS_ROUTE_KNOWN_HOST = 2, SS_ROUTE_KNOWN_REMOTE = 4 };
 /* What rules are asked about, found out once, and when the first one asks. */
 struct ss_route_facts {
 	const struct ss_route_request *rq;
+	const struct ss_authz_regex *regex; /* of the policy that is asked */
+	uint64_t scanned;  /* bit: subject of it that has been scanned */
 	struct ss_span path, host, domain, namespace;
 	uint16_t method;
 	uint8_t trusted_hops;
 	uint8_t known;     /* SS_ROUTE_KNOWN_*: what is filled in */
+	bool broken;       /* hyperscan failed: nothing is allowed */
 	struct ss_ip remote;
 	uint8_t host_buf[SS_ROUTE_HOST_MAX];
 };
 
+/* Where a walk through the values of a kind and key stands; zeroed to begin. */
+struct ss_route_fact_walk {
+	uint16_t i, end;
+	bool begun;
+};
+
 /* route_rule.c: do all parts of the rule hold? */
 bool ss_route_rule_holds(const struct ss_authz_rule *r, struct ss_route_facts *f);
-/* route_policy.c: asks the scopes, from the inner to the outer, as far as each inherits. Fills d's part; false: denied. */
+/* route_rule.c: the next text of a kind; false when there is none. */
+bool ss_route_next_fact(struct ss_route_facts *f, uint8_t kind, struct ss_span key, struct ss_route_fact_walk *w,
+			struct ss_span *value);
+/* route_rule.c: the address of SOURCE_IP, REMOTE_IP or LOCAL_IP, or NULL. */
+const struct ss_ip *ss_route_fact_ip(struct ss_route_facts *f, uint8_t kind);
+
+/* route_rule_scan.c: does some expression of the part match some value? */
+bool ss_route_rule_matches(const struct ss_authz_part *p, struct ss_route_facts *f);
+/* route_rule_scan.c: scans those subjects; bit n of what it answers: expression n matched. */
+const uint64_t *ss_route_scan_subjects(struct ss_route_facts *f, uint64_t subjects);
+
+/* One scope's rules, and the lowest of each class that holds, so far. */
+struct ss_route_hunt {
+	const struct ss_authz *a;
+	struct ss_route_facts *f;
+	uint32_t best[SS_AUTHZ_CLASSES];
+};
+
+/* route_policy.c: asks rule i, unless a better one of its class is known. */
+void ss_route_try_rule(struct ss_route_hunt *h, uint32_t i);
+/* route_rule_index.c: the same for every rule that may hold. */
+void ss_route_try_index(struct ss_route_hunt *h);
+/* route_policy.c: asks the scopes, from the inner to the outer, as far as each inherits. Fills d's part; false:
+ * denied. */
 bool ss_route_authorize(const struct ss_listener *l, struct ss_route_facts *f, struct ss_route_decision *d);
 /* route_match.c: authority to host: lower case, without port; empty when longer than SS_ROUTE_HOST_MAX. */
 struct ss_span ss_route_host_of(struct ss_span authority, uint8_t *buf);

@@ -279,6 +279,7 @@ static bool authorize(const struct ss_listener *l, const struct ss_route_look *k
 	f.method = k->method;
 	f.trusted_hops = l->trusted_hops;
 	f.known = 0;
+	f.broken = false;
 	return ss_route_authorize(l, &f, out);
 }
 

@@ -1,4 +1,5 @@
-/* route_rule.c - does a rule hold? All of its parts must; a part holds when one of its values fits. */
+/* route_rule.c - does a rule hold? All of its parts must; a part holds when one of its values fits, or one of its
+ * expressions matches. */
 #include "route/route_int.h"
 
 static bool text_fits(const struct ss_authz_text *t, struct ss_span v)
@@ -31,12 +32,6 @@ static bool some_fits(const struct ss_authz_part *p, struct ss_span v)
 	return false;
 }
 
-/* A value that is not there fits nothing, not even an empty text. */
-static bool there_and_fits(const struct ss_authz_part *p, struct ss_span v)
-{
-	return v.n && some_fits(p, v);
-}
-
 /* -- addresses -- */
 
 static bool in_net(const struct ss_authz_net *n, const struct ss_ip *ip)
@@ -50,7 +45,7 @@ static bool in_net(const struct ss_authz_net *n, const struct ss_ip *ip)
 
 static bool some_net(const struct ss_authz_part *p, const struct ss_ip *ip)
 {
-	for (uint16_t i = 0; ip->family && i < p->n; i++)
+	for (uint16_t i = 0; ip && ip->family && i < p->n; i++)
 		if (in_net(&p->nets[i], ip))
 			return true;
 	return false;
@@ -111,7 +106,16 @@ static const struct ss_ip *remote_of(struct ss_route_facts *f)
 	return &f->remote;
 }
 
-/* -- the rest -- */
+const struct ss_ip *ss_route_fact_ip(struct ss_route_facts *f, uint8_t kind)
+{
+	if (kind == SS_AUTHZ_REMOTE_IP)
+		return remote_of(f);
+	if (kind == SS_AUTHZ_SOURCE_IP)
+		return f->rq->peer ? &f->rq->peer->ip : NULL;
+	return f->rq->local ? &f->rq->local->ip : NULL;
+}
+
+/* -- texts -- */
 
 static struct ss_span host_of(struct ss_route_facts *f)
 {
@@ -121,6 +125,71 @@ static struct ss_span host_of(struct ss_route_facts *f)
 	}
 	return f->host;
 }
+
+/* Those of which there is one. */
+static struct ss_span one_fact(struct ss_route_facts *f, uint8_t kind)
+{
+	switch (kind) {
+	case SS_AUTHZ_ID:
+		return f->rq->peer_identity;
+	case SS_AUTHZ_DOMAIN:
+		return f->domain;
+	case SS_AUTHZ_NAMESPACE:
+		return f->namespace;
+	case SS_AUTHZ_TOKEN:
+		return f->rq->claims ? f->rq->claims->principal : SS_SPAN_NONE;
+	case SS_AUTHZ_PATH:
+		return f->path;
+	case SS_AUTHZ_HOST:
+		return host_of(f);
+	case SS_AUTHZ_SNI:
+		return f->rq->sni;
+	}
+	return SS_SPAN_NONE;
+}
+
+/* A claim that is a list has many; numbers, true and false as they are written. */
+static bool next_claim(const struct ss_claims *c, struct ss_span key, struct ss_route_fact_walk *w,
+		       struct ss_span *value)
+{
+	if (!w->begun) {
+		uint16_t at = ss_claims_find(c, key);
+		bool list = at && c->nodes[at].type == SS_JSCAN_ARRAY;
+		w->begun = true;
+		w->i = list ? (uint16_t)(at + 1) : at;
+		w->end = at ? c->nodes[at].next : 0;
+	}
+	for (; w->i < w->end; w->i = c->nodes[w->i].next) {
+		if (!c->nodes[w->i].text.n)
+			continue;
+		*value = c->nodes[w->i].text;
+		w->i = c->nodes[w->i].next;
+		return true;
+	}
+	return false;
+}
+
+/* A value that is not there fits nothing, not even an empty text; a header's may be there and empty. */
+bool ss_route_next_fact(struct ss_route_facts *f, uint8_t kind, struct ss_span key, struct ss_route_fact_walk *w,
+			struct ss_span *value)
+{
+	bool found;
+
+	if (kind == SS_AUTHZ_CLAIM)
+		return next_claim(f->rq->claims, key, w, value);
+	if (kind == SS_AUTHZ_HEADER) {
+		found = ss_route_next_field(f->rq->head, key, &w->i, value);
+		w->i++;
+		return found;
+	}
+	if (w->begun)
+		return false;
+	w->begun = true;
+	*value = one_fact(f, kind);
+	return value->n || kind == SS_AUTHZ_PATH;
+}
+
+/* -- parts -- */
 
 static bool some_id(const struct ss_authz_part *p, struct ss_span id)
 {
@@ -138,63 +207,37 @@ static bool some_port(const struct ss_authz_part *p, const struct ss_addr *local
 	return false;
 }
 
-/* Any field of that name; an empty value is one, too. */
-static bool some_field(const struct ss_authz_part *p, const struct ss_hdrs *h)
+static bool some_text(const struct ss_authz_part *p, struct ss_route_facts *f)
 {
+	struct ss_route_fact_walk w = {0};
 	struct ss_span value;
 
-	for (uint16_t i = 0; ss_route_next_field(h, p->key, &i, &value); i++)
+	while (p->n && ss_route_next_fact(f, p->kind, p->key, &w, &value))
 		if (some_fits(p, value))
 			return true;
 	return false;
 }
 
-/* A claim that is a list fits when one of its texts does; numbers, true and false as they are written. */
-static bool some_claim(const struct ss_authz_part *p, const struct ss_claims *c)
-{
-	uint16_t at = ss_claims_find(c, p->key);
-
-	if (!at)
-		return false;
-	if (c->nodes[at].type != SS_JSCAN_ARRAY)
-		return there_and_fits(p, c->nodes[at].text);
-	for (uint16_t i = (uint16_t)(at + 1); i < c->nodes[at].next; i = c->nodes[i].next)
-		if (there_and_fits(p, c->nodes[i].text))
-			return true;
-	return false;
-}
-
-static bool part_fits(const struct ss_authz_part *p, struct ss_route_facts *f)
+static bool value_fits(const struct ss_authz_part *p, struct ss_route_facts *f)
 {
 	switch (p->kind) {
 	case SS_AUTHZ_ID:
 		return some_id(p, f->rq->peer_identity);
-	case SS_AUTHZ_NAMESPACE:
-		return there_and_fits(p, f->namespace);
-	case SS_AUTHZ_TOKEN:
-		return f->rq->claims && there_and_fits(p, f->rq->claims->principal);
 	case SS_AUTHZ_SOURCE_IP:
-		return f->rq->peer && some_net(p, &f->rq->peer->ip);
 	case SS_AUTHZ_REMOTE_IP:
-		return some_net(p, remote_of(f));
 	case SS_AUTHZ_LOCAL_IP:
-		return f->rq->local && some_net(p, &f->rq->local->ip);
+		return some_net(p, ss_route_fact_ip(f, p->kind));
 	case SS_AUTHZ_METHOD:
 		return p->methods & f->method;
-	case SS_AUTHZ_PATH:
-		return some_fits(p, f->path);
-	case SS_AUTHZ_HOST:
-		return there_and_fits(p, host_of(f));
 	case SS_AUTHZ_PORT:
 		return some_port(p, f->rq->local);
-	case SS_AUTHZ_SNI:
-		return there_and_fits(p, f->rq->sni);
-	case SS_AUTHZ_HEADER:
-		return some_field(p, f->rq->head);
-	case SS_AUTHZ_CLAIM:
-		return some_claim(p, f->rq->claims);
 	}
-	return false;
+	return some_text(p, f);
+}
+
+static bool part_fits(const struct ss_authz_part *p, struct ss_route_facts *f)
+{
+	return value_fits(p, f) || (p->n_regex && ss_route_rule_matches(p, f));
 }
 
 bool ss_route_rule_holds(const struct ss_authz_rule *r, struct ss_route_facts *f)

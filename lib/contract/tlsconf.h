@@ -51,6 +51,7 @@ enum ss_id_match_kind {
 	SS_ID_ANY = 3,    /* any verified identity */
 	SS_ID_SUFFIX = 4, /* ends so */
 	SS_ID_BEGINS = 5, /* begins so, in the middle of a segment, too */
+	SS_ID_REGEX = 6,  /* matches an expression: of rules alone, which keep it elsewhere (contract/authz.h) */
 };
 
 struct ss_id_match {

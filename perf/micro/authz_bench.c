@@ -1,6 +1,6 @@
 /*
  * authz_bench.c - authorization: a decision under 10, 1,000 and 10,000 rules, each for one identity and one
- * path below it, and under rules that nothing but a look at each finds (a header).
+ * path below it, or for one value of a header, or for an expression that a header matches.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,16 +10,18 @@
 #include "perf/micro/micro.h"
 #include "route/route.h"
 
+enum by { BY_IDENTITY, BY_HEADER, BY_EXPRESSION };
+
 struct table {
 	uint32_t n_rules;
-	bool indexed;
+	enum by by;
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_build *build;
 	struct ss_snapshot *snap;
-	struct ss_hdr v[HEADS_FIELDS];
+	struct ss_hdr v[HEADS_FIELDS + 1];
 	struct ss_hdrs head;
-	char id[96];
+	char id[96], tenant[32];
 };
 
 static char *text(struct ss_model *m, const char *form, uint32_t i)
@@ -35,7 +37,7 @@ static void add_rule(struct ss_model *m, const struct table *t, struct ss_model_
 	r->name = text(m, "rule-%u", i);
 	r->action = SS_AUTHZ_ALLOW;
 	r->operation.methods = SS_METHOD_GET;
-	if (t->indexed) {
+	if (t->by == BY_IDENTITY) {
 		r->source.ids = ss_model_alloc(m, sizeof(*r->source.ids));
 		r->source.ids[r->source.n_ids++] = (struct ss_model_id){
 			SS_ID_EXACT, text(m, "spiffe://mesh.local/ns/shop/sa/service-%u", i)};
@@ -45,10 +47,11 @@ static void add_rule(struct ss_model *m, const struct table *t, struct ss_model_
 		return;
 	}
 	r->when = ss_model_alloc(m, sizeof(*r->when));
-	r->when[r->n_when].key = ss_model_text(m, "request.headers[x-tenant]");
-	r->when[r->n_when].values.v = ss_model_alloc(m, sizeof(char *));
-	r->when[r->n_when].values.v[r->when[r->n_when].values.n++] = text(m, "tenant-%u", i);
-	r->n_when++;
+	struct ss_model_condition *c = &r->when[r->n_when++];
+	c->key = ss_model_text(m, "request.headers[x-tenant]");
+	struct ss_model_texts *to = t->by == BY_HEADER ? &c->values : &c->regex;
+	to->v = ss_model_alloc(m, sizeof(char *));
+	to->v[to->n++] = text(m, t->by == BY_HEADER ? "tenant-%u" : "tenant-0*%u", i);
 }
 
 static void describe(struct ss_model *m, const struct table *t)
@@ -90,6 +93,8 @@ static void make(struct table *t)
 	}
 	ss_model_free(m);
 	t->head = head_block(&head_browser, t->v);
+	snprintf(t->tenant, sizeof(t->tenant), "tenant-%u", t->n_rules / 2);
+	t->head.v[t->head.n++] = (struct ss_hdr){.name = SS_SPAN("x-tenant"), .value = ss_span_str(t->tenant)};
 	snprintf(t->id, sizeof(t->id), "spiffe://mesh.local/ns/shop/sa/service-%u", t->n_rules / 2);
 }
 
@@ -109,7 +114,7 @@ static void decide(void *at, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++) {
 		ss_route_decide(t->snap, &t->snap->listeners[0], &rq, &d);
-		assert(!t->n_rules || (d.drop == SS_DROP_NONE) == t->indexed);
+		assert(d.drop == SS_DROP_NONE || !t->n_rules);
 		micro_keep(d.route);
 	}
 }
@@ -118,17 +123,20 @@ void micro_items(struct micro *m)
 {
 	static const struct {
 		const char *name;
-		bool indexed;
+		enum by by;
 		uint32_t n;
-	} rows[] = {{"authz.none", true, 0},
-		    {"authz.identity.10", true, 10},
-		    {"authz.identity.1000", true, 1000},
-		    {"authz.identity.10000", true, 10000},
-		    {"authz.header.10", false, 10},
-		    {"authz.header.1000", false, 1000}};
+	} rows[] = {{"authz.none", BY_IDENTITY, 0},
+		    {"authz.identity.10", BY_IDENTITY, 10},
+		    {"authz.identity.1000", BY_IDENTITY, 1000},
+		    {"authz.identity.10000", BY_IDENTITY, 10000},
+		    {"authz.header.10", BY_HEADER, 10},
+		    {"authz.header.1000", BY_HEADER, 1000},
+		    {"authz.header.10000", BY_HEADER, 10000},
+		    {"authz.regex.10", BY_EXPRESSION, 10},
+		    {"authz.regex.1000", BY_EXPRESSION, 1000}};
 
 	for (uint32_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
-		struct table t = {.n_rules = rows[i].n, .indexed = rows[i].indexed};
+		struct table t = {.n_rules = rows[i].n, .by = rows[i].by};
 		if (!micro_wants(m, rows[i].name))
 			continue;
 		make(&t);
