@@ -27,6 +27,7 @@ static const struct ss_cfg_key http_keys[] = {
 	{ "settings_timeout", SS_CFG_DURATION, HTTP(settings_timeout_ns), .def = "10s", .min = SS_NS_PER_MS,
 	  .max = HOUR },
 	{ "max_requests", SS_CFG_U32, HTTP(max_requests), .def = "0" },
+	{ "max_connection_age", SS_CFG_DURATION, HTTP(max_connection_age_ns), .def = "0s", .max = 366 * 24 * HOUR },
 };
 const struct ss_cfg_table ss_cfg_http = { .what = "group", SS_CFG_KEYS(http_keys) };
 

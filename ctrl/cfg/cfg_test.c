@@ -62,7 +62,7 @@ static const char full[] =
 	"    ids = ( { any = true; }, \"spiffe://mesh.local/c\" ); methods = [ \"GET\" ]; paths = [ \"/users/\" ]; } ); };\n"
 	"  http = { max_header_bytes = \"32KiB\"; max_headers = 50; max_streams = 64; stream_window = \"64KiB\";\n"
 	"    connection_window = \"2MiB\"; hpack_table = 0; idle_timeout = \"1h\"; request_head_timeout = \"3s\";\n"
-	"    keepalive_interval = \"10s\"; keepalive_timeout = \"3s\"; settings_timeout = \"4s\"; max_requests = 1000; };\n"
+	"    keepalive_interval = \"10s\"; keepalive_timeout = \"3s\"; settings_timeout = \"4s\"; max_requests = 1000; max_connection_age = \"24h\"; };\n"
 	"}, { name = \"plain\"; address = \"10.1.0.3\"; port = 80; virtual_hosts = [ \"web\" ]; } );\n";
 
 static char dir[] = "/tmp/ss-cfg-XXXXXX";

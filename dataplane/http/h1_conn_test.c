@@ -217,6 +217,52 @@ static void a_drain_lets_the_exchange_end(void **state)
 	http_sim_free(&r);
 }
 
+/* The age of a connection ends it in order, up to an eighth early, and not two at once; so does a certificate. */
+static void an_age_ends_it_in_order(void **state)
+{
+	struct ss_wall wall = { .offset_ns = 1000 * SS_NS_PER_SEC };
+	struct http_sim r;
+
+	http_sim_init(&r, "h1_age", 512);
+	r.listener.http.max_connection_age_ns = 80 * SS_NS_PER_SEC;
+	r.listener.http.idle_timeout_ns = 0;
+	r.snap.wall = &wall;
+	struct ss_tls_conn *a = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H1);
+	struct ss_tls_conn *busy = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H1);
+	struct ss_tls_conn *cert = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H1);
+	struct ss_tls_conn *expired = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H1);
+	cert->peer.until = 1000 + (int64_t)(r.now / SS_NS_PER_SEC) + 40;
+	expired->peer.until = 999;
+	for (struct ss_tls_conn **c = (struct ss_tls_conn *[]){ a, busy, cert, expired, NULL }; *c; c++) {
+		deliver(&r, *c, GET);
+		assert_string_equal(sent(*c), EMPTY);
+	}
+	http_sim_wait(&r, 34 * SS_NS_PER_SEC);
+	deliver(&r, cert, GET);
+	assert_string_equal(sent(cert), EMPTY);
+	deliver(&r, busy, CHUNKED "1\r\na\r\n");
+	http_sim_wait(&r, 5 * SS_NS_PER_SEC);
+	assert_false(cert->shutdown);
+	deliver(&r, cert, GET);
+	settle(&r);
+	assert_string_equal(sent(cert), EMPTY_CLOSE "[fin]"); /* a second before its certificate ends */
+	http_sim_wait(&r, 30 * SS_NS_PER_SEC);
+	assert_false(a->shutdown);
+	http_sim_wait(&r, 11 * SS_NS_PER_SEC);
+	assert_false(a->shutdown);
+	http_sim_wait(&r, 2 * SS_NS_PER_SEC); /* no last request has come */
+	settle(&r);
+	assert_string_equal(sent(a), "[fin]");
+	assert_string_equal(sent(expired), "[fin]"); /* at its age: a certificate that had ended already ends nothing */
+	deliver(&r, busy, "0\r\n\r\n");
+	settle(&r);
+	assert_string_equal(sent(busy), ECHO "1\r\na\r\n0\r\n\r\n[fin]");
+	assert_int_equal(ss_counter_read(&r.counters, SS_C_HTTP_RETIRED), 4);
+	for (struct ss_tls_conn **c = (struct ss_tls_conn *[]){ a, busy, cert, expired, NULL }; *c; c++)
+		finish(&r, *c);
+	http_sim_free(&r);
+}
+
 /* An upper room that answers at once and lets go. */
 static void early(struct http_sim *r, struct ss_http_stream *s, uint32_t ev)
 {
@@ -681,6 +727,7 @@ int main(void)
 		cmocka_unit_test(limits_of_a_head),
 		cmocka_unit_test(time_runs_out),
 		cmocka_unit_test(a_drain_lets_the_exchange_end),
+		cmocka_unit_test(an_age_ends_it_in_order),
 		cmocka_unit_test(an_early_answer_reads_the_rest_or_closes),
 		cmocka_unit_test(a_slow_reader_stops_the_sender),
 		cmocka_unit_test(a_wanted_body_is_asked_for),

@@ -106,6 +106,7 @@ static int response_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool
 	if (!no_body(s, h->status))
 		flags = end ? bodiless(h, true) : with_body(k, h, !k->peer_old);
 	/* A client that waited for 100 may send its body now or not: only a close tells the two apart. */
+	c->no_more = c->no_more || c->aged;
 	if (k->expect || c->no_more)
 		k->keep = false;
 	flags |= !k->keep ? SS_H1_EMIT_CLOSE : k->peer_old ? SS_H1_EMIT_KEEP_ALIVE : 0;

@@ -65,6 +65,7 @@ static void adopt(struct ss_http *h, const struct ss_snapshot *snap)
 	if (!snap || snap->generation == h->generation)
 		return;
 	h->generation = snap->generation;
+	h->wall = snap->wall;
 	ss_list_for_safe(n, tmp, &h->all) {
 		struct ss_http_conn *c = ss_list_entry(n, struct ss_http_conn, all);
 		if (!c->upstream && !ss_snapshot_listener(snap, ss_tls_cookie(c->tls)))

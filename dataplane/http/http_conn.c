@@ -41,6 +41,7 @@ static void opened(struct ss_http_conn *c, const struct ss_http_version *v)
 		ss_http_conn_abort(c, SS_DROP_HTTP_CONNS_FULL);
 		return;
 	}
+	ss_http_age_begin(c);
 	if (c->upstream)
 		ss_http_conn_news(c, SS_HTTP_CONN_OPEN);
 	ss_http_conn_quiet(c);
@@ -199,6 +200,8 @@ void ss_http_conn_timer(struct ss_http_conn *c, enum ss_http_timer t)
 		ss_http_conn_abort(c, SS_DROP_CONNECT_FAILED);
 	else if (t == SS_HTTP_T_CONNECT)
 		ss_http_conn_finish(c, SS_DROP_HTTP_IDLE);
+	else if (t == SS_HTTP_T_AGE)
+		ss_http_age_end(c);
 	else if (c->state == SS_HTTP_OPEN)
 		c->v->expire(c, t);
 }

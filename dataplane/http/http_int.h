@@ -47,6 +47,7 @@ enum ss_http_timer {
 	SS_HTTP_T_PING,      /* h2: keepalive interval, then timeout */
 	SS_HTTP_T_DRAIN,     /* h2: the second GOAWAY */
 	SS_HTTP_T_LATE_END,  /* h2: answered requests whose END_STREAM does not come */
+	SS_HTTP_T_AGE,       /* common: lived long enough, or its certificate is about to end */
 	SS_HTTP_T_COUNT,
 };
 
@@ -100,6 +101,8 @@ struct ss_http {
 	struct ss_wheel wheel;
 	uint64_t now;
 	uint64_t generation;    /* of the snapshot seen last */
+	const struct ss_wall *wall; /* of the snapshots; they come and go, it stays. NULL: none yet */
+	uint32_t spread;        /* moves with each connection that gets an age */
 	bool draining;
 	struct ss_list all;       /* ss_http_conn.all */
 	struct ss_list todo;      /* ss_http_conn.todo: input has to run without tls news */
@@ -121,6 +124,7 @@ struct ss_http_conn {
 	bool fin;                /* tls said EOF */
 	bool eof;                /* ... and tls holds nothing any more: c->in has all that will ever come */
 	bool no_more;            /* draining or GOAWAY: no new streams */
+	bool aged;               /* h1, downstream: the next response is the last one */
 	bool released;           /* upstream: the upper room is done with it */
 	bool shut;               /* ss_tls_shutdown was called */
 	bool hold;               /* the version cannot use more input now: it stays in tls, whose window closes */
@@ -199,6 +203,11 @@ int ss_http_request_clean(struct ss_http_stream *s);
 void ss_http_sent(struct ss_http_stream *s);
 /* tx has shrunk: ROOM as news if it was owed and half of the room is back. */
 void ss_http_tx_shrunk(struct ss_http_stream *s);
+
+/* -- age (http_age.c) -- */
+/* c has just opened: sets its last moment. And that has come. */
+void ss_http_age_begin(struct ss_http_conn *c);
+void ss_http_age_end(struct ss_http_conn *c);
 
 /* -- connections (http_conn.c) -- */
 void ss_http_conn_news(struct ss_http_conn *c, uint32_t events);

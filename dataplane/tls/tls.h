@@ -52,6 +52,7 @@ struct ss_peer {
 	struct ss_span sni;      /* server side: the name the client asked for */
 	uint8_t tls;             /* 0 plaintext, 1 TLS, 2 mutual TLS */
 	uint8_t alpn;            /* enum ss_alpn */
+	int64_t until;           /* when the first of the two certificates ends, in Unix seconds; 0: there is none */
 };
 
 int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t now);

@@ -93,6 +93,7 @@ static void done(struct ss_tls_conn *c, struct tls_shake *k)
 		ss_count(c->t->conf.counters, SS_C_TLS_RESUMED, 1);
 	c->peer.alpn = k->alpn;
 	c->peer.tls = k->tls;
+	c->peer.until = k->until;
 	ss_tls_own_begin(c);
 	c->state = TLS_ST_OPEN;
 	c->handed = true;

@@ -10,7 +10,8 @@
  * tls_input.c      news from tcp and timers; which state does what with it
  * tls_bio.c        OpenSSL's input and output: flat bytes in a handshake, then tcp's queue and ours
  * tls_handshake.c  handshakes begun, stepped, a bounded number a turn, and taken back
- * tls_shake.h      a handshake apart from its connection: tls_step.c, tls_secrets.c, tls_peer.c, tls_resume.c
+ * tls_shake.h      a handshake apart from its connection: tls_step.c, tls_secrets.c, tls_peer.c, tls_resume.c,
+ *                  tls_until.c
  * tls_handover.c   who does records; the handshake's keys become the connection's
  * tls_record.c     what a turn does with records, whoever opens and seals them
  * tls_open.c       our records: opened where they lie

@@ -85,6 +85,7 @@ struct tls_shake {
 	/* -- what comes back -- */
 	uint8_t went;           /* enum tls_went */
 	uint8_t alpn, tls;      /* as in struct ss_peer */
+	int64_t until;          /* as in struct ss_peer */
 	bool resumed;
 	bool taken;             /* rd and wr have keys: records are ours */
 	uint16_t drop;
@@ -123,6 +124,10 @@ int ss_tls_verify(int ok, X509_STORE_CTX *store);
 const char *ss_tls_judge(struct tls_shake *k, X509 *cert, bool keep);
 /* After the handshake: alpn, tls, identity. */
 void ss_tls_peer_learn(struct tls_shake *k);
+
+/* -- tls_until.c -- */
+/* After the handshake: until. */
+void ss_tls_until_learn(struct tls_shake *k);
 
 /* -- tls_resume.c -- */
 /* A server's handshake begins: it may resume, and gives tickets, where there are keys. */

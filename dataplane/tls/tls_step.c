@@ -102,6 +102,7 @@ static void done(struct tls_shake *k)
 	if (k->resumed)
 		ss_tls_resumed(k);
 	ss_tls_peer_learn(k);
+	ss_tls_until_learn(k);
 	ss_tls_take_over(k);
 }
 

@@ -37,6 +37,7 @@
 	X(TCP_FAST_RETRANS, c, "fast retransmits")                              \
 	X(TLS_HANDSHAKES, c, "TLS handshakes completed")                        \
 	X(TLS_RESUMED, c, "TLS handshakes resumed")                             \
+	X(HTTP_RETIRED, c, "connections ended in order for their age, or before a certificate of theirs ended") \
 	X(TLS_CONNS, g, "TLS connections held")                                 \
 	X(TLS_RECORD_LAYER, g, "who opens and seals TLS records: 1 ipsec-mb, 2 evp, 3 openssl") \
 	X(TLS_KEY_UPDATES, c, "new sending keys within a TLS connection (KeyUpdate)") \

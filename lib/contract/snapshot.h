@@ -35,6 +35,7 @@ struct ss_http_limits {
 	uint64_t keepalive_interval_ns, keepalive_timeout_ns; /* h2 PING; 0: off */
 	uint64_t settings_timeout_ns;
 	uint32_t max_requests;     /* per connection; 0: no bound */
+	uint64_t max_connection_age_ns; /* 0: no bound */
 };
 
 struct ss_listener {
