@@ -1,5 +1,5 @@
 /*
- * build_tls.c - one SSL_CTX per worker for each tls group of the model.
+ * build_tls.c - one SSL_CTX per executor of handshakes for each tls group of the model.
  *
  * Only what RFC 9325 (BCP 195) recommends is offered: TLS 1.2 and 1.3, AEAD suites, forward secrecy, no
  * renegotiation, no compression. A listener gives session tickets when the process has keys for them (the
@@ -264,6 +264,14 @@ static int build_ids(struct ss_build_job *j, const struct ss_model_tls *t, bool 
 	return narrow(j, t, domain, ids, want);
 }
 
+/* One context each: so that no two threads meet at its counters. */
+static uint32_t executors(const struct ss_build_job *j)
+{
+	uint32_t threads = j->model->process.handshake_threads;
+
+	return threads ? threads : j->n_workers;
+}
+
 int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, enum ss_protocol protocol,
 			const struct ss_tls_server **out)
 {
@@ -286,7 +294,7 @@ int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, en
 	if ((err = build_ids(j, t, t->client_certificate, &s->n_ids, &s->ids)) < 0 ||
 	    (err = material_load(j, t, &m)) < 0)
 		return err;
-	for (uint32_t i = 0; i < j->n_workers && err == 0; i++) {
+	for (uint32_t i = 0; i < executors(j) && err == 0; i++) {
 		SSL_CTX *ctx = make_ctx(j, t, &m, true);
 
 		if (ctx)
@@ -348,7 +356,7 @@ int ss_build_tls_client(struct ss_build_job *j, const struct ss_model_tls *t, en
 	c->handshake_timeout_ns = t->handshake_timeout_ns;
 	if ((err = build_ids(j, t, false, &c->n_ids, &c->ids)) < 0 || (err = material_load(j, t, &m)) < 0)
 		return err;
-	for (uint32_t i = 0; i < j->n_workers && err == 0; i++) {
+	for (uint32_t i = 0; i < executors(j) && err == 0; i++) {
 		c->ctx[i] = make_ctx(j, t, &m, false);
 		if (!c->ctx[i])
 			err = SS_ERR_CONFIG;

@@ -111,8 +111,41 @@ static const struct ss_cfg_word records[] = { { "auto", SS_TLS_RECORDS_AUTO },
 					      { "openssl", SS_TLS_RECORDS_OPENSSL },
 					      { NULL, 0 } };
 
+static void read_handshake_cores(struct ss_cfg *c, config_setting_t *s, void *obj)
+{
+	struct ss_model_process *p = obj;
+	uint32_t n = (uint32_t)config_setting_length(s);
+	if ((!config_setting_is_array(s) && !config_setting_is_list(s)) || n > SS_MAX_EXECUTORS) {
+		ss_cfg_error(c, s, NULL, "must be a list of up to %d CPU numbers, as [ 0, 2 ]", SS_MAX_EXECUTORS);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		config_setting_t *e = config_setting_get_elem(s, i);
+		int cpu = config_setting_get_int(e);
+		if (config_setting_type(e) != CONFIG_TYPE_INT || cpu < 0 || cpu > 1023)
+			ss_cfg_error(c, e, NULL, "must be a CPU number");
+		else
+			p->handshake_core[i] = (uint32_t)cpu;
+	}
+	p->n_handshake_cores = n;
+}
+
+static void show_handshake_cores(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_process *p = obj;
+	ss_json_list(j, k->name);
+	for (uint32_t i = 0; i < p->n_handshake_cores; i++)
+		ss_json_u64(j, NULL, p->handshake_core[i]);
+	ss_json_end_list(j);
+}
+
 static const struct ss_cfg_key tls_keys[] = {
 	{ "records", SS_CFG_WORD, P(tls_records), .def = "auto", .words = records },
+	{ "handshake_threads", SS_CFG_U32, P(handshake_threads), .def = "1", .max = SS_MAX_EXECUTORS },
+	{ "handshake_cores", SS_CFG_OWN, P(handshake_core), .what = "list of CPUs", .read = read_handshake_cores,
+	  .show = show_handshake_cores, .bytes = sizeof(((struct ss_model_process *)0)->handshake_core) },
+	{ "handshake_queue", SS_CFG_U32, P(handshake_queue), .def = "256", .min = 1, .max = 65536 },
+	{ "handshake_rate", SS_CFG_U32, P(handshake_rate), .def = "0", .max = 100000000 },
 	{ "ticket_lifetime", SS_CFG_DURATION, P(ticket_lifetime_ns), .def = "1h", .max = 7 * 86400 * SS_NS_PER_SEC },
 	{ "ticket_keys", SS_CFG_FILE, P(ticket_keys) },
 };

@@ -202,6 +202,11 @@ struct ss_model_process {
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
+	uint32_t handshake_threads;  /* 0: workers do them */
+	uint32_t n_handshake_cores;  /* 0: the control thread's */
+	uint32_t handshake_core[SS_MAX_EXECUTORS];
+	uint32_t handshake_queue;    /* per worker */
+	uint32_t handshake_rate;     /* a second, of all workers; 0: any number */
 	uint64_t ticket_lifetime_ns; /* 0: no session tickets */
 	char *ticket_keys;           /* file that appliances share; NULL: keys of our own, in turn */
 	uint32_t max_endpoints, max_clusters;

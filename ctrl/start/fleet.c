@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/siphash.h"
+#include "crew/crew.h"
 
 #define EVENT_RECORDS 8192
 #define NEIGHBOURS 1024
@@ -19,6 +20,7 @@ struct ss_fleet {
 	struct ss_port *port[SS_MAX_PORTS];
 	struct ss_worker_if ifs[SS_MAX_PORTS];
 	struct ss_handover *handover;
+	struct ss_crew *crew; /* NULL: workers do their handshakes themselves */
 	struct ss_worker *worker[SS_MAX_WORKERS];
 	struct ss_mailbox *mail[SS_MAX_WORKERS];
 	struct ss_counters *counters[SS_MAX_WORKERS];
@@ -95,6 +97,24 @@ int ss_fleet_create(struct ss_fleet **out, const struct ss_fleet_conf *conf, cha
 	return 0;
 }
 
+/* Beside the control thread, which has little to do, unless the configuration has cores for them. */
+static int start_crew(struct ss_fleet *f, char *err, size_t err_n)
+{
+	const struct ss_model_process *p = f->conf.process;
+	struct ss_crew_conf c = { .n_workers = (uint16_t)f->n_workers,
+				  .n_threads = (uint16_t)p->handshake_threads,
+				  .slots = p->handshake_queue,
+				  .n_cores = p->n_handshake_cores ? p->n_handshake_cores : 1,
+				  .core = p->n_handshake_cores ? p->handshake_core : &p->control_core,
+				  .mail = f->mail };
+	int code = p->handshake_threads ? ss_crew_create(&f->crew, &c) : 0;
+
+	if (code < 0)
+		snprintf(err, err_n, "%u handshake threads do not start (tls.handshake_cores?): %s",
+			 p->handshake_threads, ss_err_text(code));
+	return code;
+}
+
 /* A stream takes one small chunk of memory, most often; large ones are for big heads. */
 static void size_worker(struct ss_worker_conf *c, const struct ss_model_process *p)
 {
@@ -111,6 +131,8 @@ static void size_worker(struct ss_worker_conf *c, const struct ss_model_process 
 	c->time_wait_ns = p->time_wait_ns;
 	c->user_timeout_ns = p->user_timeout_ns;
 	c->tls_records = p->tls_records;
+	c->handshake_queue = p->handshake_queue;
+	c->handshake_rate = (p->handshake_rate + p->n_workers - 1) / p->n_workers;
 	c->busy_poll = p->busy_poll_always ? SS_POLL_ALWAYS : SS_POLL_ADAPTIVE;
 	c->idle_sleep_ns = p->idle_sleep_ns;
 	c->stage_sampling = p->stage_sampling;
@@ -139,6 +161,7 @@ static int make_worker(struct ss_fleet *f, uint32_t i, uint64_t seed, char *err,
 				    .endpoints = f->conf.endpoints,
 				    .limits = f->conf.limits,
 				    .tickets = f->conf.tickets,
+				    .crew = f->crew,
 				    .counters = f->counters[i],
 				    .mail = f->mail[i],
 				    .events = f->events[i],
@@ -153,12 +176,14 @@ int ss_fleet_launch(struct ss_fleet *f, char *err, size_t err_n)
 {
 	struct ss_sipkey seed;
 
+	int code = start_crew(f, err, err_n);
+
 	ss_sipkey_random(&seed);
-	for (uint32_t i = 0; i < f->n_workers; i++) {
-		int code = make_worker(f, i, seed.k[0], err, err_n);
-		if (code < 0)
-			return code;
+	for (uint32_t i = 0; code == 0 && i < f->n_workers; i++) {
+		code = make_worker(f, i, seed.k[0], err, err_n);
 	}
+	if (code < 0)
+		return code;
 	f->conf.process = NULL;
 	for (uint32_t i = 0; i < f->n_workers; i++) {
 		f->launched = true;
@@ -219,23 +244,29 @@ void ss_fleet_holdings(const struct ss_fleet *f, uint32_t worker, struct ss_work
 	ss_worker_holdings(f->worker[worker], out);
 }
 
-/* Workers first: what they hold belongs to ports' pools. */
+/* Workers first: what they hold belongs to ports' pools; before them the threads that have jobs of theirs. A
+ * thread that does not end keeps its job, its rings and the mailboxes that it would write to. */
 void ss_fleet_free(struct ss_fleet *f)
 {
 	if (!f)
 		return;
 	ss_fleet_stop(f);
+	bool ended = ss_crew_stop(f->crew);
 	for (uint32_t i = 0; i < f->n_workers; i++)
 		ss_worker_free(f->worker[i]);
+	if (ended)
+		ss_crew_free(f->crew);
 	ss_handover_free(f->handover);
 	for (uint32_t i = 0; i < f->n_ports; i++)
 		ss_port_close(f->port[i]);
 	for (uint32_t i = 0; i < f->n_workers; i++) {
-		ss_mailbox_free(f->mail[i]);
+		if (ended)
+			ss_mailbox_free(f->mail[i]);
 		ss_event_ring_free(f->events[i]);
 		free(f->counters[i]);
 	}
-	free(f);
+	if (ended)
+		free(f); /* else the crew still looks up the mailboxes in it */
 }
 
 uint32_t ss_fleet_workers(const struct ss_fleet *f)

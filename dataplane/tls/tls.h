@@ -8,8 +8,8 @@
  * Time:    nanoseconds, passed in.
  * Errors:  a refused connection is counted by reason, reported as an event record, and ends.
  *
- * The handshake is OpenSSL's, over memory. A handshake may be parked (it makes news later), so an
- * asynchronous engine or a handshake thread fits behind this door. After a TLS 1.3 handshake records are
+ * The handshake is OpenSSL's, over memory, on a handshake thread where there is one: the connection is parked
+ * meanwhile and makes news later. New ones are admitted by a rate and by how many wait. After a TLS 1.3 handshake records are
  * opened and sealed in the mbufs where they lie; what is sent must be nobody else's (else it is copied).
  * Contract of events and release as in tcp.h.
  */
@@ -20,6 +20,7 @@
 #include "contract/snapshot.h"
 #include "tcp/tcp.h"
 
+struct ss_crew;
 struct ss_tls;
 struct ss_tls_conn;
 
@@ -38,6 +39,9 @@ struct ss_tls_conf {
 	uint16_t worker;
 	enum ss_tls_records records; /* who opens and seals records after the handshake */
 	const struct ss_ticket_ring *tickets; /* contract/tickets.h; NULL: a server gives none */
+	struct ss_crew *crew;     /* runs handshakes; NULL: this worker does */
+	uint32_t handshake_queue; /* handshakes in a step or waiting for one, at most; 0: 64 */
+	uint32_t handshake_rate;  /* of clients, a second; 0: any number */
 	struct ss_tcp *tcp;
 	struct ss_bufpool *bufs;
 	struct ss_counters *counters;

@@ -16,7 +16,8 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->now = now;
 	t->steps = TLS_STEPS_PER_TURN;
 	t->pool = ss_pool_create("tls conns", sizeof(struct ss_tls_conn), conf->max_conns);
-	t->trips = ss_pool_create("tls trips", sizeof(struct tls_trip), TLS_TRIPS);
+	t->trips = ss_pool_create("tls trips", sizeof(struct tls_trip),
+				   conf->handshake_queue ? conf->handshake_queue : TLS_QUEUE);
 	t->tools.bio = ss_tls_bio_create();
 	t->tools.ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
 	t->tools.tickets = conf->tickets;
@@ -65,9 +66,12 @@ void ss_tls_free(struct ss_tls *t)
 			ss_tcp_abort(c->tcp);
 			ss_tcp_release(c->tcp);
 		}
+		ss_tls_unpark(c);
 		conn_free(c);
 	}
 	ss_tls_records_free(t);
+	if (!ss_tls_queue_end(t))
+		return; /* a thread that never ends still writes there */
 	ss_pool_free(t->pool);
 	ss_pool_free(t->trips);
 	BIO_meth_free(t->tools.bio);
@@ -146,7 +150,7 @@ void ss_tls_settle(struct ss_tls_conn *c)
 	c->dead = true;
 	ss_wheel_cancel(&t->wheel, &c->timer);
 	ss_list_remove(&c->news);
-	ss_list_remove(&c->work);
+	ss_tls_unpark(c);
 	ss_list_remove(&c->dirty);
 	ss_tcp_set_owner(c->tcp, NULL);
 	ss_tcp_release(c->tcp);
@@ -191,6 +195,7 @@ void ss_tls_flush(struct ss_tls *t, uint64_t now)
 		if (c->state == TLS_ST_OPEN)
 			ss_tls_seal(c);
 	}
+	ss_crew_flush(t->conf.crew, t->conf.worker);
 }
 
 struct ss_tls_conn *ss_tls_from_news(struct ss_list *node)

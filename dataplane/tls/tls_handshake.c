@@ -1,10 +1,7 @@
 /*
- * A connection's handshake, seen from the worker: begun, stepped, and taken back. One with something to do is
- * parked on a list; from it a bounded number is stepped each turn, after the connections that are open have
- * had theirs. A step gets flat bytes and leaves flat bytes: nothing of the worker goes with it (tls_shake.h).
+ * A connection's handshake, seen from the worker: how it begins, and what becomes of a step's outcome. Which
+ * steps run when and where is tls_queue.c's.
  */
-#include <openssl/err.h>
-
 #include "base/err.h"
 #include "tls/tls_int.h"
 
@@ -19,7 +16,8 @@ static struct tls_shake *shake_new(struct ss_tls_conn *c, void *const ctx[])
 	k->tools = &c->t->tools;
 	k->server = c->server;
 	k->why = "";
-	k->executor = c->t->conf.worker;
+	k->executor = ss_crew_threads(c->t->conf.crew) ? ss_crew_pick(c->t->conf.crew, c->t->conf.worker) :
+							 c->t->conf.worker;
 	k->ctx = ctx[k->executor];
 	if (!k->ctx || SSL_CTX_up_ref(k->ctx) != 1) {
 		OPENSSL_free(k);
@@ -115,7 +113,7 @@ static void came_back(struct ss_tls_conn *c, struct tls_shake *k)
 			ss_tls_park(c);
 		return;
 	case TLS_WENT_AGAIN:
-		ss_list_push_once(&c->t->parked, &c->work);
+		ss_tls_park_anyway(c);
 		return;
 	case TLS_WENT_DONE:
 		done(c, k);
@@ -124,8 +122,6 @@ static void came_back(struct ss_tls_conn *c, struct tls_shake *k)
 		ss_tls_refuse(c, (enum ss_drop)k->drop, ss_span(k->text, k->text_n));
 	}
 }
-
-/* ---- a step ---- */
 
 /* Bytes out first: what failed has its alert among them. False: no mbufs just now. */
 static bool unload(struct ss_tls_conn *c, struct tls_trip *trip)
@@ -142,57 +138,15 @@ static bool unload(struct ss_tls_conn *c, struct tls_trip *trip)
 	return true;
 }
 
-static void land(struct ss_tls_conn *c)
+void ss_tls_land(struct ss_tls_conn *c)
 {
 	struct tls_trip *trip = c->trip;
 
 	if (!unload(c, trip)) {
-		ss_list_push_once(&c->t->parked, &c->work);
+		ss_tls_park_anyway(c);
 		return;
 	}
 	c->trip = NULL;
 	ss_pool_give(c->t->trips, trip);
 	came_back(c, c->shake);
-}
-
-static void step(struct ss_tls_conn *c)
-{
-	if (!c->trip) {
-		struct tls_trip *trip = ss_pool_take(c->t->trips);
-
-		if (!trip) {
-			ss_list_push_once(&c->t->parked, &c->work);
-			return;
-		}
-		trip->in_used = trip->out_n = trip->out_used = 0;
-		trip->in_n = ss_bufq_read(ss_tcp_rx(c->tcp), 0, trip->in, sizeof(trip->in));
-		c->trip = trip;
-		ss_tls_step(c->shake, trip);
-	}
-	land(c);
-}
-
-void ss_tls_park(struct ss_tls_conn *c)
-{
-	/* A client's first step has nothing to read. */
-	bool first = !c->server && !c->shake->ssl;
-
-	if (first || c->tcp_eof || ss_tcp_rx(c->tcp)->len)
-		ss_list_push_once(&c->t->parked, &c->work);
-}
-
-void ss_tls_steps(struct ss_tls *t)
-{
-	/* Those that park themselves again are next turn's. */
-	struct ss_list now;
-
-	ss_list_init(&now);
-	ss_list_splice(&now, &t->parked);
-	for (; t->steps && !ss_list_empty(&now); t->steps--) {
-		struct ss_tls_conn *c = ss_list_entry(ss_list_pop(&now), struct ss_tls_conn, work);
-
-		step(c);
-	}
-	ss_list_splice(&now, &t->parked);
-	ss_list_splice(&t->parked, &now);
 }

@@ -87,6 +87,11 @@ static void first_byte(struct ss_tls_conn *c, const struct ss_snapshot *snap)
 		return;
 	}
 	c->peer.tls = 1;
+	enum ss_drop drop = ss_tls_admit(c->t);
+	if (drop) { /* before it has cost us anything */
+		ss_tls_shed(c, drop);
+		return;
+	}
 	if (ss_tls_server_begin(c, l->tls) < 0) {
 		ss_tls_refuse(c, SS_DROP_TLS_CONNS_FULL, SS_SPAN("out of memory"));
 		return;

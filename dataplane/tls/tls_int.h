@@ -9,7 +9,8 @@
  * tls_conn.c       life: create, connect, release, bury; what the upper room asks
  * tls_input.c      news from tcp and timers; which state does what with it
  * tls_bio.c        OpenSSL's input and output: flat bytes in a handshake, then tcp's queue and ours
- * tls_handshake.c  handshakes begun, stepped, a bounded number a turn, and taken back
+ * tls_handshake.c  handshakes begun, and what a step brings back
+ * tls_queue.c      admission; steps given to threads, or run here, a bounded number a turn
  * tls_shake.h      a handshake apart from its connection: tls_step.c, tls_secrets.c, tls_peer.c, tls_resume.c,
  *                  tls_until.c
  * tls_handover.c   who does records; the handshake's keys become the connection's
@@ -36,13 +37,15 @@
 #include "tls/tls_shake.h"
 #include "wire/tlsrec.h"
 
-/* Handshake steps per turn: one is 0.3 to 1 ms of asymmetric cryptography, a turn is microseconds. */
+/* Handshake steps per turn of a worker that does them itself: one is 0.3 to 1 ms of asymmetric cryptography, a
+ * turn is microseconds. */
 #define TLS_STEPS_PER_TURN 4
 /* How long we go on dropping what the peer still sends after our FIN (see ss_tls_close). */
 #define TLS_LINGER_NS SS_NS_PER_SEC
 #define TLS_TICK_NS (10 * SS_NS_PER_MS)
-/* Handshakes that may be in a step, or wait for memory to send what it made. */
-#define TLS_TRIPS 64
+#define TLS_QUEUE 64
+/* Handshakes taken back from their threads in one turn. */
+#define TLS_BACK_PER_TURN 16
 /* Expanded keys held by a worker: two for each of the connections that work at the same time. */
 #define TLS_SLOTS 2048
 
@@ -115,6 +118,7 @@ struct ss_tls_conn {
 	uint8_t state;
 	uint8_t mode;      /* enum ss_tls_mode of the listener when it was accepted */
 	bool server;
+	bool waits;        /* in t->parked */
 	bool handed;       /* the upper room knows it, and will release it */
 	bool released;
 	bool tcp_eof;      /* FIN has come */
@@ -132,6 +136,8 @@ struct ss_tls {
 	struct ss_tls_conf conf;
 	struct ss_pool *pool, *trips;
 	struct tls_tools tools;
+	uint32_t waiting; /* length of parked */
+	uint64_t budget_at; /* when the budget of handshakes is whole again */
 	struct tls_aead *gcm, *chacha; /* who does our records; NULL: OpenSSL does. chacha may be gcm */
 	struct ss_wheel wheel;
 	uint64_t now; /* the time this room was told last */
@@ -173,10 +179,22 @@ void ss_tls_out(struct ss_tls_conn *c);
 /* Make what the handshake needs. 0, SS_ERR_NO_MEM. */
 int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_tls_server *s);
 int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, enum ss_protocol protocol);
+/* A step is over: its bytes go to tcp, and the connection goes on. Comes again when there are no mbufs. */
+void ss_tls_land(struct ss_tls_conn *c);
+
+/* -- tls_queue.c -- */
+/* A client asks for a handshake: SS_DROP_NONE, or the name under which it is refused. */
+enum ss_drop ss_tls_admit(struct ss_tls *t);
 /* Queues c's next handshake step when there are bytes for it. */
 void ss_tls_park(struct ss_tls_conn *c);
-/* Runs parked handshakes as far as this turn's budget goes. */
+/* The same whether there are or not. */
+void ss_tls_park_anyway(struct ss_tls_conn *c);
+/* Not queued any more; a step that is away brings its handshake back to nobody. */
+void ss_tls_unpark(struct ss_tls_conn *c);
+/* Takes back steps that are done; gives parked handshakes theirs, or runs them as far as this turn's budget goes. */
 void ss_tls_steps(struct ss_tls *t);
+/* The crew has stopped: frees what it still had. False: a thread is stuck in a step. */
+bool ss_tls_queue_end(struct ss_tls *t);
 
 /* -- tls_handover.c -- */
 /* Chooses who does the records. 0, SS_ERR_NOT_FOUND (what was asked for by name cannot work here), SS_ERR_NO_MEM. */
@@ -235,6 +253,8 @@ void ss_tls_refuse(struct ss_tls_conn *c, enum ss_drop drop, struct ss_span deta
 void ss_tls_refuse_record(struct ss_tls_conn *c, enum ss_drop drop);
 /* As above for a failed OpenSSL call: reason and detail come from its error queue and the certificate check. */
 void ss_tls_refuse_openssl(struct ss_tls_conn *c, enum ss_drop drop);
+/* Counts, reports and resets: one that costs nothing more. */
+void ss_tls_shed(struct ss_tls_conn *c, enum ss_drop drop);
 /* A connection that never became one of ours. */
 void ss_tls_refuse_tcp(struct ss_tls *t, struct ss_tcp_conn *tcp, enum ss_drop drop);
 /* Sends FIN after what is queued and drops what still comes, until the peer's FIN or a while later. */

@@ -54,6 +54,13 @@ void ss_tls_refuse(struct ss_tls_conn *c, enum ss_drop drop, struct ss_span deta
 		ss_tls_raise(c, SS_TLS_EV_FAILED);
 }
 
+void ss_tls_shed(struct ss_tls_conn *c, enum ss_drop drop)
+{
+	report(c->t, ss_tcp_tuple(c->tcp), c, drop, SS_SPAN_NONE);
+	c->reason = (uint16_t)drop;
+	ss_tls_reset(c);
+}
+
 void ss_tls_refuse_openssl(struct ss_tls_conn *c, enum ss_drop drop)
 {
 	struct tls_shake *k = c->shake;
@@ -77,7 +84,7 @@ void ss_tls_close(struct ss_tls_conn *c)
 	if (c->state == TLS_ST_CLOSED)
 		return;
 	c->state = TLS_ST_CLOSED;
-	ss_list_remove(&c->work);
+	ss_tls_unpark(c);
 	ss_tls_out(c);
 	ss_bufq_free(&c->tx);
 	if (c->tcp_over) {
@@ -109,7 +116,7 @@ void ss_tls_reset(struct ss_tls_conn *c)
 	ss_bufq_free(&c->out);
 	ss_bufq_free(&c->tx);
 	c->state = TLS_ST_CLOSED;
-	ss_list_remove(&c->work);
+	ss_tls_unpark(c);
 	ss_wheel_cancel(&c->t->wheel, &c->timer);
 	ss_tls_settle(c);
 }

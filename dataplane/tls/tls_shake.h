@@ -21,6 +21,7 @@
 #include "contract/snapshot.h"
 #include "contract/tickets.h"
 #include "contract/tlsconf.h"
+#include "crew/crew.h"
 #include "tls/tls_aead.h"
 
 #define TLS_DETAIL 200
@@ -31,6 +32,8 @@ struct ss_tls_conn;
 
 /* What goes with a handshake for one step: more of either is another trip. */
 struct tls_trip {
+	struct ss_crew_job job; /* the first: the step, for a handshake thread */
+	struct tls_shake *k;
 	uint32_t in_n, in_used;
 	uint32_t out_n, out_used;
 	uint8_t in[TLS_TRIP_IN], out[TLS_TRIP_OUT];
@@ -59,12 +62,15 @@ struct tls_tools {
 };
 
 struct tls_shake {
-	/* -- the worker's: nobody else reads it -- */
-	struct ss_tls_conn *c;
+	/* -- the worker's: nobody else reads them -- */
+	struct ss_tls_conn *c; /* NULL: has gone while this was away */
+	bool away;
+	/* -- the worker writes, the executor reads -- */
+	_Atomic bool unwanted; /* nobody waits for it: not worth a step */
 	/* -- set when it begins -- */
 	const struct tls_tools *tools;
 	SSL_CTX *ctx;           /* a reference */
-	uint16_t executor;      /* whose the SSL_CTX is: the index in ss_tls_server.ctx */
+	uint16_t executor;      /* who runs it: the index in ss_tls_server.ctx */
 	bool server;
 	bool asks;              /* server: for a client's certificate */
 	uint8_t protocol;       /* client: enum ss_protocol that it offers */
@@ -96,6 +102,8 @@ struct tls_shake {
 /* -- tls_step.c -- */
 /* Goes as far as the trip's bytes lead. */
 void ss_tls_step(struct tls_shake *k, struct tls_trip *trip);
+/* The same as a job. */
+void ss_tls_run(struct ss_crew_job *job);
 /* Says why an OpenSSL call failed: drop and text, from its error queue and from the certificate check. */
 void ss_tls_explain(struct tls_shake *k, enum ss_drop drop);
 /* Ends the SSL object. */

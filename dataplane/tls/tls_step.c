@@ -4,6 +4,7 @@
  */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 
 #include "base/err.h"
 #include "tls/tls_shake.h"
@@ -144,6 +145,16 @@ void ss_tls_step(struct tls_shake *k, struct tls_trip *trip)
 	else
 		failed(k, SS_DROP_TLS_CONNS_FULL);
 	k->trip = NULL;
+}
+
+void ss_tls_run(struct ss_crew_job *job)
+{
+	struct tls_trip *trip = (struct tls_trip *)job;
+
+	if (atomic_load_explicit(&trip->k->unwanted, memory_order_relaxed))
+		trip->k->went = TLS_WENT_FAILED;
+	else
+		ss_tls_step(trip->k, trip);
 }
 
 /* What OpenSSL's reason means among our names; `drop` for all that have none of their own. */

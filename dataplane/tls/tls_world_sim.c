@@ -10,6 +10,8 @@
 
 enum ss_tls_records world_records;
 const struct ss_ticket_ring *world_tickets;
+uint32_t world_rate;
+uint16_t world_threads __attribute__((weak));
 
 const struct world_backend world_backends[] = {
 #ifdef SS_HAVE_IPSEC_MB
@@ -34,8 +36,10 @@ void world_init(struct world *w, const char *name, uint64_t seed)
 	fake_init(&w->tcp, &w->bufs, &w->rng);
 	w->events = ss_event_ring_create(64);
 	w->now = SS_NS_PER_SEC;
+	w->crew = world_threads ? fake_crew_create() : NULL;
 	struct ss_tls_conf conf = { .max_conns = 32, .max_plain = 32768, .records = world_records, .tcp = &w->tcp, .bufs = &w->bufs,
-				    .tickets = world_tickets, .counters = &w->counters, .events = w->events };
+				    .tickets = world_tickets, .crew = w->crew, .handshake_rate = world_rate,
+				    .handshake_queue = 32, .counters = &w->counters, .events = w->events };
 	need(w->events && ss_tls_create(&w->tls, &conf, w->now) == 0);
 	w->ca = sim_ca("mesh");
 	w->other_ca = sim_ca("other");
@@ -67,7 +71,9 @@ void world_free(struct world *w)
 	}
 	need(ss_tls_conns(w->tls) == 0 && ss_tls_mbufs(w->tls) == 0);
 	need(fake_held(&w->tcp) == 0);
+	fake_crew_stop(w->crew);
 	ss_tls_free(w->tls);
+	fake_crew_free(w->crew);
 	ss_tcp_free(&w->tcp);
 	need(ss_testpool_used(&w->bufs) == 0);
 	ss_testpool_free(&w->bufs);
@@ -143,6 +149,7 @@ void world_turn(struct world *w)
 	while ((n = ss_list_pop(&news)))
 		app_news(w, ss_tls_from_news(n));
 	ss_tls_flush(w->tls, w->now);
+	fake_crew_run(w->crew);
 	ss_tls_bury(w->tls);
 	need(ERR_peek_error() == 0);
 	w->now += 100 * SS_NS_PER_US;

@@ -13,6 +13,7 @@
 #include "buf/testpool.h"
 #include "tls/tls.h"
 #include "tls/tls_certs_sim.h"
+#include "tls/tls_fakecrew_sim.h"
 #include "tls/tls_faketcp_sim.h"
 
 #define WORLD_APPS 16
@@ -23,6 +24,10 @@
 extern enum ss_tls_records world_records;
 /* The keys for a server's tickets in them: none at first. */
 extern const struct ss_ticket_ring *world_tickets;
+/* Handshake threads of the worlds: 0, but where tls_threads_sim.c is linked in. */
+extern uint16_t world_threads;
+/* New clients a second in the worlds made from now on: 0, any number, at first. */
+extern uint32_t world_rate;
 /* Whom a test runs with, one after the other; a NULL name ends the list. */
 extern const struct world_backend {
 	const char *name;
@@ -56,6 +61,7 @@ struct world {
 	struct ss_rng rng;
 	struct ss_tcp tcp;
 	struct ss_tls *tls;
+	struct ss_crew *crew; /* NULL: the worker does handshakes itself */
 	struct ss_counters counters;
 	struct ss_event_ring *events;
 	struct ss_listener listener;

@@ -18,6 +18,7 @@
 #include "port/port.h"
 
 struct ss_worker;
+struct ss_crew;
 struct ss_handover; /* rings between workers: one per ordered pair */
 
 enum ss_busy_poll { SS_POLL_ADAPTIVE = 0, SS_POLL_ALWAYS = 1 };
@@ -41,6 +42,8 @@ struct ss_worker_conf {
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
+	struct ss_crew *crew;                      /* runs handshakes; NULL: this worker does */
+	uint32_t handshake_queue, handshake_rate;  /* as in tls.h */
 	const struct ss_ticket_ring *tickets; /* NULL: no session is resumed */
 	enum ss_busy_poll busy_poll;
 	bool shares_core;       /* with the control thread or another worker: idle turns give it away */

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crew/crew.h"
 #include "worker/worker_int.h"
 
 /* News that a call down made is taken up one turn later: nobody sleeps on his own last words. */
@@ -93,7 +94,7 @@ void ss_worker_sleep(struct ss_worker *w)
 	if (until <= w->now)
 		return;
 	w->quiet = 0;
-	if (ss_worker_set_asleep(w)) {
+	if (ss_worker_set_asleep(w) && ss_crew_asleep(w->conf.crew, w->index)) {
 		ss_worker_gauges(w);
 		ss_count(w->counters, SS_C_SLEEPS, 1);
 		rte_rcu_qsbr_thread_offline(w->box->qsv, w->index);
@@ -101,4 +102,5 @@ void ss_worker_sleep(struct ss_worker *w)
 		rte_rcu_qsbr_thread_online(w->box->qsv, w->index);
 	}
 	ss_worker_set_awake(w);
+	ss_crew_awake(w->conf.crew, w->index);
 }

@@ -38,6 +38,10 @@
 	X(TLS_HANDSHAKES, c, "TLS handshakes completed")                        \
 	X(TLS_RESUMED, c, "TLS handshakes resumed")                             \
 	X(HTTP_RETIRED, c, "connections ended in order for their age, or before a certificate of theirs ended") \
+	X(TLS_STEPS, c, "steps of TLS handshakes")                              \
+	X(TLS_STEPS_AWAY, c, "of these, done by handshake threads")             \
+	X(TLS_STEPS_NS, c, "nanoseconds that steps of TLS handshakes took, wherever they ran") \
+	X(TLS_STEPS_QUEUED, g, "TLS handshakes in a step or waiting for one")   \
 	X(TLS_CONNS, g, "TLS connections held")                                 \
 	X(TLS_RECORD_LAYER, g, "who opens and seals TLS records: 1 ipsec-mb, 2 evp, 3 openssl") \
 	X(TLS_KEY_UPDATES, c, "new sending keys within a TLS connection (KeyUpdate)") \

@@ -58,6 +58,8 @@
 	X(TLS_IDENTITY, c, "-", "peer certificate has the wrong identity")               \
 	X(TLS_RECORD, c, "-", "TLS record refused")                                      \
 	X(TLS_TRUNCATED, c, "-", "endpoint ended its bytes without close_notify")        \
+	X(TLS_QUEUE_FULL, c, "-", "too many TLS handshakes waiting")                     \
+	X(TLS_RATE, c, "-", "more TLS handshakes than the budget of a second")           \
 	X(TLS_CONNS_FULL, c, "-", "TLS connection pool empty")                           \
 	X(HTTP_CONNS_FULL, c, "-", "HTTP connection pool empty")                         \
 	X(HTTP_IDLE, c, "-", "idle connection closed")                                   \

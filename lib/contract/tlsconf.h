@@ -5,8 +5,8 @@
  * Gives:   one SSL_CTX per executor (so that handshakes share no counters), identities to accept.
  * Owns:    nothing here: the snapshot owns the contexts and drops its references when it is freed;
  *          a live connection holds its own reference through its SSL.
- * Thread:  immutable once published; ctx[i] is used by executor i only: those are the workers, and behind them
- *          the handshake threads.
+ * Thread:  immutable once published; ctx[i] is used by executor i only: handshake thread i, or worker i where
+ *          there are no such threads.
  */
 #ifndef SS_TLSCONF_H
 #define SS_TLSCONF_H
@@ -14,9 +14,8 @@
 #include "base/base.h"
 #include "base/span.h"
 
-/* Threads that do handshakes for the workers. */
-#define SS_MAX_SHAKERS 8
-#define SS_MAX_EXECUTORS (SS_MAX_WORKERS + SS_MAX_SHAKERS)
+/* Who runs handshakes: the handshake threads, or the workers where there are none. */
+#define SS_MAX_EXECUTORS SS_MAX_WORKERS
 
 /* Who opens and seals records after a TLS 1.3 handshake. AUTO: libipsec-mb where the machine has what it takes,
  * else OpenSSL's EVP. OPENSSL: its own record layer, as for TLS 1.2. */
