@@ -29,12 +29,12 @@ int ss_build_retry(struct ss_build_job *j, const struct ss_model_host *h, const 
 	struct ss_retry *r;
 
 	*out = NULL;
-	if (!n || m->action != SS_ACTION_CLUSTERS)
+	if (!n || !from->on || m->action != SS_ACTION_CLUSTERS)
 		return 0;
 	r = ss_build_alloc(j, sizeof(*r));
 	if (!r)
 		return SS_ERR_NO_MEM;
-	*r = (struct ss_retry){.on = from->on ? from->on : SS_RETRY_DEFAULT,
+	*r = (struct ss_retry){.on = from->on,
 			       .max_retries = (uint8_t)n,
 			       .non_idempotent = from->non_idempotent,
 			       .hedge = from->hedge,

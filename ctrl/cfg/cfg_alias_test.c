@@ -103,6 +103,10 @@ static void names_of_others_mean_ours(void **state)
 		 "");
 	both_say("", "retries = { attempts = 2; perTryTimeout = \"2s\"; };", "", "",
 		 "retry = { max_retries = 2; per_try_timeout = \"2s\"; };", "");
+	both_say("", "retries = { attempts = 2; retryOn = \"gateway-error,connect-failure,503\"; };", "", "",
+		 "retry = { max_retries = 2; on = [ \"gateway-error\", \"connect-failure\" ]; retriable_status = [ 503 ]; };", "");
+	both_say("", "retry = { retryOn = \"5xx, 429,409\"; };", "", "",
+		 "retry = { retry_on = [ \"5xx\", \"429\" ]; retriable_status = [ 409 ]; };", "");
 	both_say("", "retry = { attempts = 2; }; idleTimeout = \"3s\";", "", "",
 		 "retry = { max_retries = 2; }; idle_timeout = \"3s\";", "");
 	both_say(
@@ -171,6 +175,13 @@ static void profiles_change_defaults_and_nothing_else(void **state)
 	     "\"load_balancing\":\"round_robin\"");
 	says(shown("profile = \"istio\";", "load_balancing = \"round_robin\";", "timeout = \"7s\";", ""),
 	     "\"timeout\":\"7s\"");
+	/* Envoy sends nothing again unless it is told to; then the rest of its defaults counts. */
+	says(shown("profile = \"envoy\";", "", "retry = { };", ""), "\"on\":[\"none\"],\"max_retries\":1");
+	says(shown("profile = \"envoy\";", "", "retry = { on = \"5xx\"; };", ""), "\"on\":[\"5xx\"],\"max_retries\":1");
+	says(shown("profile = \"istio\";", "", "retry = { };", ""),
+	     "\"on\":[\"connect-failure\",\"refused-stream\",\"cancelled\",\"unavailable\"],\"max_retries\":2");
+	says(shown("", "", "retry = { on = \"5xx,sometimes\"; };", ""), "\"sometimes\" is no condition for a retry");
+	says(shown("", "", "retry = { on = \"700\"; };", ""), "\"700\" is no condition for a retry");
 	/* The default profile is what no profile is. */
 	char *a = shown("profile = \"default\";", "", "", ""), *b = shown("", "", "", "");
 	assert_string_equal(a, b);

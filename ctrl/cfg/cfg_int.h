@@ -74,6 +74,8 @@ struct ss_cfg_key {
 	const char *what;  /* SS_CFG_REF: what is referred to; SS_CFG_OWN: the type's name */
 	uint32_t (*find)(const struct ss_model *m, const char *name);
 	void (*read)(struct ss_cfg *c, config_setting_t *s, void *obj);
+	/* SS_CFG_OWN with a default: stores it; NULL, or why not. */
+	const char *(*value)(struct ss_cfg *c, const char *text, void *dest);
 	/* Instead of the type's way. */
 	void (*show)(struct ss_json *j, const struct ss_cfg_key *k, const void *obj);
 	uint32_t bytes; /* SS_CFG_OWN: size of the value, for comparison; SS_CFG_WORD: 1 when it is a bool */

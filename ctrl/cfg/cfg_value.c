@@ -254,6 +254,8 @@ const char *ss_cfg_value(struct ss_cfg *c, const struct ss_cfg_key *k, const cha
 		if (ss_ip_parse(text, dest) == 0)
 			return NULL;
 		return refuse(c, "\"%s\" is no IP address", text);
+	case SS_CFG_OWN:
+		return k->value(c, text, dest);
 	default:
 		return store_number(c, k, text, dest);
 	}

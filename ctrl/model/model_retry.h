@@ -6,7 +6,7 @@
 
 struct ss_model_retry {
 	bool present;
-	uint32_t on; /* 0: SS_RETRY_DEFAULT */
+	uint32_t on; /* 0: nothing is sent again */
 	uint32_t max_retries, max_attempts; /* max_attempts: tries, another way to say it; 0: not said */
 	bool non_idempotent, hedge;
 	uint32_t n_status, n_headers;
