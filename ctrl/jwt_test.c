@@ -2,11 +2,7 @@
  * jwt_test.c - tokens as control's keys and the worker's room judge them: the RFCs' examples, tokens signed
  * here with every algorithm, and everything that must not be believed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "ctrl/world_sim.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -14,12 +10,8 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <stdio.h>
 #include <unistd.h>
 
-#include "build/build_fake.h"
-
-#include "contract/names.h"
 #include "jwt/token.h"
 
 #define NOW 1000000000ull
@@ -177,62 +169,47 @@ static void write_all_keys(void)
 
 /* -- a world -- */
 
-struct world {
-	struct ss_model *m;
-	struct ss_model_errors errors;
-	struct ss_build_job j;
-	struct ss_snapshot snap;
-	struct ss_model_jwt_provider provider;
-	struct ss_jwt_policy policy;
-	const struct ss_jwt_provider *one;
+struct bed {
+	struct world w;
+	struct ss_model_jwt_provider *provider;
 	struct ss_jwt *jwt;
 	struct ss_jwt_found found;
 };
 
-static int build(struct world *w)
+static int build(struct bed *b)
 {
-	w->m->jwt_providers = &w->provider;
-	w->m->n_jwt_providers = 1;
-	int err = ss_build_jwt_providers(&w->j);
-	w->one = &w->j.jwt[0];
-	w->policy = (struct ss_jwt_policy){.n_providers = 1, .providers = &w->one};
-	return err;
+	return world_build(&b->w);
 }
 
-static void start(struct world *w)
+static void start(struct bed *b)
 {
-	static char *audiences[] = {"shop", "blog"};
+	static char *audiences[] = {"shop", "blog"}, *providers[] = {"p"};
 
-	memset(w, 0, sizeof(*w));
-	w->m = ss_model_new();
-	w->j = (struct ss_build_job){.model = w->m,
-				     .names = ss_names_create(100),
-				     .n_workers = 2,
-				     .snap = &w->snap,
-				     .errors = &w->errors};
-	w->provider = (struct ss_model_jwt_provider){.src = {"t.cfg", 9},
-						     .name = "p",
-						     .issuer = "joe",
-						     .jwks = jwks_path,
-						     .n_audiences = 2,
-						     .audiences = audiences,
-						     .header = "Authorization",
-						     .prefix = "Bearer ",
-						     .param = "access_token",
-						     .skew_ns = 60 * SS_NS_PER_SEC};
-	w->jwt = ss_jwt_create(16, 1);
+	memset(b, 0, sizeof(*b));
+	world_start(&b->w);
+	b->w.m->n_jwt_providers = 1;
+	b->w.m->jwt_providers = b->provider = world_array(1, sizeof(*b->provider));
+	*b->provider = (struct ss_model_jwt_provider){.src = {"t.cfg", 9},
+						      .name = "p",
+						      .issuer = "joe",
+						      .jwks = jwks_path,
+						      .n_audiences = 2,
+						      .audiences = audiences,
+						      .header = "Authorization",
+						      .prefix = "Bearer ",
+						      .param = "access_token",
+						      .skew_ns = 60 * SS_NS_PER_SEC};
+	b->w.listener->jwt = (struct ss_model_jwt){.present = true, .n_providers = 1, .providers = providers};
+	b->jwt = ss_jwt_create(16, 0);
 }
 
-static void end(struct world *w)
+static void end(struct bed *b)
 {
-	ss_jwt_free(w->jwt);
-	fake_end_all();
-	ss_names_free((struct ss_names *)w->j.names);
-	ss_model_errors_free(&w->errors);
-	ss_model_free(w->m);
+	ss_jwt_free(b->jwt);
+	world_end(&b->w);
 }
 
-static enum ss_drop ask_at(struct world *w, const char *t, uint64_t now)
+static enum ss_drop ask_at(struct bed *b, const char *t, uint64_t now)
 {
 	struct ss_hdrs h;
 	struct ss_hdr v[2];
@@ -242,16 +219,16 @@ static enum ss_drop ask_at(struct world *w, const char *t, uint64_t now)
 	h.path = SS_SPAN("/");
 	snprintf(field, sizeof(field), "bearer %s", t);
 	ss_hdrs_add(&h, SS_SPAN("authorization"), ss_span_str(field), 0);
-	ss_jwt_check(w->jwt, &w->policy, &h, now, &w->found);
-	return w->found.why;
+	ss_jwt_check(b->jwt, b->w.l.jwt, &h, now, &b->found);
+	return b->found.why;
 }
 
 #define JOE "{\"iss\":\"joe\",\"sub\":\"me\",\"aud\":[\"x\",\"shop\"],\"exp\":1000000100,\"nbf\":999999900"
 
-static enum ss_drop ask(struct world *w, EVP_PKEY *key, uint32_t alg, const char *header, const char *payload)
+static enum ss_drop ask(struct bed *b, EVP_PKEY *key, uint32_t alg, const char *header, const char *payload)
 {
 	char *t = token(key, alg, header, payload);
-	enum ss_drop why = ask_at(w, t, NOW);
+	enum ss_drop why = ask_at(b, t, NOW);
 
 	free(t);
 	return why;
@@ -267,107 +244,107 @@ static void the_rfcs_examples(void **state)
 		"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVl"
 		"fQ."
 		"DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
-	struct world w;
+	struct bed b;
 
 	write_jwks("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
 		   "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
 		   "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}");
-	start(&w);
-	w.provider.n_audiences = 0;
-	assert_int_equal(build(&w), 0);
-	assert_int_equal(ask_at(&w, es, 1300819379), SS_DROP_NONE);
+	start(&b);
+	b.provider->n_audiences = 0;
+	assert_int_equal(build(&b), 0);
+	assert_int_equal(ask_at(&b, es, 1300819379), SS_DROP_NONE);
 	assert_int_equal(
-		w.found.claims
-			->nodes[ss_claims_find(w.found.claims, ss_span("http://example.com/is_root\0", 27))]
+		b.found.claims
+			->nodes[ss_claims_find(b.found.claims, ss_span("http://example.com/is_root\0", 27))]
 			.type,
 		SS_JSCAN_TRUE);
-	assert_int_equal(ask_at(&w, es, 1300819380 + 59), SS_DROP_NONE);
-	assert_int_equal(ask_at(&w, es, 1300819380 + 60), SS_DROP_TOKEN_EXPIRED);
-	end(&w);
+	assert_int_equal(ask_at(&b, es, 1300819380 + 59), SS_DROP_NONE);
+	assert_int_equal(ask_at(&b, es, 1300819380 + 60), SS_DROP_TOKEN_EXPIRED);
+	end(&b);
 }
 
 static void every_algorithm(void **state)
 {
 	EVP_PKEY *keys[] = {rsa, rsa, rsa, rsa, ec[0], ec[1], ec[2], ed};
 	static const char *const kids[] = {"r1", "r1", "r1", "r1", "ec0", "ec1", "ec2", "ed"};
-	struct world w;
+	struct bed b;
 
 	write_all_keys();
-	start(&w);
-	assert_int_equal(build(&w), 0);
+	start(&b);
+	assert_int_equal(build(&b), 0);
 	for (uint32_t a = 0; a < SS_ARRAY_LEN(algs); a++) {
 		char header[100], *t;
-		uint64_t before = ss_jwt_verified(w.jwt);
+		uint64_t before = ss_jwt_verified(b.jwt);
 		snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"%s\"}", algs[a].name, kids[a]);
 		t = token(keys[a], a, header, JOE ",\"n\":[1,\"two\"]}");
-		if (ask_at(&w, t, NOW) != SS_DROP_NONE)
-			fail_msg("%s: %s", algs[a].name, ss_drop_name(w.found.why));
-		assert_true(ss_span_eq(w.found.claims->principal, SS_SPAN("joe/me")));
-		assert_int_equal(ss_jwt_verified(w.jwt), before + 1);
+		if (ask_at(&b, t, NOW) != SS_DROP_NONE)
+			fail_msg("%s: %s", algs[a].name, ss_drop_name(b.found.why));
+		assert_true(ss_span_eq(b.found.claims->principal, SS_SPAN("joe/me")));
+		assert_int_equal(ss_jwt_verified(b.jwt), before + 1);
 		/* The second time it is remembered. */
-		assert_int_equal(ask_at(&w, t, NOW), SS_DROP_NONE);
-		assert_int_equal(ss_jwt_verified(w.jwt), before + 1);
-		assert_true(ss_span_eq(w.found.claims->principal, SS_SPAN("joe/me")));
-		uint16_t at = ss_claims_find(w.found.claims, ss_span("n\0", 2));
-		assert_true(ss_span_eq(w.found.claims->nodes[at + 2].text, SS_SPAN("two")));
+		assert_int_equal(ask_at(&b, t, NOW), SS_DROP_NONE);
+		assert_int_equal(ss_jwt_verified(b.jwt), before + 1);
+		assert_true(ss_span_eq(b.found.claims->principal, SS_SPAN("joe/me")));
+		uint16_t at = ss_claims_find(b.found.claims, ss_span("n\0", 2));
+		assert_true(ss_span_eq(b.found.claims->nodes[at + 2].text, SS_SPAN("two")));
 		/* One bit of the signature, of the payload. */
 		size_t n = strlen(t);
 		t[n - 6] = t[n - 6] == 'A' ? 'B' : 'A';
-		assert_int_equal(ask_at(&w, t, NOW), SS_DROP_TOKEN_INVALID);
+		assert_int_equal(ask_at(&b, t, NOW), SS_DROP_TOKEN_INVALID);
 		free(t);
 		/* Without a key name, too; with another's not. */
 		snprintf(header, sizeof(header), "{\"alg\":\"%s\"}", algs[a].name);
-		assert_int_equal(ask(&w, keys[a], a, header, JOE "}"), SS_DROP_NONE);
+		assert_int_equal(ask(&b, keys[a], a, header, JOE "}"), SS_DROP_NONE);
 		snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"other\"}", algs[a].name);
-		assert_int_equal(ask(&w, keys[a], a, header, JOE "}"), SS_DROP_TOKEN_INVALID);
+		assert_int_equal(ask(&b, keys[a], a, header, JOE "}"), SS_DROP_TOKEN_INVALID);
 	}
-	assert_int_equal(ask(&w, rsa2, SS_JWT_RS256, "{\"alg\":\"RS256\",\"kid\":\"r1\"}", JOE "}"),
+	assert_int_equal(ask(&b, rsa2, SS_JWT_RS256, "{\"alg\":\"RS256\",\"kid\":\"r1\"}", JOE "}"),
 			 SS_DROP_TOKEN_INVALID);
-	end(&w);
+	end(&b);
 }
 
 /* RFC 8725 2.1: "none", and a MAC whose key is the public key. */
 static void algorithms_are_not_confused(void **state)
 {
-	struct world w;
+	struct bed b;
 	char *h, *p, *text, *t, *s;
 	uint8_t mac[64], *pem;
 	unsigned n = 0;
-	BIO *b = BIO_new(BIO_s_mem());
+	BIO *bio = BIO_new(BIO_s_mem());
 
 	write_all_keys();
-	start(&w);
-	assert_int_equal(build(&w), 0);
+	start(&b);
+	assert_int_equal(build(&b), 0);
 	h = b64("{\"alg\":\"none\"}", 14);
 	p = b64(JOE "}", strlen(JOE "}"));
 	assert_true(asprintf(&t, "%s.%s.", h, p) > 0);
-	assert_int_equal(ask_at(&w, t, NOW), SS_DROP_TOKEN_INVALID);
+	assert_int_equal(ask_at(&b, t, NOW), SS_DROP_TOKEN_INVALID);
 	free(t);
 	assert_true(asprintf(&t, "%s.%s.AAAA", h, p) > 0);
-	assert_int_equal(ask_at(&w, t, NOW), SS_DROP_TOKEN_INVALID);
+	assert_int_equal(ask_at(&b, t, NOW), SS_DROP_TOKEN_INVALID);
 	free(t);
 	free(h);
-	PEM_write_bio_PUBKEY(b, rsa);
-	long pem_n = BIO_get_mem_data(b, &pem);
+	PEM_write_bio_PUBKEY(bio, rsa);
+	long pem_n = BIO_get_mem_data(bio, &pem);
 	h = b64("{\"alg\":\"HS256\",\"kid\":\"r1\"}", 26);
 	assert_true(asprintf(&text, "%s.%s", h, p) > 0);
 	HMAC(EVP_sha256(), pem, (int)pem_n, (uint8_t *)text, strlen(text), mac, &n);
 	s = b64(mac, n);
 	assert_true(asprintf(&t, "%s.%s", text, s) > 0);
-	assert_int_equal(ask_at(&w, t, NOW), SS_DROP_TOKEN_INVALID);
-	BIO_free(b);
+	assert_int_equal(ask_at(&b, t, NOW), SS_DROP_TOKEN_INVALID);
+	BIO_free(bio);
 	free(h), free(p), free(text), free(s), free(t);
 	/* The header's algorithm must be the key's: none was even tried. */
-	assert_int_equal(ask(&w, ec[0], SS_JWT_ES256, "{\"alg\":\"ES384\",\"kid\":\"ec0\"}", JOE "}"),
+	assert_int_equal(ask(&b, ec[0], SS_JWT_ES256, "{\"alg\":\"ES384\",\"kid\":\"ec0\"}", JOE "}"),
 			 SS_DROP_TOKEN_INVALID);
 	assert_int_equal(
-		ask(&w, rsa, SS_JWT_RS256, "{\"alg\":\"RS256\",\"crit\":[\"b64\"],\"b64\":false}", JOE "}"),
+		ask(&b, rsa, SS_JWT_RS256, "{\"alg\":\"RS256\",\"crit\":[\"b64\"],\"b64\":false}", JOE "}"),
 		SS_DROP_TOKEN_INVALID);
-	assert_int_equal(ask(&w, rsa, SS_JWT_RS256, "{\"alg\":\"rs256\"}", JOE "}"), SS_DROP_TOKEN_INVALID);
-	assert_int_equal(ask(&w, rsa, SS_JWT_RS256, "{\"alg\":[\"RS256\"]}", JOE "}"), SS_DROP_TOKEN_INVALID);
-	assert_int_equal(ask(&w, rsa, SS_JWT_RS256, "{}", JOE "}"), SS_DROP_TOKEN_INVALID);
-	assert_int_equal(ss_jwt_verified(w.jwt), 0);
-	end(&w);
+	assert_int_equal(ask(&b, rsa, SS_JWT_RS256, "{\"alg\":\"rs256\"}", JOE "}"), SS_DROP_TOKEN_INVALID);
+	assert_int_equal(ask(&b, rsa, SS_JWT_RS256, "{\"alg\":[\"RS256\"]}", JOE "}"), SS_DROP_TOKEN_INVALID);
+	assert_int_equal(ask(&b, rsa, SS_JWT_RS256, "{}", JOE "}"), SS_DROP_TOKEN_INVALID);
+	assert_int_equal(ss_jwt_verified(b.jwt), 0);
+	end(&b);
 }
 
 static void claims_are_checked(void **state)
@@ -394,21 +371,21 @@ static void claims_are_checked(void **state)
 		{"{\"iss\":\"joe\",\"aud\":\"shop\",\"nbf\":\"x\"}", SS_DROP_TOKEN_INVALID},
 		{"[\"joe\"]", SS_DROP_TOKEN_INVALID}, {"joe", SS_DROP_TOKEN_INVALID},
 	};
-	struct world w;
+	struct bed b;
 
 	write_all_keys();
-	start(&w);
-	assert_int_equal(build(&w), 0);
+	start(&b);
+	assert_int_equal(build(&b), 0);
 	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++)
-		if (ask(&w, ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", rows[i].payload) != rows[i].why)
-			fail_msg("%s: %s", rows[i].payload, ss_drop_name(w.found.why));
+		if (ask(&b, ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", rows[i].payload) != rows[i].why)
+			fail_msg("%s: %s", rows[i].payload, ss_drop_name(b.found.why));
 	/* What was good yesterday: remembered, and expired all the same. */
 	char *t = token(ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", JOE "}");
-	assert_int_equal(ask_at(&w, t, NOW), SS_DROP_NONE);
-	assert_int_equal(ask_at(&w, t, NOW + 1000), SS_DROP_TOKEN_EXPIRED);
-	assert_int_equal(ask_at(&w, t, UINT64_MAX), SS_DROP_TOKEN_EXPIRED);
+	assert_int_equal(ask_at(&b, t, NOW), SS_DROP_NONE);
+	assert_int_equal(ask_at(&b, t, NOW + 1000), SS_DROP_TOKEN_EXPIRED);
+	assert_int_equal(ask_at(&b, t, UINT64_MAX), SS_DROP_TOKEN_EXPIRED);
 	free(t);
-	end(&w);
+	end(&b);
 }
 
 static void malformed(void **state)
@@ -423,52 +400,52 @@ static void malformed(void **state)
 					  "%.%.%",
 					  "eyJhbGciOiJFZERTQSJ9.e30.",
 					  ".e30.AA"};
-	struct world w;
+	struct bed b;
 	char *t, *longer, *pad;
 
 	write_all_keys();
-	start(&w);
-	assert_int_equal(build(&w), 0);
+	start(&b);
+	assert_int_equal(build(&b), 0);
 	for (size_t i = 0; i < SS_ARRAY_LEN(bad); i++)
-		if (ask_at(&w, bad[i], NOW) == SS_DROP_NONE)
+		if (ask_at(&b, bad[i], NOW) == SS_DROP_NONE)
 			fail_msg("%s", bad[i]);
-	assert_int_equal(ask_at(&w, "", NOW), SS_DROP_TOKEN_MISSING);
+	assert_int_equal(ask_at(&b, "", NOW), SS_DROP_TOKEN_MISSING);
 	/* Longer than what we take. */
 	pad = calloc(1, 4001);
 	memset(pad, 'x', 4000);
 	assert_true(asprintf(&longer, JOE ",\"pad\":\"%s\"}", pad) > 0);
 	t = token(ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", longer);
-	assert_int_equal(ask_at(&w, t, NOW), SS_DROP_TOKEN_INVALID);
+	assert_int_equal(ask_at(&b, t, NOW), SS_DROP_TOKEN_INVALID);
 	free(pad), free(longer), free(t);
-	end(&w);
+	end(&b);
 }
 
 /* New keys: what was verified with the old ones is verified again. Many tokens: the cache forgets, and stays
  * right. */
 static void the_cache_follows_the_keys(void **state)
 {
-	struct world w;
+	struct bed b;
 	char *k = rsa_jwk(rsa2, "\"kid\":\"r2\","), *text,
 	     *t = token(ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", JOE "}"), payload[200];
 
 	write_all_keys();
-	start(&w);
-	assert_int_equal(build(&w), 0);
-	assert_int_equal(ask_at(&w, t, NOW), SS_DROP_NONE);
+	start(&b);
+	assert_int_equal(build(&b), 0);
+	assert_int_equal(ask_at(&b, t, NOW), SS_DROP_NONE);
 	assert_true(asprintf(&text, "{\"keys\":[%s]}", k) > 0);
 	write_jwks(text);
-	assert_int_equal(build(&w), 0);
-	assert_int_equal(ask_at(&w, t, NOW), SS_DROP_TOKEN_INVALID);
+	assert_int_equal(build(&b), 0);
+	assert_int_equal(ask_at(&b, t, NOW), SS_DROP_TOKEN_INVALID);
 	write_all_keys();
-	assert_int_equal(build(&w), 0);
-	uint64_t before = ss_jwt_verified(w.jwt);
+	assert_int_equal(build(&b), 0);
+	uint64_t before = ss_jwt_verified(b.jwt);
 	for (int i = 0; i < 100; i++) {
 		snprintf(payload, sizeof(payload), JOE ",\"i\":%d}", i);
-		assert_int_equal(ask(&w, ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", payload), SS_DROP_NONE);
+		assert_int_equal(ask(&b, ed, SS_JWT_EdDSA, "{\"alg\":\"EdDSA\"}", payload), SS_DROP_NONE);
 	}
-	assert_int_equal(ss_jwt_verified(w.jwt), before + 100);
+	assert_int_equal(ss_jwt_verified(b.jwt), before + 100);
 	free(k), free(text), free(t);
-	end(&w);
+	end(&b);
 }
 
 static void wrong_keys_are_named(void **state)
@@ -492,15 +469,15 @@ static void wrong_keys_are_named(void **state)
 		   {"{\"keys\":[{\"kty\":\"RSA\",\"use\":\"enc\",\"n\":\"x\",\"e\":\"x\"}]}", "no key for"}};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(bad); i++) {
-		struct world w;
-		start(&w);
+		struct bed b;
+		start(&b);
 		write_jwks(bad[i].text);
-		if (build(&w) >= 0)
+		if (build(&b) >= 0)
 			fail_msg("%s was taken", bad[i].text);
-		assert_true(w.errors.n > 0);
-		if (strncmp(w.errors.text[0], "t.cfg:9: jwks: ", 15) || !strstr(w.errors.text[0], bad[i].say))
-			fail_msg("%s: %s", bad[i].text, w.errors.text[0]);
-		end(&w);
+		assert_true(b.w.errors.n > 0);
+		if (strncmp(b.w.errors.text[0], "t.cfg:9: jwks: ", 15) || !strstr(b.w.errors.text[0], bad[i].say))
+			fail_msg("%s: %s", bad[i].text, b.w.errors.text[0]);
+		end(&b);
 	}
 }
 
@@ -553,23 +530,23 @@ static void a_remembered_token_allocates_nothing(void **state)
 					      "{\"alg\":\"EdDSA\"}"};
 	static const uint32_t alg[] = {SS_JWT_RS256, SS_JWT_ES256, SS_JWT_EdDSA};
 	EVP_PKEY *keys[] = {rsa, ec[0], ed};
-	struct world w;
+	struct bed b;
 
 	write_all_keys();
-	start(&w);
-	assert_int_equal(build(&w), 0);
+	start(&b);
+	assert_int_equal(build(&b), 0);
 	for (size_t i = 0; i < SS_ARRAY_LEN(headers); i++) {
 		char *t = token(keys[i], alg[i], headers[i], JOE "}");
 		uint64_t before = allocations;
-		assert_int_equal(ask_at(&w, t, NOW), SS_DROP_NONE);
+		assert_int_equal(ask_at(&b, t, NOW), SS_DROP_NONE);
 		print_message("%s: a new token makes OpenSSL allocate %llu times\n", algs[alg[i]].name,
 			      (unsigned long long)(allocations - before));
 		before = allocations;
-		assert_int_equal(ask_at(&w, t, NOW), SS_DROP_NONE);
+		assert_int_equal(ask_at(&b, t, NOW), SS_DROP_NONE);
 		assert_int_equal(allocations, before);
 		free(t);
 	}
-	end(&w);
+	end(&b);
 }
 
 int main(void)

@@ -140,20 +140,47 @@ static const EVP_MD *digest_of(enum ss_jwt_alg alg)
 	}
 }
 
+static void free_key_context(void *c)
+{
+	EVP_PKEY_CTX_free(c);
+}
+
 static void free_context(void *c)
 {
 	EVP_MD_CTX_free(c);
 }
 
-static bool ready(EVP_MD_CTX *c, EVP_PKEY *key, enum ss_jwt_alg alg)
+/* RFC 7518 3.5: MGF1 with the same digest, a salt of its length. */
+static bool padded(EVP_PKEY_CTX *p, enum ss_jwt_alg alg)
 {
-	EVP_PKEY_CTX *p;
-
-	if (EVP_DigestVerifyInit(c, &p, digest_of(alg), NULL, key) != 1)
-		return false;
-	/* RFC 7518 3.5: MGF1 with the same digest, a salt of its length. */
 	return alg != SS_JWT_PS256 || (EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) == 1 &&
 				       EVP_PKEY_CTX_set_rsa_pss_saltlen(p, RSA_PSS_SALTLEN_DIGEST) == 1);
+}
+
+static bool ready(EVP_MD_CTX *c, EVP_PKEY_CTX *p, EVP_PKEY *key, enum ss_jwt_alg alg)
+{
+	const EVP_MD *md = digest_of(alg);
+
+	if (!md)
+		return EVP_DigestVerifyInit(c, NULL, NULL, NULL, key) == 1;
+	return EVP_DigestInit_ex2(c, md, NULL) == 1 && EVP_PKEY_verify_init(p) == 1 && padded(p, alg) &&
+	       EVP_PKEY_CTX_set_signature_md(p, md) == 1;
+}
+
+/* One worker's contexts. */
+static bool add_contexts(struct jwks *k, EVP_PKEY *key, struct ss_jwt_key *to, uint32_t w)
+{
+	enum ss_jwt_alg alg = (enum ss_jwt_alg)to->alg;
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *p = digest_of(alg) ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+	bool kept = c && ss_build_on_free(k->j, free_context, c) == 0;
+
+	/* What cannot be remembered is freed at once. */
+	if (p && ss_build_on_free(k->j, free_key_context, p) < 0)
+		return false;
+	to->md[w] = c;
+	to->pkey[w] = p;
+	return kept && ready(c, p, key, alg);
 }
 
 static void add(struct jwks *k, EVP_PKEY *key, enum ss_jwt_alg alg)
@@ -170,12 +197,10 @@ static void add(struct jwks *k, EVP_PKEY *key, enum ss_jwt_alg alg)
 		memcpy(text, kid.p, kid.n);
 	*to = (struct ss_jwt_key){.kid = ss_span(text, kid.n), .alg = (uint8_t)alg};
 	for (uint32_t w = 0; w < k->j->n_workers; w++) {
-		EVP_MD_CTX *c = EVP_MD_CTX_new();
-		if (!c || !ready(c, key, alg) || ss_build_on_free(k->j, free_context, c) < 0) {
-			wrong(k, "OpenSSL does not take a key");
-			return;
-		}
-		to->ctx[w] = c;
+		if (add_contexts(k, key, to, w))
+			continue;
+		wrong(k, "OpenSSL does not take a key");
+		return;
 	}
 	k->n++;
 }

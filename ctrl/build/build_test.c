@@ -16,7 +16,7 @@ static struct ss_model_route routes[2];
 static struct ss_model_host hosts[1];
 static struct ss_model_listener listeners[1];
 static char *domains[] = { "*" }, *host_names[] = { "web" };
-static struct ss_model model;
+static struct ss_model *model; /* by make_model; another goes with the last */
 
 static void make_model(void)
 {
@@ -43,13 +43,14 @@ static void make_model(void)
 						   .max_connections = 5,
 						   .hosts = host_names,
 						   .edge = true };
-	model = (struct ss_model){ .hash = "0123456789abcdef",
-				   .n_clusters = 2,
-				   .clusters = clusters,
-				   .n_hosts = 1,
-				   .hosts = hosts,
-				   .n_listeners = 1,
-				   .listeners = listeners };
+	ss_model_free(model);
+	model = ss_model_new();
+	strcpy(model->hash, "0123456789abcdef");
+	model->n_clusters = 2;
+	model->clusters = clusters;
+	model->n_hosts = model->n_listeners = 1;
+	model->hosts = hosts;
+	model->listeners = listeners;
 }
 
 static struct ss_names *names;
@@ -60,7 +61,7 @@ static struct ss_snapshot *build(uint64_t generation)
 {
 	struct ss_model_errors e = { 0 };
 	struct ss_snapshot *s;
-	int r = ss_build_snapshot(b, &model, generation, &s, &e);
+	int r = ss_build_snapshot(b, model, generation, &s, &e);
 	for (uint32_t i = 0; i < e.n; i++)
 		print_message("%s\n", e.text[i]);
 	assert_int_equal(r, 0);
@@ -121,7 +122,7 @@ static void a_refused_build_leaves_nothing(void **state)
 		clusters[1].endpoints = &other;
 		routes[0].path_kind = SS_PATH_REGEX;
 		routes[0].path = "a(";
-		assert_int_equal(ss_build_snapshot(b, &model, 1, &s, &e), SS_ERR_CONFIG);
+		assert_int_equal(ss_build_snapshot(b, model, 1, &s, &e), SS_ERR_CONFIG);
 		assert_null(s);
 		assert_int_equal(e.n, 1);
 		ss_model_errors_free(&e);
@@ -172,6 +173,7 @@ static int start(void **state)
 
 static int stop(void **state)
 {
+	ss_model_free(model);
 	ss_build_free(b);
 	ss_ep_table_free(table);
 	ss_names_free(names);

@@ -47,7 +47,7 @@ struct bench {
 	struct ss_model_trust trust;
 	struct ss_model_tls server, client;
 	struct ss_model_id server_id, client_id;
-	struct ss_model model;
+	struct ss_model *model;
 	struct ss_snapshot snap;
 	struct ss_model_errors errors;
 	struct ss_build_job job;
@@ -66,16 +66,18 @@ static void bench_init(struct bench *b)
 	b->client = b->server;
 	b->client.src.line = 6;
 	b->client.sni = "a.example";
-	b->model.secrets = &b->secret;
-	b->model.trusts = &b->trust;
-	b->model.n_secrets = b->model.n_trusts = 1;
+	b->model = ss_model_new();
+	b->model->secrets = &b->secret;
+	b->model->trusts = &b->trust;
+	b->model->n_secrets = b->model->n_trusts = 1;
 	b->snap.memory = ss_build_mem_create();
-	b->job = (struct ss_build_job){ .model = &b->model, .n_workers = 2, .snap = &b->snap, .errors = &b->errors };
+	b->job = (struct ss_build_job){ .model = b->model, .n_workers = 2, .snap = &b->snap, .errors = &b->errors };
 }
 
 static void bench_free(struct bench *b)
 {
 	ss_build_mem_free(b->snap.memory);
+	ss_model_free(b->model);
 	ss_model_errors_free(&b->errors);
 }
 

@@ -72,26 +72,23 @@ char *ss_model_text(struct ss_model *m, const char *text)
 
 /*
  * The searches differ in type only. The newest object may still be without its name: it is looked at again.
- * Two of one name are a mistake that is told elsewhere; the first is meant. A model that is not from
- * ss_model_new, but written down, has no index and is small.
+ * Two of one name are a mistake that is told elsewhere; the first is meant.
  */
-#define FIND(fn, array, count)                                                                    \
-	uint32_t fn(const struct ss_model *m, const char *name)                                   \
-	{                                                                                         \
-		struct ss_model_names *names = m->names;                                          \
-		if (!name)                                                                        \
-			return SS_MODEL_NONE;                                                     \
-		for (uint32_t i = names ? names->array.seen : 0; i < m->count; i++) {             \
-			const char *its = m->array[i].name;                                       \
-			if (!names && its && !strcmp(its, name))                                  \
-				return i;                                                         \
-			if (!names || (!its && i + 1 == m->count))                                \
-				continue;                                                         \
-			if (its)                                                                  \
-				ss_text_index_put(&names->array.index, its, i);                   \
-			names->array.seen = i + 1;                                                \
-		}                                                                                 \
-		return names ? ss_text_index_get(&names->array.index, name) : SS_MODEL_NONE;      \
+#define FIND(fn, array, count)                                                  \
+	uint32_t fn(const struct ss_model *m, const char *name)                 \
+	{                                                                       \
+		struct ss_model_names *names = m->names;                        \
+		if (!name)                                                      \
+			return SS_MODEL_NONE;                                   \
+		for (uint32_t i = names->array.seen; i < m->count; i++) {       \
+			const char *its = m->array[i].name;                     \
+			if (!its && i + 1 == m->count)                          \
+				break;                                          \
+			if (its)                                                \
+				ss_text_index_put(&names->array.index, its, i); \
+			names->array.seen = i + 1;                              \
+		}                                                               \
+		return ss_text_index_get(&names->array.index, name);            \
 	}
 
 FIND(ss_model_secret, secrets, n_secrets)

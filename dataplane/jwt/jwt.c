@@ -26,6 +26,7 @@ struct ss_jwt *ss_jwt_create(uint32_t entries, uint16_t worker)
 
 	if (!j)
 		return NULL;
+	/* Some 12 KB each. The kernel gives pages where they are written first: without tokens this costs addresses only. */
 	j->entries = calloc(entries, sizeof(*j->entries));
 	j->sets = entries / WAYS;
 	j->worker = worker;

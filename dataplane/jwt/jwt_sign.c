@@ -1,7 +1,6 @@
 /* jwt_sign.c - one signature, by OpenSSL over contexts that control has made ready. */
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rsa.h>
 
 #include "jwt/jwt_int.h"
 
@@ -53,17 +52,26 @@ static bool is_ec(enum ss_jwt_alg alg)
 	return alg == SS_JWT_ES256 || alg == SS_JWT_ES384 || alg == SS_JWT_ES512;
 }
 
-/* RFC 7518 3.5. A context that begins again has forgotten its padding. */
-static bool padded(EVP_PKEY_CTX *p, enum ss_jwt_alg alg)
+/* RFC 8032 signs the text itself. Without a digest and a key: once more with those that the context has. */
+static bool text_signed(EVP_MD_CTX *c, struct ss_span text, struct ss_span sig)
 {
-	return alg != SS_JWT_PS256 || (p && EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) == 1 &&
-				       EVP_PKEY_CTX_set_rsa_pss_saltlen(p, RSA_PSS_SALTLEN_DIGEST) == 1);
+	return EVP_DigestVerifyInit(c, NULL, NULL, NULL, NULL) == 1 &&
+	       EVP_DigestVerify(c, sig.p, sig.n, text.p, text.n) == 1;
+}
+
+/* Digest, then signature, each over a context that stays: EVP_DigestVerify would copy both for every token. */
+static bool digest_signed(EVP_MD_CTX *c, EVP_PKEY_CTX *p, struct ss_span text, struct ss_span sig)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int n = 0;
+
+	return EVP_DigestInit_ex2(c, NULL, NULL) == 1 && EVP_DigestUpdate(c, text.p, text.n) == 1 &&
+	       EVP_DigestFinal_ex(c, digest, &n) == 1 && EVP_PKEY_verify(p, sig.p, sig.n, digest, n) == 1;
 }
 
 bool ss_jwt_signed(const struct ss_jwt_key *k, uint16_t worker, struct ss_span text, struct ss_span sig)
 {
-	EVP_MD_CTX *c = k->ctx[worker];
-	EVP_PKEY_CTX *p = NULL;
+	EVP_MD_CTX *c = k->md[worker];
 	uint8_t der[160];
 	uint32_t want = fixed_length((enum ss_jwt_alg)k->alg);
 	bool ok;
@@ -72,9 +80,7 @@ bool ss_jwt_signed(const struct ss_jwt_key *k, uint16_t worker, struct ss_span t
 		return false;
 	if (is_ec((enum ss_jwt_alg)k->alg))
 		sig = der_of(sig, der);
-	/* Without a digest and a key: once more with those that the context has. */
-	ok = EVP_DigestVerifyInit(c, &p, NULL, NULL, NULL) == 1 && padded(p, (enum ss_jwt_alg)k->alg) &&
-	     EVP_DigestVerify(c, sig.p, sig.n, text.p, text.n) == 1;
+	ok = k->pkey[worker] ? digest_signed(c, k->pkey[worker], text, sig) : text_signed(c, text, sig);
 	ERR_clear_error();
 	return ok;
 }

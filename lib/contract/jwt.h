@@ -33,7 +33,9 @@ enum ss_jwt_alg {
 struct ss_jwt_key {
 	struct ss_span kid; /* empty: it has none */
 	uint8_t alg;        /* enum ss_jwt_alg: no other is ever tried with it */
-	void *ctx[SS_MAX_WORKERS]; /* EVP_MD_CTX *, ready to verify */
+	/* By worker, made ready by control, so that no two share a reference count: EVP_MD_CTX *, with the digest (EdDSA: with
+	 * the key); EVP_PKEY_CTX * to verify digests with (EdDSA: NULL). */
+	void *md[SS_MAX_WORKERS], *pkey[SS_MAX_WORKERS];
 };
 
 struct ss_jwt_claim {

@@ -55,7 +55,7 @@ static void make(struct bench *b)
 	b64(sig, n, b->field + used + 1);
 	EVP_MD_CTX_free(sign);
 	EVP_PKEY_free(key);
-	b->key = (struct ss_jwt_key){.alg = SS_JWT_EdDSA, .ctx = {verify}};
+	b->key = (struct ss_jwt_key){.alg = SS_JWT_EdDSA, .md = {verify}};
 	b->provider = (struct ss_jwt_provider){.issuer = SS_SPAN("https://issuer.example"),
 					       .n_keys = 1,
 					       .keys = &b->key,
@@ -94,7 +94,7 @@ void micro_items(struct micro *m)
 		make(&b);
 		b.fresh = i == 1;
 		micro_run(m, names[i], check, &b);
-		EVP_MD_CTX_free(b.key.ctx[0]);
+		EVP_MD_CTX_free(b.key.md[0]);
 		ss_jwt_free(b.jwt);
 	}
 }
