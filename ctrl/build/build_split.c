@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "build/build_routes.h"
+#include "wire/hdr.h"
 
 static int put_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n,
 		   struct ss_header_op *op)
@@ -11,6 +12,8 @@ static int put_ops(struct ss_build_job *j, const struct ss_model_header_op *m, u
 		op[i] = (struct ss_header_op){.kind = (uint8_t)m[i].kind,
 					      .name = ss_build_lower(j, m[i].name),
 					      .value = ss_build_text(j, m[i].value)};
+	for (uint32_t i = 0; i < n; i++)
+		op[i].tok = (uint16_t)ss_hdr_token(op[i].name);
 	return (int)n;
 }
 

@@ -7,17 +7,11 @@
 #include "loop/pace.h"
 #include "publish/publish.h"
 
-/* A generation that was current once and may still be read. */
-struct old {
-	struct ss_snapshot *snap;
-	uint64_t token; /* of the grace period that began when it was replaced */
-};
-
 struct ss_publish {
 	struct ss_publish_conf conf;
 	struct ss_snapshot *current;
-	struct old *old; /* oldest first */
-	uint32_t n_old, cap_old;
+	struct ss_snapshot *oldest, *newest; /* of those that may still be read, linked by `newer` */
+	uint32_t n_old;
 	uint64_t adopted[SS_MAX_WORKERS]; /* by each worker's own word */
 };
 
@@ -55,37 +49,39 @@ fail:
 	return SS_ERR_NO_MEM;
 }
 
+static void destroy_oldest(struct ss_publish *p)
+{
+	struct ss_snapshot *s = p->oldest;
+
+	p->oldest = s->newer;
+	p->n_old--;
+	p->conf.destroy(s);
+}
+
 void ss_publish_free(struct ss_publish *p)
 {
 	if (!p)
 		return;
 	atomic_store_explicit(&p->conf.box->current, NULL, memory_order_release);
-	for (uint32_t i = 0; i < p->n_old; i++)
-		p->conf.destroy(p->old[i].snap);
+	while (p->oldest)
+		destroy_oldest(p);
 	if (p->current)
 		p->conf.destroy(p->current);
 	free(p->conf.box->qsv);
 	p->conf.box->qsv = NULL;
-	free(p->old);
 	free(p);
 }
 
-/* Remembers the replaced generation. Without memory to remember it, waits its grace period out here:
- * the one place where publishing blocks, for as long as the slowest worker's turn. */
 static void retire(struct ss_publish *p, struct ss_snapshot *s, uint64_t token)
 {
-	if (p->n_old == p->cap_old) {
-		uint32_t cap = p->cap_old ? p->cap_old * 2 : 8;
-		struct old *grown = realloc(p->old, cap * sizeof(*grown));
-		if (!grown) {
-			rte_rcu_qsbr_check(p->conf.box->qsv, token, true);
-			p->conf.destroy(s);
-			return;
-		}
-		p->old = grown;
-		p->cap_old = cap;
-	}
-	p->old[p->n_old++] = (struct old){ s, token };
+	s->token = token;
+	s->newer = NULL;
+	if (p->oldest)
+		p->newest->newer = s;
+	else
+		p->oldest = s;
+	p->newest = s;
+	p->n_old++;
 }
 
 void ss_publish_swap(struct ss_publish *p, struct ss_snapshot *s)
@@ -115,21 +111,25 @@ bool ss_publish_acknowledged(const struct ss_publish *p, uint64_t generation)
 	return true;
 }
 
+/* A turn reads what it found at its start, requests under way have header operations of what decided them: the
+ * grace period is about the first, the workers' word about the second. */
+static bool past(const struct ss_publish *p, const struct ss_snapshot *s)
+{
+	return rte_rcu_qsbr_check(p->conf.box->qsv, s->token, false) == 1 &&
+	       ss_publish_acknowledged(p, s->generation + 1);
+}
+
 bool ss_publish_poll(struct ss_publish *p)
 {
 	struct ss_pace pace;
-	uint32_t n = 0;
-	/* Grace periods end in the order in which they began. */
-	while (n < p->n_old && rte_rcu_qsbr_check(p->conf.box->qsv, p->old[n].token, false) == 1)
-		n++;
-	if (!n)
+
+	if (!p->oldest || !past(p, p->oldest))
 		return p->n_old > 0;
 	ss_pace_begin(&pace);
-	for (uint32_t i = 0; i < n; i++)
-		p->conf.destroy(p->old[i].snap);
+	/* Grace periods end in the order in which they began. */
+	while (p->oldest && past(p, p->oldest))
+		destroy_oldest(p);
 	ss_pace_end(&pace);
-	p->n_old -= n;
-	memmove(p->old, p->old + n, p->n_old * sizeof(*p->old));
 	return p->n_old > 0;
 }
 

@@ -7,7 +7,8 @@
  * Thread:  control. Never blocks: a swap starts a grace period, ss_publish_poll looks whether it is over.
  *
  * A worker is online in the qsbr while it runs turns and reports a quiescent state between them; it is
- * offline while it sleeps. Every swap wakes every worker through its mailbox, so that a sleeper adopts too.
+ * offline while it sleeps. Every swap wakes every worker through its mailbox, so that a sleeper adopts too. A
+ * generation is freed when its grace period is over and every worker has said that it uses a later one.
  */
 #ifndef SS_PUBLISH_H
 #define SS_PUBLISH_H

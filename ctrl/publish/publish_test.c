@@ -136,6 +136,13 @@ static void a_reader_in_its_turn_keeps_its_generation(void **state)
 	assert_int_equal(ss_publish_live(p), 3);
 	assert_int_equal(n_grave, 0);
 	rte_rcu_qsbr_quiescent(box.qsv, 0);
+	/* Requests may still have something of them, until their worker says that none has. */
+	assert_true(ss_publish_poll(p));
+	ss_publish_adopted(p, 0, 3);
+	ss_publish_adopted(p, 1, 2);
+	assert_true(ss_publish_poll(p));
+	assert_int_equal(n_grave, 1);
+	ss_publish_adopted(p, 1, 3);
 	assert_false(ss_publish_poll(p));
 	assert_int_equal(ss_publish_live(p), 1);
 	assert_int_equal(n_grave, 2);

@@ -44,6 +44,10 @@ void ss_proxy_run(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_
 void ss_proxy_expire(struct ss_proxy *p, const struct ss_snapshot *snap, uint64_t now);
 uint64_t ss_proxy_next(const struct ss_proxy *p);
 void ss_proxy_bury(struct ss_proxy *p);
+/* A new generation: what is under way and points into the old one gets copies, in the runs that follow. */
+void ss_proxy_adopt(struct ss_proxy *p, uint64_t now);
+/* Does nothing point into an older generation any more? Until then it must not be freed. */
+bool ss_proxy_settled(const struct ss_proxy *p);
 /* Mirrors among them. */
 /* Requests of the lowest n ranks (low, default, high: RFC 9218's urgency) are refused as they come. */
 void ss_proxy_shed(struct ss_proxy *p, uint32_t n);

@@ -9,12 +9,11 @@
 static void push(struct ss_header_op *op, uint16_t *n, uint8_t kind, struct ss_span name,
 		 struct ss_span value)
 {
-	op[(*n)++] = (struct ss_header_op){.kind = kind, .name = name, .value = value};
+	op[(*n)++] = (struct ss_header_op){kind, name, value, (uint16_t)ss_hdr_token(name)};
 }
 
 /* At most PX_CORS_MAX operations. Caches must know that another origin gets another answer. */
-static void push_cors(struct ss_header_op *op, uint16_t *n, const struct ss_cors *c, struct ss_span origin,
-		      struct ss_arena *a, bool *ok)
+static void push_cors(struct ss_header_op *op, uint16_t *n, const struct ss_cors *c, struct ss_span origin)
 {
 	if (!c->any)
 		push(op, n, SS_OP_ADD, SS_SPAN("vary"), SS_SPAN("Origin"));
@@ -24,8 +23,7 @@ static void push_cors(struct ss_header_op *op, uint16_t *n, const struct ss_cors
 	if (c->credentials)
 		push(op, n, SS_OP_SET, SS_SPAN("access-control-allow-credentials"), SS_SPAN("true"));
 	if (c->expose.n)
-		push(op, n, SS_OP_SET, SS_SPAN("access-control-expose-headers"),
-		     ss_arena_copy(a, c->expose, ok));
+		push(op, n, SS_OP_SET, SS_SPAN("access-control-expose-headers"), c->expose);
 }
 
 /* "name=key; Path=/; HttpOnly" */
@@ -49,26 +47,26 @@ int px_response_ops(struct px_exchange *x, const struct ss_route_decision *d)
 	const struct ss_header_ops *own =
 		d->share && d->share->own_ops ? &d->share->response_ops : &d->route->response_ops;
 	struct ss_arena *a = ss_http_arena(x->down);
-	struct ss_header_ops route = {0};
 	struct ss_header_op *op;
 	uint16_t n = 0;
 	bool ok = true;
 
-	if (px_copy_ops(a, own, &route) < 0)
-		return SS_ERR_NO_MEM;
-	x->response_ops = route;
+	if (!own->n && !d->route->cors && !d->fresh)
+		return 0;
+	px_borrow(x);
+	x->response_ops = *own;
 	if (!d->route->cors && !d->fresh)
 		return 0;
-	op = ss_arena_alloc(a, (PX_CORS_MAX + 1u + route.n) * sizeof(*op));
+	op = ss_arena_alloc(a, (PX_CORS_MAX + 1u + own->n) * sizeof(*op));
 	if (!op)
 		return SS_ERR_NO_MEM;
 	if (d->route->cors)
-		push_cors(op, &n, d->route->cors, d->origin, a, &ok);
+		push_cors(op, &n, d->route->cors, d->origin);
 	x->n_cors = (uint8_t)n;
 	if (d->fresh)
 		push(op, &n, SS_OP_ADD, SS_SPAN("set-cookie"), cookie(d, a, &ok));
-	for (uint16_t i = 0; i < route.n; i++)
-		op[n++] = route.op[i];
+	for (uint16_t i = 0; i < own->n; i++)
+		op[n++] = own->op[i];
 	x->response_ops = (struct ss_header_ops){.n = n, .op = op};
 	return ok ? 0 : SS_ERR_NO_MEM;
 }

@@ -31,6 +31,7 @@ static struct px_exchange *new_exchange(struct ss_proxy *p, struct ss_http_strea
 	x->up_leg = (struct px_leg){x, true};
 	ss_list_init(&x->wait.node);
 	ss_list_init(&x->again);
+	ss_list_init(&x->borrowed);
 	ss_timer_init(&x->timer, 0);
 	ss_bufq_init(&x->kept);
 	ss_http_set_owner(down, &x->down_leg);
@@ -417,6 +418,7 @@ void px_finish(struct px_exchange *x, uint64_t now)
 	ss_bufq_free(&x->kept);
 	ss_wheel_cancel(&p->wheel, &x->timer);
 	ss_list_remove(&x->again);
+	ss_list_remove(&x->borrowed);
 	x->state = PX_DONE;
 	ss_list_push_back(&p->dead, &x->again);
 }

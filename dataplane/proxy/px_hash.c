@@ -86,7 +86,7 @@ static int make_cookie(struct px_exchange *x, const struct ss_hash_part *part, s
 	if (had)
 		memcpy(ops, x->response_ops.op, had * sizeof(*ops));
 	ops[had] = (struct ss_header_op){
-		.kind = SS_OP_ADD, .name = SS_SPAN("set-cookie"), .value = ss_span(text, n)};
+		.kind = SS_OP_ADD, .name = SS_SPAN("set-cookie"), .value = ss_span(text, n), .tok = SS_H_SET_COOKIE};
 	x->response_ops = (struct ss_header_ops){.n = (uint16_t)(had + 1), .op = ops};
 	return 0;
 }

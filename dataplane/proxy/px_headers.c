@@ -92,21 +92,17 @@ static int block(struct ss_arena *a, struct ss_hdrs *h, uint32_t cap)
 
 /* -- operations of the route -- */
 
-int px_copy_ops(struct ss_arena *a, const struct ss_header_ops *from, struct ss_header_ops *to)
+/* Nothing is moved where nothing goes. */
+static void take_out(struct ss_hdrs *h, const struct ss_header_op *o)
 {
-	struct ss_header_op *op = from->n ? ss_arena_alloc(a, from->n * sizeof(*op)) : NULL;
-	bool ok = from->n == 0 || op;
-
-	if (!from->n) {
-		*to = (struct ss_header_ops){0};
-		return 0;
+	for (uint16_t i = 0; i < h->n; i++) {
+		if (h->v[i].tok != o->tok || h->v[i].name.n != o->name.n)
+			continue;
+		if (o->tok != SS_H_OTHER || ss_span_eq(h->v[i].name, o->name)) {
+			ss_hdrs_remove_name(h, o->name);
+			return;
+		}
 	}
-	for (uint16_t i = 0; ok && i < from->n; i++)
-		op[i] = (struct ss_header_op){.kind = from->op[i].kind,
-					      .name = ss_arena_copy(a, from->op[i].name, &ok),
-					      .value = ss_arena_copy(a, from->op[i].value, &ok)};
-	*to = (struct ss_header_ops){.n = ok ? from->n : 0, .op = op};
-	return ok ? 0 : SS_ERR_NO_MEM;
 }
 
 int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops)
@@ -115,15 +111,15 @@ int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops)
 
 	for (uint16_t i = 0; i < ops->n && !err; i++) {
 		const struct ss_header_op *o = &ops->op[i];
-		if (ss_span_eq(o->name, SS_SPAN("host"))) {
+		if (o->tok == SS_H_HOST) {
 			if (o->kind == SS_OP_SET)
 				h->authority = o->value;
 			continue;
 		}
 		if (o->kind != SS_OP_ADD)
-			ss_hdrs_remove_name(h, o->name);
+			take_out(h, o);
 		if (o->kind != SS_OP_REMOVE)
-			err = ss_hdrs_add(h, o->name, o->value, 0);
+			err = ss_hdrs_push(h, o->name, o->value, o->tok, 0);
 	}
 	return err ? SS_ERR_NO_MEM : 0;
 }
@@ -335,11 +331,10 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	struct ss_arena *a = ss_http_arena(x->down);
 	struct ss_hdrs *h = &x->request;
 	uint64_t names = names_of(from), went, stays = ONE_HOP | OURS_TO_SAY | (l->edge ? NOT_BELIEVED : 0);
-	struct ss_header_ops ops;
 	bool ok = true;
 	int err;
 
-	if (block(a, h, from->n + ADDED_MAX + own->n) < 0 || px_copy_ops(a, own, &ops) < 0)
+	if (block(a, h, from->n + ADDED_MAX + own->n) < 0)
 		return SS_ERR_NO_MEM;
 	h->method = from->method;
 	h->scheme = d->cluster->tls ? SS_SPAN("https") : SS_SPAN("http");
@@ -357,8 +352,12 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 		add(h, SS_H_X_FORWARDED_PROTO, peer->tls ? SS_SPAN("https") : SS_SPAN("http"));
 	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_HOST)) && from->authority.n)
 		add(h, SS_H_X_FORWARDED_HOST, from->authority);
-	if ((r->rewrite && rewrite(x, from, r, h) < 0) || px_apply_ops(h, &ops) < 0)
+	if ((r->rewrite && rewrite(x, from, r, h) < 0) || px_apply_ops(h, own) < 0)
 		return SS_ERR_NO_MEM;
+	if (own->n) {
+		x->request_ops = own;
+		px_borrow(x);
+	}
 	return ok ? 0 : SS_ERR_NO_MEM;
 }
 

@@ -3,8 +3,8 @@
  *
  * px_run.c walks the news; px_exchange.c takes an exchange through its steps; px_limit.c rate limits; px_fault.c
  * faults on purpose; px_mirror.c copies for mirrors; px_retry.c what follows a failed attempt; px_hop.c what hops
- * tell each other; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_reply.c our own answers;
- * px_log.c the record at the end.
+ * tell each other; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_borrow.c what they have
+ * of the snapshot; px_reply.c our own answers; px_log.c the record at the end.
  */
 #ifndef SS_PX_INT_H
 #define SS_PX_INT_H
@@ -99,8 +99,10 @@ struct px_exchange {
 	uint32_t retry_on;          /* set of enum ss_retry_on; 0: never sent again */
 	uint32_t keep_max, retry_slot;
 	uint64_t timeout_ns, idle_ns, try_ns, try_idle_ns;
-	struct ss_header_ops response_ops; /* in the downstream stream's arena */
-	struct ss_hdrs request;            /* as sent upstream; the same */
+	struct ss_header_ops response_ops; /* in the downstream stream's arena, or the snapshot's: */
+	const struct ss_header_ops *request_ops; /* its own while it borrows */
+	struct ss_list borrowed; /* p->borrowers, p->leaving: px_borrow.c */
+	struct ss_hdrs request;            /* as sent upstream; in the arena */
 	struct ss_span request_id, trace;
 	struct px_mirror *mirrors; /* that still want its body */
 	struct px_fault *fault; /* that delays it; in the downstream stream's arena. NULL: none */
@@ -151,6 +153,8 @@ struct ss_proxy {
 	struct ss_wheel wheel;
 	struct ss_rng rng;
 	struct ss_list again, dead;
+	struct ss_list borrowers; /* exchanges that point into the snapshot of now, */
+	struct ss_list leaving;   /* into an older one */
 	struct ss_list dead_mirrors;
 	uint32_t mirrored; /* bytes of bodies in mirrors */
 	struct ss_jwt *jwt;
@@ -240,12 +244,17 @@ bool px_request_empty(const struct px_exchange *x);
 /* px_headers.c: 0 or SS_ERR_NO_MEM. */
 /* SS_ERR_LIMIT too: a rewrite took too many steps. */
 int px_request_head(struct px_exchange *x, const struct ss_listener *l, const struct ss_route_decision *d);
-int px_copy_ops(struct ss_arena *a, const struct ss_header_ops *from, struct ss_header_ops *to);
 /* The head that goes downstream, in x's arena. */
 int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
 /* Trailers without what belongs to one hop. */
 int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
 int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops);
+
+/* px_borrow.c */
+/* It points into the snapshot with its header operations, and may until it is over. */
+void px_borrow(struct px_exchange *x);
+/* Copies for some of those that point into an older one. */
+void px_settle_some(struct ss_proxy *p, uint64_t now);
 
 /* px_hash.c: what sticky balancing goes by; makes the cookie that is lacking. After the response's operations. */
 int px_hash(struct px_exchange *x, const struct ss_route *r, const struct ss_cluster *c);

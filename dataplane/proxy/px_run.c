@@ -18,6 +18,8 @@ int ss_proxy_create(struct ss_proxy **out, const struct ss_proxy_conf *conf, uin
 	ss_rng_seed(&p->rng, conf->seed);
 	ss_list_init(&p->again);
 	ss_list_init(&p->dead);
+	ss_list_init(&p->borrowers);
+	ss_list_init(&p->leaving);
 	ss_list_init(&p->dead_mirrors);
 	p->exchanges = ss_pool_create("exchanges", sizeof(struct px_exchange), conf->max_exchanges);
 	p->hedges = ss_pool_create("hedges", sizeof(struct px_hedge), ss_max_u32(conf->max_exchanges / HEDGE_PART, 1));
@@ -69,6 +71,7 @@ void ss_proxy_run(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_
 {
 	struct ss_list again, *n;
 
+	px_settle_some(p, now);
 	ss_list_init(&again);
 	ss_list_splice(&again, &p->again);
 	/* News first: a client that went away leaves the list of the served. */
@@ -106,7 +109,7 @@ void ss_proxy_expire(struct ss_proxy *p, const struct ss_snapshot *snap, uint64_
 
 uint64_t ss_proxy_next(const struct ss_proxy *p)
 {
-	return ss_list_empty(&p->again) ? ss_wheel_next(&p->wheel) : 0;
+	return ss_list_empty(&p->again) && ss_list_empty(&p->leaving) ? ss_wheel_next(&p->wheel) : 0;
 }
 
 void ss_proxy_bury(struct ss_proxy *p)

@@ -339,11 +339,12 @@ static void the_edge_believes_nobody(void **state)
 static void header_operations_apply(void **state)
 {
 	struct world *w = start();
-	const struct ss_header_op rq[] = {{SS_OP_SET, SS_SPAN("x-a"), SS_SPAN("new")},
-					  {SS_OP_ADD, SS_SPAN("x-b"), SS_SPAN("2")},
-					  {SS_OP_REMOVE, SS_SPAN("x-c"), SS_SPAN("")},
-					  {SS_OP_SET, SS_SPAN("host"), SS_SPAN("inner.example")}};
-	const struct ss_header_op rs[] = {{SS_OP_SET, SS_SPAN("x-frame"), SS_SPAN("deny")}};
+	char old[] = "x-a new x-b 2 inner.example x-frame deny";
+	struct ss_header_op rq[] = {{SS_OP_SET, ss_span(old, 3), ss_span(old + 4, 3)},
+				    {SS_OP_ADD, ss_span(old + 8, 3), ss_span(old + 12, 1)},
+				    {SS_OP_REMOVE, SS_SPAN("x-c"), SS_SPAN("")},
+				    {SS_OP_SET, SS_SPAN("host"), ss_span(old + 14, 13), SS_H_HOST}};
+	struct ss_header_op rs[] = {{SS_OP_SET, ss_span(old + 28, 7), ss_span(old + 36, 4)}};
 	struct ss_http_stream *d = request(w, "GET", "/api/v1/x?q=/api"), *u;
 
 	w->route.request_ops = (struct ss_header_ops){4, rq};
@@ -356,8 +357,14 @@ static void header_operations_apply(void **state)
 	field(d, "x-c", "1");
 	fake_end(d);
 	turn(w);
-	/* A reload between decision and answer: the exchange has its own copy. */
-	w->route.response_ops = (struct ss_header_ops){0};
+	/* A reload between decision and answer: the exchange gets its own copy, all else is overwritten. */
+	assert_true(ss_proxy_settled(w->px));
+	ss_proxy_adopt(w->px, w->now);
+	assert_true(ss_proxy_settled(w->px));
+	memset(old, 'z', sizeof(old));
+	memset(rq, 0, sizeof(rq));
+	memset(rs, 0, sizeof(rs));
+	w->route.request_ops = w->route.response_ops = (struct ss_header_ops){0};
 	fake_open(newest(w), 100);
 	u = routed(w);
 	assert_string_equal(fake_field(&u->tx, "x-a"), "new");
@@ -368,6 +375,45 @@ static void header_operations_apply(void **state)
 	answer(w, u, 200, "");
 	assert_string_equal(fake_field(&d->tx, "x-frame"), "deny");
 	delivered(w, d);
+	end(w);
+}
+
+/* However many there are: some in each turn, and none is left behind. */
+static void a_reload_copies_a_few_per_turn(void **state)
+{
+	enum { N = 300 };
+	struct world *w = start();
+	char value[] = "old";
+	struct ss_header_op op = {SS_OP_SET, SS_SPAN("x-a"), ss_span(value, 3)};
+	struct ss_http_stream *d[N], *u;
+	uint32_t turns = 0;
+
+	w->route.request_ops = w->route.response_ops = (struct ss_header_ops){1, &op};
+	w->cluster.n_endpoints = 1;
+	w->cluster.caps[0].max[SS_CAP_PENDING] = N;
+	for (int i = 0; i < N; i++)
+		d[i] = get(w, "/");
+	turn(w);
+	ss_proxy_adopt(w->px, w->now);
+	for (; !ss_proxy_settled(w->px); turns++) {
+		assert_int_equal(ss_proxy_next(w->px), 0);
+		turn(w);
+	}
+	assert_in_range(turns, 2, N / 16);
+	memset(value, 'z', sizeof(value));
+	memset(&op, 0, sizeof(op));
+	w->route.request_ops = w->route.response_ops = (struct ss_header_ops){0};
+	fake_open(newest(w), N);
+	for (int i = 0; i < N; i++) {
+		u = routed(w);
+		assert_non_null(u);
+		assert_string_equal(fake_field(&u->tx, "x-a"), "old");
+		answer(w, u, 200, "");
+	}
+	for (int i = 0; i < N; i++) {
+		assert_string_equal(fake_field(&d[i]->tx, "x-a"), "old");
+		delivered(w, d[i]);
+	}
 	end(w);
 }
 
@@ -901,6 +947,7 @@ int main(void)
 		cmocka_unit_test(fields_of_one_hop_stay_there),
 		cmocka_unit_test(the_edge_believes_nobody),
 		cmocka_unit_test(header_operations_apply),
+		cmocka_unit_test(a_reload_copies_a_few_per_turn),
 		cmocka_unit_test(own_answers),
 		cmocka_unit_test(direct_response),
 		cmocka_unit_test(a_failed_connect_goes_elsewhere),

@@ -38,10 +38,10 @@ static void listen_on(struct ss_worker *w, const struct ss_listener *l)
 								     .addr = l->addr };
 }
 
-/* A reload waits for this word. */
+/* A reload waits for this word, and the older generations' memory: requests may still point into it. */
 static void tell_adopted(struct ss_worker *w)
 {
-	if (w->told != w->generation && ss_worker_answer(w, SS_MAIL_ADOPTED, w->generation))
+	if (w->told != w->generation && ss_proxy_settled(w->proxy) && ss_worker_answer(w, SS_MAIL_ADOPTED, w->generation))
 		w->told = w->generation;
 }
 
@@ -60,6 +60,7 @@ static void adopt(struct ss_worker *w, const struct ss_snapshot *snap, uint64_t 
 		if (!listening(w, snap->listeners[i].name))
 			listen_on(w, &snap->listeners[i]);
 	ss_up_adopt(w->up, snap, now);
+	ss_proxy_adopt(w->proxy, now);
 	w->generation = snap->generation;
 	tell_adopted(w);
 }
@@ -114,6 +115,6 @@ void ss_worker_mail(struct ss_worker *w, uint64_t now)
 		w->turn_max = 0;
 		w->gauges_at = now + SS_WORKER_GAUGES_NS;
 	}
-	/* The turn is over: no pointer into the snapshot is held. */
+	/* The turn is over: no pointer into the snapshot is held but those that tell_adopted waits for. */
 	rte_rcu_qsbr_quiescent(w->box->qsv, w->index);
 }

@@ -4,8 +4,9 @@
  * Takes:   what ctrl/build made; only ctrl/publish stores the pointer.
  * Gives:   the current generation to workers, by one acquire load per turn.
  * Owns:    everything it points to; freed by control when every worker has passed a quiescent
- *          point after the swap. A worker holds the pointer within one turn only: an exchange copies
- *          what it needs (ids, timeouts, header operations) and finds the rest again by id.
+ *          point after the swap and has said that it uses a later generation. A worker holds the pointer
+ *          within one turn only: an exchange copies what it needs (ids, timeouts) and finds the rest again by
+ *          id. Header operations alone are pointed to, and copied before the worker says so.
  * Thread:  control writes before publication; nobody afterwards.
  * Units:   nanoseconds, bytes.
  */
@@ -95,6 +96,9 @@ struct ss_snapshot {
 	uint32_t cluster_bits;      /* there are 2^this of them, more than half of them free */
 	const uint32_t *ep_at;      /* by slot of the endpoint table: place in its cluster */
 	void *memory; /* control's: everything the generation owns */
+	/* Control's, when it is replaced: of the grace period that began then, and the next one replaced. */
+	uint64_t token;
+	struct ss_snapshot *newer;
 };
 
 /* The one pointer that workers and control share. */

@@ -34,7 +34,7 @@ static double tsc_ns(const struct micro *m, uint64_t cycles)
 }
 
 /* Callgrind dumps what it has counted at the end of each call of this function, by its name. */
-__attribute__((noinline)) void micro_measured(void (*fn)(void *at, uint32_t n), void *at, uint32_t n);
+__attribute__((noinline, noclone)) void micro_measured(void (*fn)(void *at, uint32_t n), void *at, uint32_t n);
 void micro_measured(void (*fn)(void *at, uint32_t n), void *at, uint32_t n)
 {
 	fn(at, n);
