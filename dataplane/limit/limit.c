@@ -57,7 +57,8 @@ static bool refuse(struct ss_limit_table *t, const struct ss_limit_bucket *b,
  * what it has; in that moment another may be refused that would have passed, never the other way round. */
 static const struct ss_limit_bucket *take_all(const struct met *m, uint64_t ticks)
 {
-	for (uint32_t i = 0; i < m->n; i++)
+	/* One alone is looked at as it is taken. */
+	for (uint32_t i = 0; m->n > 1 && i < m->n; i++)
 		if (m->b[i].limit->enforce && !ss_limit_has(&m->b[i], ticks))
 			return &m->b[i];
 	for (uint32_t i = 0; i < m->n; i++) {
@@ -79,7 +80,7 @@ bool ss_limit_pass(struct ss_limit_table *t, const struct ss_limit_list *a, cons
 	struct met m;
 
 	m.n = 0; /* and not the buckets: they are many */
-	*out = (struct ss_limit_verdict){0};
+	out->limit = NULL;
 	meet(t, a, rq, ticks, &m);
 	meet(t, b, rq, ticks, &m);
 	no = take_all(&m, ticks);

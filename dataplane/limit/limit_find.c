@@ -25,6 +25,35 @@ static uint64_t hash_of(const struct ss_limit_table *t, const struct ss_limit *l
 	return h ? h : 1;
 }
 
+/* Where a key's hash may be remembered: any place will do, what is there is compared. */
+static struct ss_limit_memo *memo_of(const struct ss_limit_table *t, uint32_t slot, struct ss_span key, uint16_t worker)
+{
+	uint32_t mix = slot * 7 + key.n;
+
+	if (key.n >= 4) {
+		uint32_t last;
+		memcpy(&last, key.p + key.n - 4, 4);
+		mix += last * 0x9e3779b1u >> 16;
+	}
+	return &t->memo[worker * SS_LIMIT_MEMOS + mix % SS_LIMIT_MEMOS];
+}
+
+static uint64_t remembered(const struct ss_limit_table *t, const struct ss_limit *l, struct ss_span key, uint16_t worker)
+{
+	struct ss_limit_memo *m;
+
+	if (!key.n || key.n > SS_LIMIT_MEMO_KEY)
+		return hash_of(t, l, key);
+	m = memo_of(t, l->slot, key, worker);
+	if (m->hash && m->slot == l->slot && m->n == key.n && !memcmp(m->key, key.p, key.n))
+		return m->hash;
+	m->hash = hash_of(t, l, key);
+	m->slot = l->slot;
+	m->n = (uint8_t)key.n;
+	memcpy(m->key, key.p, key.n);
+	return m->hash;
+}
+
 static uint32_t fullest(const struct ss_limit_set *s, uint64_t *key, uint64_t *full_at)
 {
 	uint32_t best = 0;
@@ -71,24 +100,24 @@ static const struct ss_limit_pace *pace_of(const struct ss_limit *l, struct ss_s
 	return &l->pace;
 }
 
-void ss_limit_find(struct ss_limit_table *t, const struct ss_limit *l, const struct ss_limit_request *rq,
-		   uint64_t ticks, struct ss_limit_bucket *out)
+static struct ss_span key_of(const struct ss_limit *l, const struct ss_limit_request *rq)
 {
-	struct ss_span key = l->key == SS_LIMIT_IDENTITY ? rq->identity
-			     : l->key == SS_LIMIT_SOURCE ? address_of(rq->source)
-			     : l->key == SS_LIMIT_HEADER ? header_of(l, rq)
-							 : SS_SPAN_NONE;
-	struct ss_limit_counts *c = ss_limit_counts_of(t, rq->worker, l->slot);
-	bool evicted = false;
-	uint64_t h;
+	return l->key == SS_LIMIT_IDENTITY ? rq->identity
+	       : l->key == SS_LIMIT_SOURCE ? address_of(rq->source)
+					   : header_of(l, rq);
+}
 
-	*out = (struct ss_limit_bucket){.limit = l, .pace = &l->pace, .full_at = &t->slot[l->slot].full_at};
-	if (l->key == SS_LIMIT_ALL)
-		return;
-	h = hash_of(t, l, key);
+void ss_limit_find_key(struct ss_limit_table *t, const struct ss_limit *l, const struct ss_limit_request *rq,
+		       uint64_t ticks, struct ss_limit_bucket *out)
+{
+	uint64_t h = remembered(t, l, key_of(l, rq), rq->worker);
+	bool evicted = false;
+
 	out->full_at = bucket_of(&t->set[h & t->set_mask], h, ticks, &evicted);
 	if (l->n_overrides)
 		out->pace = pace_of(l, rq->identity);
-	if (evicted)
+	if (evicted) {
+		struct ss_limit_counts *c = ss_limit_counts_of(t, rq->worker, l->slot);
 		__atomic_store_n(&c->evicted, c->evicted + 1, __ATOMIC_RELAXED);
+	}
 }

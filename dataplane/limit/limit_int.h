@@ -22,8 +22,16 @@ void ss_limit_give(const struct ss_limit_bucket *b);
 /* Whole tokens that are there; *wait: ticks until one is. */
 uint32_t ss_limit_left(const struct ss_limit_bucket *b, uint64_t ticks, uint64_t *wait, uint64_t *full);
 
-/* limit_find.c; rq has what the policy's key asks for. */
-void ss_limit_find(struct ss_limit_table *t, const struct ss_limit *l, const struct ss_limit_request *rq,
-		   uint64_t ticks, struct ss_limit_bucket *out);
+/* limit_find.c: out as of the policy's one bucket becomes that of its key; rq has what the key asks for. */
+void ss_limit_find_key(struct ss_limit_table *t, const struct ss_limit *l, const struct ss_limit_request *rq,
+		       uint64_t ticks, struct ss_limit_bucket *out);
+
+static inline void ss_limit_find(struct ss_limit_table *t, const struct ss_limit *l,
+				 const struct ss_limit_request *rq, uint64_t ticks, struct ss_limit_bucket *out)
+{
+	*out = (struct ss_limit_bucket){.limit = l, .pace = &l->pace, .full_at = &t->slot[l->slot].full_at};
+	if (l->key != SS_LIMIT_ALL)
+		ss_limit_find_key(t, l, rq, ticks, out);
+}
 
 #endif

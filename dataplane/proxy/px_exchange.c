@@ -58,9 +58,9 @@ static void copy_decision(struct px_exchange *x, const struct ss_snapshot *snap,
 	}
 }
 
-static bool is_grpc(const struct ss_hdrs *h)
+static bool is_grpc(const struct px_exchange *x)
 {
-	const struct ss_hdr *t = ss_hdrs_find(h, SS_H_CONTENT_TYPE);
+	const struct ss_hdr *t = px_field(x, SS_H_CONTENT_TYPE);
 
 	return t && ss_span_starts(t->value, SS_SPAN("application/grpc"));
 }
@@ -68,7 +68,7 @@ static bool is_grpc(const struct ss_hdrs *h)
 /* Bytes are kept for another attempt unless the request says that they will be too many. */
 static bool worth_keeping(const struct px_exchange *x)
 {
-	const struct ss_hdr *f = ss_hdrs_find(ss_http_head(x->down), SS_H_CONTENT_LENGTH);
+	const struct ss_hdr *f = px_field(x, SS_H_CONTENT_LENGTH);
 	uint64_t n;
 
 	return x->retry_on && x->max_retries && !(f && ss_number(f->value, &n) && n > x->keep_max);
@@ -139,12 +139,13 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		ss_http_release(down);
 		return;
 	}
-	x->grpc = is_grpc(head);
+	x->names = ss_hdrs_names(head);
+	x->grpc = is_grpc(x);
 	if (!l) {
 		px_reply(x, SS_DROP_DRAINING, now);
 		return;
 	}
-	if (ss_unlikely(p->shed) && px_rank_of(head, l->edge) < p->shed) {
+	if (ss_unlikely(p->shed) && px_rank_of(x, l->edge) < p->shed) {
 		x->told = true;
 		px_reply(x, SS_DROP_OVERLOADED, now);
 		return;

@@ -35,17 +35,6 @@ static bool named_by_connection(const struct ss_hdrs *h, struct ss_span name)
 			return true;
 	return false;
 }
-
-/* A name is asked of the set instead of looked for through the fields again. */
-static uint64_t names_of(const struct ss_hdrs *h)
-{
-	uint64_t names = 0;
-
-	for (uint16_t i = 0; i < h->n; i++)
-		names |= SS_HDR_BIT(h->v[i].tok);
-	return names;
-}
-
 #define ONE_HOP (SS_HDR_CONNECTION_SPECIFIC | SS_HDR_BIT(SS_H_TE))
 /* :authority has the host; X-Forwarded-For is joined into one field again; others speak for us about no
  * one. */
@@ -330,7 +319,7 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
 	struct ss_arena *a = ss_http_arena(x->down);
 	struct ss_hdrs *h = &x->request;
-	uint64_t names = names_of(from), went, stays = ONE_HOP | OURS_TO_SAY | (l->edge ? NOT_BELIEVED : 0);
+	uint64_t names = x->head ? ss_hdrs_names(from) : x->names, went, stays = ONE_HOP | OURS_TO_SAY | (l->edge ? NOT_BELIEVED : 0);
 	bool ok = true;
 	int err;
 
@@ -369,7 +358,7 @@ int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct s
 	if (block(a, to, from->n + x->response_ops.n + 2) < 0)
 		return SS_ERR_NO_MEM;
 	to->status = from->status;
-	pass(to, from, names_of(from), ONE_HOP | SS_HDR_BIT(SS_H_X_SIDESTEP_RETRIED));
+	pass(to, from, ss_hdrs_names(from), ONE_HOP | SS_HDR_BIT(SS_H_X_SIDESTEP_RETRIED));
 	if (from->status < 200)
 		return 0;
 	if (ss_unlikely(x->told || x->attempts > 1)) {
@@ -385,6 +374,6 @@ int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdr
 {
 	if (block(ss_http_arena(x->down), to, from->n + 1) < 0)
 		return SS_ERR_NO_MEM;
-	pass(to, from, names_of(from), ONE_HOP);
+	pass(to, from, ss_hdrs_names(from), ONE_HOP);
 	return 0;
 }

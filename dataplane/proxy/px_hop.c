@@ -12,9 +12,9 @@
 
 #define ABOVE_MAX 200u
 
-static bool number_of(const struct ss_hdrs *h, enum ss_hdr_token tok, uint64_t *n)
+static bool number_of(const struct px_exchange *x, enum ss_hdr_token tok, uint64_t *n)
 {
-	const struct ss_hdr *f = ss_hdrs_find(h, tok);
+	const struct ss_hdr *f = px_field(x, tok);
 
 	return f && ss_number(f->value, n);
 }
@@ -93,17 +93,18 @@ static void take_asked(struct px_exchange *x, const struct ss_hdrs *h)
 
 /* -- limits of a request -- */
 
-static void take_hop_above(struct px_exchange *x, const struct ss_hdrs *h, uint64_t now)
+static void take_hop_above(struct px_exchange *x, uint64_t now)
 {
 	uint64_t n;
 
-	if (number_of(h, SS_H_X_ENVOY_ATTEMPT_COUNT, &n)) {
+	if (number_of(x, SS_H_X_ENVOY_ATTEMPT_COUNT, &n)) {
 		x->from_hop = true;
 		x->above = (uint8_t)ss_min_u64(n ? n - 1 : 0, ABOVE_MAX);
 	}
-	if (number_of(h, SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, &n) && n && n < 86400000)
+	if (number_of(x, SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, &n) && n && n < 86400000)
 		x->cap = now + n * SS_NS_PER_MS;
-	take_asked(x, h);
+	if (x->names & SS_HDR_BIT(SS_H_OTHER))
+		take_asked(x, ss_http_head(x->down));
 }
 
 /* RFC 9218 4.1: u is 0 to 7, the most urgent first, 3 without it. */
@@ -116,9 +117,9 @@ static uint32_t urgency(struct ss_span v)
 	return 3;
 }
 
-enum px_rank px_rank_of(const struct ss_hdrs *h, bool edge)
+enum px_rank px_rank_of(const struct px_exchange *x, bool edge)
 {
-	const struct ss_hdr *f = edge ? NULL : ss_hdrs_find(h, SS_H_PRIORITY);
+	const struct ss_hdr *f = edge ? NULL : px_field(x, SS_H_PRIORITY);
 	uint32_t u = f ? urgency(f->value) : 3;
 
 	return u > 3 ? PX_RANK_LOW : u < 3 ? PX_RANK_HIGH : PX_RANK_DEFAULT;
@@ -139,7 +140,6 @@ static void take_policy(struct px_exchange *x, const struct ss_retry *r)
 
 void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now)
 {
-	const struct ss_hdrs *h = ss_http_head(x->down);
 	uint64_t ns;
 
 	x->timeout_ns = r->timeout_ns;
@@ -149,15 +149,15 @@ void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const st
 	if (r->retry)
 		take_policy(x, r->retry);
 	if (!l->edge)
-		take_hop_above(x, h, now);
+		take_hop_above(x, now);
 	/* A client's own deadline only shortens what it gets: it is believed from anyone. */
 	if (x->grpc) {
-		const struct ss_hdr *f = ss_hdrs_find(h, SS_H_GRPC_TIMEOUT);
+		const struct ss_hdr *f = px_field(x, SS_H_GRPC_TIMEOUT);
 		if (f && ss_number_grpc_timeout(f->value, &ns))
 			x->ends = ss_min_u64(x->ends, now + ns);
 	}
 	x->wait.priority = r->priority;
-	if (px_rank_of(h, l->edge) == PX_RANK_HIGH)
+	if (px_rank_of(x, l->edge) == PX_RANK_HIGH)
 		x->wait.priority = SS_PRIORITY_HIGH;
 	x->deadline = px_deadline(x, now);
 }

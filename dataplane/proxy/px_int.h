@@ -62,6 +62,7 @@ struct px_exchange {
 	struct ss_proxy *p;
 	struct px_leg down_leg, up_leg;
 	struct ss_http_stream *down, *up;
+	uint64_t names; /* of the head as it came: ss_hdrs_names */
 	const struct ss_hdrs *head; /* without its token, with its claims, in the stream's arena; NULL: as it came */
 	struct ss_up_wait wait;
 	struct ss_timer timer;
@@ -211,7 +212,7 @@ void px_hedge_drop(struct px_exchange *x);
 void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now);
 /* How a request stands among others when not all can be served (RFC 9218); strangers are all alike. */
 enum px_rank { PX_RANK_LOW = 0, PX_RANK_DEFAULT, PX_RANK_HIGH };
-enum px_rank px_rank_of(const struct ss_hdrs *h, bool edge);
+enum px_rank px_rank_of(const struct px_exchange *x, bool edge);
 uint64_t px_deadline(const struct px_exchange *x, uint64_t now);
 #define PX_HOP_FIELDS 3
 struct px_hop_text {
@@ -302,6 +303,12 @@ bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct
 static inline const struct ss_hdrs *px_head(const struct px_exchange *x)
 {
 	return x->head ? x->head : ss_http_head(x->down);
+}
+
+/* A field of the head as it came, or NULL. */
+static inline const struct ss_hdr *px_field(const struct px_exchange *x, enum ss_hdr_token tok)
+{
+	return x->names & SS_HDR_BIT(tok) ? ss_hdrs_find(ss_http_head(x->down), tok) : NULL;
 }
 
 /* px_jwt.c */

@@ -24,7 +24,7 @@ static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdi
 	struct ss_route_hunt h = {
 		.a = a, .f = f, .best = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
 
-	if (a->n_rules && !(f->known & SS_ROUTE_KNOWN_ID)) {
+	if (!(f->known & SS_ROUTE_KNOWN_ID)) {
 		f->domain = ss_id_trust_domain(f->rq->peer_identity);
 		f->namespace = ss_authz_namespace(f->rq->peer_identity);
 		f->known |= SS_ROUTE_KNOWN_ID;
@@ -38,9 +38,6 @@ static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdi
 	for (int c = 0; c < SS_AUTHZ_CLASSES; c++)
 		if (!v->first[c] && h.best[c] != UINT32_MAX)
 			v->first[c] = &a->rules[h.best[c]];
-	v->any_allow |= a->any_allow;
-	v->any_dry_allow |= a->any_dry_allow;
-	v->default_deny |= a->default_deny;
 }
 
 /* What would be, were the rules that are only tried in force. */
@@ -61,7 +58,11 @@ bool ss_route_authorize(const struct ss_listener *l, struct ss_route_facts *f, s
 	for (size_t i = 0; i < SS_ARRAY_LEN(scope); i++) {
 		if (!scope[i])
 			continue;
-		ask(scope[i], f, &v);
+		if (scope[i]->n_rules)
+			ask(scope[i], f, &v);
+		v.any_allow |= scope[i]->any_allow; /* also of a policy without rules, which allows nobody */
+		v.any_dry_allow |= scope[i]->any_dry_allow;
+		v.default_deny |= scope[i]->default_deny;
 		if (!scope[i]->inherit)
 			break;
 	}

@@ -44,8 +44,9 @@ int ss_limit_table_create(struct ss_limit_table **out, uint32_t n_slots, uint32_
 	t->slot = lines(n_slots, sizeof(*t->slot));
 	t->set = lines(sets, sizeof(*t->set));
 	t->counts = calloc((size_t)n_slots * n_workers, sizeof(*t->counts));
+	t->memo = lines((size_t)SS_LIMIT_MEMOS * n_workers, sizeof(*t->memo));
 	t->owner = calloc(n_slots, sizeof(*t->owner));
-	if (!t->slot || !t->set || !t->counts || !t->owner) {
+	if (!t->slot || !t->set || !t->counts || !t->memo || !t->owner) {
 		ss_limit_table_free(t);
 		return SS_ERR_NO_MEM;
 	}
@@ -60,6 +61,7 @@ void ss_limit_table_free(struct ss_limit_table *t)
 	free(t->slot);
 	free(t->set);
 	free(t->counts);
+	free(t->memo);
 	free(t->owner);
 	free(t);
 }

@@ -90,6 +90,15 @@ struct ss_limit_counts {
 	uint64_t evicted;   /* a key's bucket made room before it was full again */
 };
 
+/* What one worker has hashed last: most requests come again from the same few peers. */
+#define SS_LIMIT_MEMOS 64u
+#define SS_LIMIT_MEMO_KEY 51u /* longer keys are hashed each time */
+struct ss_limit_memo {
+	uint64_t hash; /* 0: nothing */
+	uint32_t slot;
+	uint8_t n, key[SS_LIMIT_MEMO_KEY];
+} SS_CACHE_ALIGNED;
+
 struct ss_limit_owner; /* who has which slot: control's */
 
 struct ss_limit_table {
@@ -99,6 +108,7 @@ struct ss_limit_table {
 	struct ss_limit_slot *slot;
 	struct ss_limit_set *set;
 	struct ss_limit_counts *counts; /* n_slots for each worker */
+	struct ss_limit_memo *memo;     /* SS_LIMIT_MEMOS for each worker */
 	struct ss_limit_owner *owner;   /* n_slots */
 };
 

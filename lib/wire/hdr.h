@@ -106,6 +106,15 @@ enum ss_hdr_token ss_hdr_token(struct ss_span name);
 /* Sets of tokens are words with one bit for each. */
 _Static_assert(SS_H_COUNT <= 64, "tokens do not fit a word");
 #define SS_HDR_BIT(tok) (1ull << (tok))
+/* The tokens of a block's names: what is not in it need not be looked for. */
+static inline uint64_t ss_hdrs_names(const struct ss_hdrs *h)
+{
+	uint64_t names = 0;
+
+	for (uint16_t i = 0; i < h->n; i++)
+		names |= SS_HDR_BIT(h->v[i].tok);
+	return names;
+}
 #define SS_HDR_CONNECTION_SPECIFIC                                                                      \
 	(SS_HDR_BIT(SS_H_CONNECTION) | SS_HDR_BIT(SS_H_KEEP_ALIVE) | SS_HDR_BIT(SS_H_PROXY_CONNECTION) | \
 	 SS_HDR_BIT(SS_H_TRANSFER_ENCODING) | SS_HDR_BIT(SS_H_UPGRADE))
