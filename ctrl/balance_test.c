@@ -96,6 +96,30 @@ static void random_is_even(void **state)
 	bed_end(b);
 }
 
+/* By weight, also among those that are left when the heaviest is out. */
+static void random_heeds_weights(void **state)
+{
+	static const uint32_t weight[] = {1, 2, 5};
+	struct bed *b = bed_start(SS_LB_RANDOM, 0);
+	uint32_t hits[3] = {0};
+
+	for (uint32_t i = 0; i < 3; i++)
+		bed_endpoint(b, i, weight[i]);
+	b->k->balance.conf.panic_percent = 0;
+	bed_publish(b);
+	for (uint32_t i = 0; i < 80000; i++)
+		hits[bed_pick(b, 0, NULL)]++;
+	for (uint32_t i = 0; i < 3; i++)
+		assert_in_range(hits[i], 10000 * weight[i] - 700, 10000 * weight[i] + 700);
+	memset(hits, 0, sizeof(hits));
+	ss_ep_set_unhealthy(b->table, b->c->endpoints[2].ep, true);
+	for (uint32_t i = 0; i < 30000; i++)
+		hits[bed_pick(b, 0, NULL)]++;
+	assert_int_equal(hits[2], 0);
+	assert_in_range(hits[0], 10000 - 450, 10000 + 450);
+	bed_end(b);
+}
+
 /* One server of ten is ten times slower than the others. Arrivals fill 60 % of what all can do. */
 struct load {
 	double mean_ms;
@@ -360,6 +384,28 @@ static void load_is_bounded(void **state)
 	}
 }
 
+/* One key that all ask for, over more endpoints than are ever looked at in one pick. */
+static void a_hot_key_spreads_far(void **state)
+{
+	enum { N = 1000 };
+	static struct ss_up_wait held[N];
+	struct bed *b = bed_start(SS_LB_MAGLEV, N);
+	uint32_t load[N] = {0};
+
+	b->k->balance.conf.balance_factor = 125;
+	bed_publish(b);
+	memset(held, 0, sizeof(held));
+	for (uint32_t i = 0; i < N; i++) {
+		held[i].hashed = true;
+		held[i].hash = 12345;
+		if (++load[bed_hold(b, i % BED_WORKERS, &held[i])] > (125 * (i + 1) + 100 * N - 1) / (100 * N))
+			fail_msg("request %u of one key is over the bound", i + 1);
+	}
+	for (uint32_t i = 0; i < N; i++)
+		ss_up_cancel(b->up[i % BED_WORKERS], &held[i]);
+	bed_end(b);
+}
+
 /* -- time and health -- */
 
 static double share_of_new(struct bed *b, uint32_t number)
@@ -445,6 +491,66 @@ static void panic_takes_all(void **state)
 }
 
 /* A retry goes where no attempt was yet, by every policy; then anywhere. */
+enum { MANY = 2000 };
+
+/* One pick in each turn; whether each of first..first + n - 1 was hit. Nobody in [none, none + n_none) may be. */
+static uint32_t hit_of(struct bed *b, uint32_t picks, uint32_t first, uint32_t n, uint32_t none, uint32_t n_none)
+{
+	static uint32_t hits[MANY];
+	uint32_t found = 0;
+
+	memset(hits, 0, sizeof(hits));
+	for (uint32_t i = 0; i < picks; i++) {
+		uint32_t e = bed_pick(b, 0, NULL);
+		b->now += SS_NS_PER_US;
+		assert_true(e < MANY);
+		if (e >= none && e - none < n_none)
+			fail_msg("pick %u: %u is down", i, e);
+		hits[e]++;
+	}
+	for (uint32_t i = first; i < first + n; i++)
+		found += hits[i] > 0;
+	return found;
+}
+
+static void set_health(struct bed *b, uint32_t first, uint32_t n, bool down)
+{
+	for (uint32_t i = first; i < first + n; i++)
+		ss_ep_set_unhealthy(b->table, b->c->endpoints[i].ep, down);
+}
+
+/* More than are looked at in one turn: who goes down is not picked from then on, who comes up has its turn soon. */
+static void many_are_looked_at_by_and_by(void **state)
+{
+	for (uint32_t i = 0; i < SS_ARRAY_LEN(policies); i++)
+		for (uint32_t weights = 0; weights < 2; weights++) {
+			struct bed *b = bed_start(policies[i], 0);
+			/* Percent that chance leaves at least; who is new waits longest by EWMA. */
+			uint32_t most = policies[i] == SS_LB_PEAK_EWMA ? 25 : 60;
+			for (uint32_t k = 0; k < MANY; k++)
+				bed_endpoint(b, k, weights ? 1 + k % 3 : 1);
+			b->k->balance.conf.panic_percent = 30;
+			bed_publish(b);
+			hit_of(b, 10, 0, 0, 0, 0);
+			set_health(b, 700, 600, true);
+			hit_of(b, 6000, 0, 0, 700, 600);
+			set_health(b, 700, 600, false);
+			hit_of(b, 10, 0, 0, 0, 0);
+			if (policies[i] == SS_LB_ROUND_ROBIN || (weights && policies[i] == SS_LB_LEAST_REQUEST))
+				assert_int_equal(hit_of(b, 3 * MANY, 700, 600, 0, 0), 600);
+			else
+				assert_true(hit_of(b, 3 * MANY, 700, 600, 0, 0) >= most * 6);
+			/* Panic takes all, and its end leaves none of them. */
+			set_health(b, 100, 1800, true);
+			hit_of(b, 50, 0, 0, 0, 0);
+			assert_true(hit_of(b, 3 * MANY, 100, 1800, 0, 0) >= most * 18);
+			set_health(b, 700, 1200, false);
+			hit_of(b, 10, 0, 0, 0, 0);
+			hit_of(b, 2 * MANY, 0, 0, 100, 600);
+			bed_end(b);
+		}
+}
+
 static void retries_go_elsewhere(void **state)
 {
 	for (size_t k = 0; k < 2 * SS_ARRAY_LEN(policies); k++) {
@@ -548,6 +654,7 @@ int main(void)
 		cmocka_unit_test(weights_are_turns),
 		cmocka_unit_test(least_request_heeds_weights),
 		cmocka_unit_test(random_is_even),
+		cmocka_unit_test(random_heeds_weights),
 		cmocka_unit_test(two_choices_beat_one),
 		cmocka_unit_test(cold_endpoints_are_tried_by_one),
 		cmocka_unit_test(few_keys_move),
@@ -556,9 +663,11 @@ int main(void)
 		cmocka_unit_test(keys_stay),
 		cmocka_unit_test(ejection_moves_its_own_keys),
 		cmocka_unit_test(load_is_bounded),
+		cmocka_unit_test(a_hot_key_spreads_far),
 		cmocka_unit_test(new_endpoints_start_slowly),
 		cmocka_unit_test(a_slot_given_anew_begins_anew),
 		cmocka_unit_test(panic_takes_all),
+		cmocka_unit_test(many_are_looked_at_by_and_by),
 		cmocka_unit_test(retries_go_elsewhere),
 		cmocka_unit_test(ejection_is_seen_at_once),
 		cmocka_unit_test(a_reload_leaves_subsets_to_those_under_way),

@@ -2,6 +2,7 @@
 import collections
 import concurrent.futures
 import re
+import time
 
 from local.bench_site import ORIGINS, VIP, listener, one_host, route
 from local.lab import wait_for
@@ -55,6 +56,26 @@ class TestTurns(BalanceSuite):
             got = collections.Counter(self.ask(n, *words))
             for name, weight in (("o0", 1), ("o1", 2), ("o2", 5)):
                 self.verify(abs(got[name] - n * weight / 8) <= 2, f"{words} {dict(got)}")
+
+    def test_slow_start(self):
+        """An origin that a reload adds begins with a tenth of its turns, and has its fourth when its window is over."""
+        window = 4
+        # The fourth power of its age: a slow machine's requests are still of its beginning.
+        few = {"endpoints": [{}] * 3,
+               "balancing": {"slow_start_window": f"{window}s", "slow_start_aggression": 0.25}}
+        self.start("round_robin", **few)
+        self.ask(4)
+        time.sleep(window)  # those of the start are full members
+        few["endpoints"] = [{}] * 4
+        self.dut.reload({**self.dut.settings, **self.settings("round_robin", **few)})
+        began = time.monotonic()
+        got = collections.Counter(self.ask(12))
+        self.verify(got["o3"] <= 1 and min(got[f"o{i}"] for i in range(3)) >= 3,
+                    f"{dict(got)} in {time.monotonic() - began:.1f} s")
+        time.sleep(window)
+        self.ask(36)  # its last turn was laid out when it weighed less
+        got = collections.Counter(self.ask(40))
+        self.verify(all(9 <= got[f"o{i}"] <= 11 for i in range(4)), dict(got))
 
     def test_least_request(self):
         """Of two origins one is busy: all requests that come meanwhile go to the other (two choices of two)."""
@@ -116,12 +137,12 @@ class TestSticky(BalanceSuite):
         return {**self.dut.settings, **settings}
 
     def test_session_cookie(self):
-        """ttl 0s makes a session cookie: no Max-Age; http_only false shows it to scripts; header before it is enough."""
+        """ttl 0s makes a session cookie: no Max-Age; http_only false shows it to scripts, SameSite none is Secure; header before it is enough."""
         self.start("ring_hash", balancing={"hash_policy": [
             {"header": "x-user", "terminal": True},
-            {"cookie": {"name": "c", "ttl": "0s", "http_only": False}}]})
+            {"cookie": {"name": "c", "ttl": "0s", "http_only": False, "same_site": "none"}}]})
         text = curl(self.site.lab, "client", "-i", f"http://{VIP}/").stdout
-        self.verify(re.search(r"(?im)^set-cookie: c=[0-9a-f]{16}\r?$", text), text)
+        self.verify(re.search(r"(?im)^set-cookie: c=[0-9a-f]{16}; Secure; SameSite=None\r?$", text), text)
         text = curl(self.site.lab, "client", "-i", "-H", "x-user: eve", f"http://{VIP}/").stdout
         self.verify("set-cookie" not in text.lower(), text)
 

@@ -140,15 +140,19 @@ int ss_build_ring(struct ss_build_job *j, const struct ss_cluster *c, uint32_t m
 
 /* -- hash policy -- */
 
+/* "none" is taken by browsers with Secure only. */
 static struct ss_span cookie_suffix(struct ss_build_job *j, const struct ss_model_hash *m)
 {
+	static const char *const sites[] = {"", "; SameSite=Lax", "; SameSite=Strict", "; SameSite=None"};
+	bool secure = m->secure || m->same_site == SS_LB_SITE_NONE;
 	char text[1200], age[48] = "", path[1100] = "";
 
 	if (m->ttl_ns)
 		snprintf(age, sizeof(age), "; Max-Age=%llu", (unsigned long long)(m->ttl_ns / SS_NS_PER_SEC));
 	if (m->path)
 		snprintf(path, sizeof(path), "; Path=%s", m->path);
-	snprintf(text, sizeof(text), "%s%s%s", age, path, m->http_only ? "; HttpOnly" : "");
+	snprintf(text, sizeof(text), "%s%s%s%s%s", age, path, m->http_only ? "; HttpOnly" : "",
+		 secure ? "; Secure" : "", sites[m->same_site]);
 	return ss_build_text(j, text);
 }
 

@@ -116,10 +116,66 @@ static uint32_t next_rank(const struct lb *l, const struct ss_model_labels *want
 	return best;
 }
 
+static bool all_alike(const struct ss_cluster *c, const struct ss_lb_tier *t)
+{
+	for (uint32_t i = 1; i < t->n; i++)
+		if (c->endpoints[t->at[i]].weight != c->endpoints[t->at[0]].weight)
+			return false;
+	return true;
+}
+
+/*
+ * Vose, "A linear algorithm for generating random numbers with a given distribution" (1991), in whole numbers: a
+ * place with less than the mean is filled up by one with more.
+ */
+static void fill_alias(const struct ss_cluster *c, const struct ss_lb_tier *t, struct ss_lb_alias *a, uint64_t *left,
+		       uint32_t *stack)
+{
+	uint32_t small = 0, large = t->n; /* two stacks in one array: from its begin and from its end */
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		left[i] = (uint64_t)c->endpoints[t->at[i]].weight * t->n;
+		stack[left[i] < t->weight ? small++ : --large] = i;
+		a[i] = (struct ss_lb_alias){.cut = UINT32_MAX, .other = i};
+	}
+	while (small && large < t->n) {
+		uint32_t s = stack[--small], g = stack[large];
+		a[s] = (struct ss_lb_alias){(uint32_t)((double)left[s] / (double)t->weight * 4294967296.0), g};
+		left[g] -= t->weight - left[s];
+		if (left[g] >= t->weight)
+			continue;
+		large++;
+		stack[small++] = g;
+	}
+}
+
+/* For what is left to chance: random, and requests without a hash. */
+static int build_alias(struct lb *l, struct ss_lb_tier *t)
+{
+	struct ss_lb_alias *a;
+	uint64_t *left;
+	uint32_t *stack;
+
+	if (all_alike(l->c, t))
+		return 0;
+	a = ss_build_array(l->j, t->n, sizeof(*a));
+	left = calloc(t->n, sizeof(*left));
+	stack = calloc(t->n, sizeof(*stack));
+	if (a && left && stack)
+		fill_alias(l->c, t, a, left, stack);
+	t->alias = a;
+	free(stack);
+	free(left);
+	return a && left && stack ? 0 : SS_ERR_NO_MEM;
+}
+
 static int build_tables(struct lb *l, struct ss_lb_tier *t)
 {
 	const struct ss_balance_conf *c = &l->b->conf;
 
+	if ((c->policy == SS_LB_RANDOM || c->policy == SS_LB_MAGLEV || c->policy == SS_LB_RING_HASH) &&
+	    build_alias(l, t) < 0)
+		return SS_ERR_NO_MEM;
 	if (c->policy == SS_LB_MAGLEV)
 		return ss_build_maglev(l->j, l->c, c->table_size, t);
 	if (c->policy == SS_LB_RING_HASH)

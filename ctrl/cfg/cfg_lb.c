@@ -119,6 +119,11 @@ static void show_flag(struct ss_json *j, const struct ss_cfg_key *k, const void 
 		ss_json_bool(j, k->name, true);
 }
 
+static const struct ss_cfg_word same_sites[] = {
+	{ "unset", SS_LB_SITE_UNSET }, { "lax", SS_LB_SITE_LAX }, { "strict", SS_LB_SITE_STRICT },
+	{ "none", SS_LB_SITE_NONE },   { NULL, 0 },
+};
+
 static void show_cookie(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
 {
 	const struct ss_model_hash *h = obj;
@@ -132,6 +137,8 @@ static void show_cookie(struct ss_json *j, const struct ss_cfg_key *k, const voi
 	if (h->path)
 		ss_json_text(j, "path", h->path);
 	ss_json_bool(j, "http_only", h->http_only);
+	ss_json_bool(j, "secure", h->secure);
+	ss_json_text(j, "same_site", same_sites[h->same_site].word);
 	ss_json_end_object(j);
 }
 
@@ -140,6 +147,8 @@ static const struct ss_cfg_key cookie_keys[] = {
 	{ "ttl", SS_CFG_DURATION, HASH(ttl_ns), .max = 366ull * 86400 * SS_NS_PER_SEC },
 	{ "path", SS_CFG_TEXT, HASH(path), .min = 1 },
 	{ "http_only", SS_CFG_BOOL, HASH(http_only), .def = "true" },
+	{ "secure", SS_CFG_BOOL, HASH(secure), .def = "false" },
+	{ "same_site", SS_CFG_WORD, HASH(same_site), .def = "unset", .words = same_sites },
 };
 static const struct ss_cfg_table cookie = { .what = "group",
 					    .check = check_cookie,

@@ -30,6 +30,9 @@ struct ss_model_locality {
 enum ss_lb_fallback { SS_LB_FALLBACK_NONE = 0, SS_LB_FALLBACK_ANY = 1, SS_LB_FALLBACK_DEFAULT = 2 };
 enum ss_lb_locality { SS_LB_LOCALITY_OFF = 0, SS_LB_LOCALITY_FAILOVER = 1 };
 
+/* Unset: the attribute is not there, and a browser does as it likes. */
+enum ss_lb_same_site { SS_LB_SITE_UNSET = 0, SS_LB_SITE_LAX, SS_LB_SITE_STRICT, SS_LB_SITE_NONE };
+
 struct ss_model_hash {
 	enum ss_hash_kind kind;
 	char *name;
@@ -37,7 +40,8 @@ struct ss_model_hash {
 	bool make; /* cookie */
 	uint64_t ttl_ns;
 	char *path;
-	bool http_only;
+	bool http_only, secure;
+	uint32_t same_site; /* enum ss_lb_same_site */
 };
 
 struct ss_model_hashes {

@@ -23,9 +23,14 @@ struct up_choice {
 	bool again;       /* endpoints tried already are allowed */
 };
 
-/* up_sight.c: looks at the cluster's health where something has changed since the last time, or anyhow. */
-struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, bool anyhow,
+/* Picks that find who is down before it is nobody's turn: then all are looked at. */
+#define UP_PICKS 16u
+/* up_sight.c: looks at the cluster's health where something has changed since the last time. attempt: of this pick,
+ * 0 for its first. */
+struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, uint32_t attempt,
 			      uint64_t now);
+/* What was picked is down. */
+void up_sight_lost(struct up_choice *p, struct up_cluster *k, uint32_t place);
 /* 1024ths of an endpoint's weight that slow start leaves it. */
 uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint64_t now);
 
@@ -41,6 +46,8 @@ uint32_t up_pick_ring(struct up_choice *p);
 
 /* Every endpoint that came up takes its place in the order of turns, those that went leave it. */
 void up_turn_settle(struct up_choice *p, uint32_t start);
+/* This one came up. */
+void up_turn_enter(struct up_choice *p, uint32_t place);
 
 /* up_ewma.c: nanoseconds that a request would wait there, by all this worker knows. */
 double up_ewma_cost(const struct up_choice *p, uint32_t place);
@@ -48,6 +55,12 @@ double up_ewma_cost(const struct up_choice *p, uint32_t place);
 static inline const struct ss_endpoint *up_at(const struct up_choice *p, uint32_t place)
 {
 	return &p->c->endpoints[p->tier->at[place]];
+}
+
+/* Down endpoints stand in lists for a moment; in panic for as long as it lasts. */
+static inline bool up_usable(const struct up_choice *p, uint32_t place)
+{
+	return p->sight->panic || p->seen->ok[p->tier->at[place]];
 }
 
 static inline bool up_tried(const struct up_choice *p, uint32_t place)

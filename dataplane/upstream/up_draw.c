@@ -6,9 +6,32 @@ static uint32_t draw(struct up_choice *p)
 	return up_next_new(p, p->sight->n_up > 1 ? ss_rng_below(&p->u->rng, p->sight->n_up) : 0);
 }
 
+/* Further draws by weight while what is drawn is down or was tried. */
+#define DRAWS 32
+
+/* Whoever is drawn among all by weight, and is up, was drawn among those up by weight. */
+static uint32_t draw_weighted(struct up_choice *p)
+{
+	for (uint32_t i = 0; i < DRAWS; i++) {
+		uint64_t bits = ss_rng_u64(&p->u->rng);
+		uint32_t place = (uint32_t)((bits >> 32) * p->tier->n >> 32);
+		const struct ss_lb_alias *a = &p->tier->alias[place];
+		if ((uint32_t)bits >= a->cut)
+			place = a->other;
+		if (up_usable(p, place) && !up_tried(p, place))
+			return place;
+	}
+	return UINT32_MAX;
+}
+
 uint32_t up_pick_random(struct up_choice *p)
 {
-	uint32_t k = draw(p);
+	uint32_t k = p->tier->alias ? draw_weighted(p) : UINT32_MAX;
+
+	if (k != UINT32_MAX)
+		return k;
+	/* All alike; or nearly all of the weight is down. */
+	k = draw(p);
 
 	return k == UINT32_MAX ? k : p->sight->up[k];
 }

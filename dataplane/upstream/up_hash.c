@@ -4,8 +4,9 @@
  */
 #include "upstream/up_choice_int.h"
 
-/* Further places that are looked at before the list of those up is searched. */
+/* Further places that are looked at before the list of those up is searched, and how far that is. */
 #define STEPS 32
+#define SEARCH_MAX 256u
 
 /* How many requests an endpoint may have: ceil(factor * (requests + 1) * its share of the weight). */
 static bool full(const struct up_choice *p, uint32_t place)
@@ -22,23 +23,33 @@ static bool full(const struct up_choice *p, uint32_t place)
 
 static bool fits(const struct up_choice *p, uint32_t place)
 {
-	return (p->sight->panic || p->seen->ok[p->tier->at[place]]) && !up_tried(p, place) && !full(p, place);
+	return up_usable(p, place) && !up_tried(p, place) && !full(p, place);
 }
 
 /*
- * From a place on that every worker finds alike. Bounds of all that are up sum to more than there are
- * requests, so one of them is not full; at a factor f at most one in f of them is, and few are looked at.
+ * In a small tier from a place on that every worker finds alike. Bounds of all that are up sum to more than there are
+ * requests, so one of them is not full; at a factor f at most one in f of them is (four of five at 125 %), and
+ * few are looked at. In a large tier they are drawn by chance, for the one key that all ask for fills whatever
+ * the key alone says; where so many are full, which at 125 % is once in 10^24, the least busy of them is taken.
  */
 static uint32_t search(struct up_choice *p)
 {
 	const struct ss_lb_sight *s = p->sight;
 	uint32_t from = (uint32_t)(ss_balance_mix(p->wait->hash, STEPS) % s->n_up);
+	uint32_t most = p->c->balance->conf.balance_factor ? ss_min_u32(s->n_up, SEARCH_MAX) : 0;
+	uint32_t best = UINT32_MAX, least = UINT32_MAX;
 
-	for (uint32_t i = 0; i < s->n_up && p->c->balance->conf.balance_factor; i++) {
-		uint32_t place = s->up[(from + i) % s->n_up];
+	for (uint32_t i = 0; i < most; i++) {
+		uint32_t place = s->up[s->n_up <= SEARCH_MAX ? (from + i) % s->n_up : ss_rng_below(&p->u->rng, s->n_up)];
 		if (fits(p, place))
 			return place;
+		if (up_usable(p, place) && !up_tried(p, place) && up_active(p, place) < least) {
+			least = up_active(p, place);
+			best = place;
+		}
 	}
+	if (best != UINT32_MAX)
+		return best;
 	from = up_next_new(p, from);
 	return from == UINT32_MAX ? from : s->up[from];
 }

@@ -48,6 +48,11 @@ struct up_pool {
 struct up_cluster {
 	uint32_t name;
 	uint32_t cursor; /* picks so far */
+	/* A large cluster's endpoints are looked at by and by (up_sight.c). */
+	uint32_t scan_at, scan_left; /* the next one, how many are left */
+	uint64_t scanned;            /* when the last ones were looked at: once in a turn */
+	uint64_t scan_due;           /* when some of those looked at want another look */
+	bool stale;                  /* a pick has found one down that the lists have */
 };
 
 struct ss_up {

@@ -120,7 +120,8 @@ static uint32_t chosen(struct up_choice *p, struct up_cluster *k, uint32_t place
 
 /*
  * The lists may be a moment old: what they say is asked of the table. An endpoint that left rotation in
- * between makes them new; more than twice in one pick it does so only when endpoints flap by the nanosecond.
+ * between makes them new, at once or (large clusters) by and by; that no attempt finds one happens only when
+ * endpoints flap by the nanosecond.
  */
 uint32_t up_pick(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now,
 		 enum ss_drop *why)
@@ -137,14 +138,15 @@ uint32_t up_pick(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait 
 		*why = SS_DROP_NO_SUBSET;
 		return UINT32_MAX;
 	}
-	for (uint32_t turn = 0; turn < 3; turn++) {
+	for (uint32_t i = 0; i < UP_PICKS; i++) {
 		struct up_choice p = {
-			.u = u, .c = c, .wait = w, .now = now, .seen = up_sight(u, k, c, turn > 0, now)};
+			.u = u, .c = c, .wait = w, .now = now, .seen = up_sight(u, k, c, i, now)};
 		uint32_t place = pick_place(&p, set);
 		if (place == UINT32_MAX)
 			return place;
 		if (p.sight->panic || ss_ep_pickable(u->conf.endpoints, up_at(&p, place)->ep, now))
 			return chosen(&p, k, place, w);
+		up_sight_lost(&p, k, place);
 	}
 	return UINT32_MAX;
 }

@@ -4,22 +4,27 @@
  * A pick must not scan endpoints to know who is healthy. So each worker keeps lists of those that are up, and
  * makes them new when the endpoint table says that something changed, when an ejection ends, and every
  * tenth of a second while somebody is down. What is picked is asked of the table again: a list may be old.
+ *
+ * Of a cluster with more endpoints than a slice it looks at a slice in each turn in which somebody picks, and no
+ * turn takes long; until all were looked at, a pick may meet some that are down, and says so.
  */
 #include <math.h>
 
 #include "upstream/up_choice_int.h"
 
 #define LOOK_AGAIN_NS (100 * SS_NS_PER_MS)
+#define SLICE 512u
 
 /* -- slow start -- */
 
 uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint64_t now)
 {
-	uint32_t least = b->slow_min_percent * 1024 / 100, at;
 	uint64_t age = now - p->since;
+	uint32_t least, at;
 
 	if (!b->slow_start_ns || age >= b->slow_start_ns)
 		return 1024;
+	least = b->slow_min_percent * 1024 / 100;
 	if (b->slow_aggression == 100 || !b->slow_aggression)
 		at = (uint32_t)((double)age * 1024 / (double)b->slow_start_ns);
 	else
@@ -30,39 +35,40 @@ uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint6
 
 /* -- who is up -- */
 
-static void look_at_endpoints(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w,
-			      uint64_t now)
+/* Is it up? True when that is news. *again: when it wants another look at the latest. */
+static bool look_at_one(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w, uint32_t i, uint64_t now,
+			uint64_t *again)
 {
-	w->look_at = SS_NEVER;
-	for (uint32_t i = 0; i < c->n_endpoints; i++) {
-		uint32_t ep = c->endpoints[i].ep;
-		struct up_pool *p = up_pool_of(u, c, &c->endpoints[i]);
-		uint64_t until;
+	uint32_t ep = c->endpoints[i].ep;
+	struct up_pool *p = up_pool_of(u, c, &c->endpoints[i]);
+	bool was = w->ok[i];
+	uint64_t until;
 
-		w->ok[i] = ss_ep_pickable(u->conf.endpoints, ep, now);
-		/* New, or back: slow start begins. */
-		if (!p->since || (p->down && w->ok[i]))
-			p->since = now;
-		p->down = !w->ok[i];
-		if (w->ok[i])
-			continue;
-		until = atomic_load_explicit(&u->conf.endpoints->ep[ep].ejected_until, memory_order_relaxed);
-		w->look_at = ss_min_u64(w->look_at, now + LOOK_AGAIN_NS);
-		if (until > now)
-			w->look_at = ss_min_u64(w->look_at, until);
-	}
+	w->ok[i] = ss_ep_pickable(u->conf.endpoints, ep, now);
+	/* New, or back: slow start begins. */
+	if (!p->since || (p->down && w->ok[i]))
+		p->since = now;
+	p->down = !w->ok[i];
+	if (w->ok[i])
+		return !was;
+	until = atomic_load_explicit(&u->conf.endpoints->ep[ep].ejected_until, memory_order_relaxed);
+	*again = ss_min_u64(*again, now + LOOK_AGAIN_NS);
+	if (until > now)
+		*again = ss_min_u64(*again, until);
+	return was;
 }
 
 static void list_up(const struct ss_cluster *c, const struct ss_lb_worker *w, const struct ss_lb_tier *t,
-		    struct ss_lb_sight *s)
+		    struct ss_lb_sight *s, bool all)
 {
 	s->n_up = 0;
 	s->weight = 0;
 	for (uint32_t i = 0; i < t->n; i++) {
-		if (!w->ok[t->at[i]] && !s->panic)
+		if (!w->ok[t->at[i]] && !all)
 			continue;
 		s->up[s->n_up++] = i;
-		s->weight += c->endpoints[t->at[i]].weight;
+		if (c->balance->conf.balance_factor) /* who else asks for it would wait for as many cache lines */
+			s->weight += c->endpoints[t->at[i]].weight;
 	}
 }
 
@@ -87,19 +93,23 @@ static void share_by(struct ss_lb_sight *s, const uint64_t *part, uint32_t n, ui
 	s[n - 1].upto = 100;
 }
 
-/* What the preferred tiers cannot carry goes on to the next; together they always carry everything. */
-static void share_load(const struct ss_balance *b, const struct ss_lb_set *set, struct ss_lb_worker *w)
+/* What the preferred tiers cannot carry goes on to the next; together they always carry everything. True when a tier
+ * began or ended its panic. */
+static bool share_load(const struct ss_balance *b, const struct ss_lb_set *set, struct ss_lb_worker *w)
 {
 	const struct ss_lb_tier *t = &b->tiers[set->first];
 	struct ss_lb_sight *s = &w->sight[set->first];
 	uint64_t part[SS_LB_TIERS_MAX];
 	uint32_t total = 0, left = 100, panics = 0;
+	bool flipped = false;
 
 	for (uint32_t i = 0; i < set->n_tiers; i++)
 		total += carries(b, &t[i], &s[i]);
 	for (uint32_t i = 0; i < set->n_tiers; i++) {
+		bool was = s[i].panic;
 		s[i].panic =
 			total < 100 && (uint64_t)s[i].n_up * 100 < (uint64_t)b->conf.panic_percent * t[i].n;
+		flipped |= was != s[i].panic;
 		panics += s[i].panic;
 	}
 	for (uint32_t i = 0; i < set->n_tiers; i++) {
@@ -117,61 +127,167 @@ static void share_load(const struct ss_balance *b, const struct ss_lb_set *set, 
 		total += (uint32_t)part[i];
 	if (total)
 		share_by(s, part, set->n_tiers, total);
+	return flipped;
+}
+
+static struct up_choice choice_in(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w, uint32_t tier,
+				 uint64_t now)
+{
+	return (struct up_choice){.u = u,
+				  .c = c,
+				  .tier = &c->balance->tiers[tier],
+				  .seen = w,
+				  .sight = &w->sight[tier],
+				  .tier_at = tier,
+				  .now = now};
 }
 
 static void settle_turns(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c,
-			 struct ss_lb_worker *w, uint64_t now)
+			 struct ss_lb_worker *w, uint32_t tier, uint64_t now)
 {
-	for (uint32_t i = 0; i < c->balance->n_tiers; i++) {
-		struct up_choice p = {.u = u,
-				      .c = c,
-				      .tier = &c->balance->tiers[i],
-				      .seen = w,
-				      .sight = &w->sight[i],
-				      .tier_at = i,
-				      .now = now};
-		/* Each worker begins elsewhere, and goes on where it was when a generation ends. */
-		uint32_t start =
-			(uint32_t)(((uint64_t)p.tier->n * u->conf.worker / ss_max_u32(u->conf.n_workers, 1) +
-				    k->cursor) %
-				   p.tier->n);
-		if (!w->seen)
-			p.sight->cursor = start;
-		if (c->balance->by_turn)
-			up_turn_settle(&p, start);
-	}
+	struct up_choice p = choice_in(u, c, w, tier, now);
+	/* Each worker begins elsewhere, and goes on where it was when a generation ends. */
+	uint32_t start = (uint32_t)(((uint64_t)p.tier->n * u->conf.worker / ss_max_u32(u->conf.n_workers, 1) +
+				     k->cursor) %
+				    p.tier->n);
+
+	if (!w->seen)
+		p.sight->cursor = start;
+	if (c->balance->by_turn)
+		up_turn_settle(&p, start);
+}
+
+/* Lists and shares by what `ok` says. True when a tier began or ended its panic. */
+static bool list_all(const struct ss_cluster *c, struct ss_lb_worker *w)
+{
+	const struct ss_balance *b = c->balance;
+	bool flipped = false;
+
+	for (uint32_t i = 0; i < b->n_tiers; i++)
+		list_up(c, w, &b->tiers[i], &w->sight[i], false);
+	for (uint32_t i = 0; i < b->n_sets; i++)
+		if (b->sets[i].n_tiers)
+			flipped |= share_load(b, &b->sets[i], w);
+	for (uint32_t i = 0; i < b->n_tiers; i++)
+		if (w->sight[i].panic)
+			list_up(c, w, &b->tiers[i], &w->sight[i], true);
+	return flipped;
 }
 
 static void look(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, struct ss_lb_worker *w,
 		 uint64_t now)
 {
-	const struct ss_balance *b = c->balance;
-
-	look_at_endpoints(u, c, w, now);
-	for (uint32_t i = 0; i < b->n_tiers; i++) {
-		w->sight[i].panic = false;
-		list_up(c, w, &b->tiers[i], &w->sight[i]);
-	}
-	for (uint32_t i = 0; i < b->n_sets; i++)
-		if (b->sets[i].n_tiers)
-			share_load(b, &b->sets[i], w);
-	for (uint32_t i = 0; i < b->n_tiers; i++)
-		if (w->sight[i].panic)
-			list_up(c, w, &b->tiers[i], &w->sight[i]);
-	settle_turns(u, k, c, w, now);
+	w->look_at = SS_NEVER;
+	for (uint32_t i = 0; i < c->n_endpoints; i++)
+		look_at_one(u, c, w, i, now, &w->look_at);
+	list_all(c, w);
+	for (uint32_t i = 0; i < c->balance->n_tiers; i++)
+		settle_turns(u, k, c, w, i, now);
+	k->scan_at = k->scan_left = 0;
+	k->stale = false;
 	w->seen = true;
 }
 
-struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, bool anyhow,
+/* -- a large cluster: some in each turn -- */
+
+/* The place of endpoint i in the tier; its list ascends. */
+static bool place_of(const struct ss_lb_tier *t, uint32_t i, uint32_t *place)
+{
+	uint32_t low = 0, high = t->n;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+		if (t->at[mid] < i)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	*place = low;
+	return low < t->n && t->at[low] == i;
+}
+
+static void enter_turns(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w, const uint32_t *came,
+			uint32_t n, uint64_t now)
+{
+	uint32_t place;
+
+	for (uint32_t t = 0; t < c->balance->n_tiers; t++) {
+		struct up_choice p = choice_in(u, c, w, t, now);
+		for (uint32_t i = 0; i < n; i++)
+			if (place_of(p.tier, came[i], &place))
+				up_turn_enter(&p, place);
+	}
+}
+
+/* The next slice. Who came up is entered in *came; true when somebody came or went. */
+static bool scan(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, struct ss_lb_worker *w,
+		 uint32_t came[SLICE], uint32_t *n_came, uint64_t now)
+{
+	uint32_t first = k->scan_at < c->n_endpoints ? k->scan_at : 0;
+	uint32_t end = ss_min_u32(first + ss_min_u32(SLICE, k->scan_left), c->n_endpoints);
+	bool changed = false;
+
+	for (uint32_t i = first; i < end; i++) {
+		if (!look_at_one(u, c, w, i, now, &k->scan_due))
+			continue;
+		changed = true;
+		if (w->ok[i])
+			came[(*n_came)++] = i;
+	}
+	k->scan_at = end;
+	k->scan_left -= end - first;
+	if (!k->scan_left)
+		w->look_at = k->scan_due;
+	return changed;
+}
+
+static void look_on(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, struct ss_lb_worker *w,
+		    uint64_t now)
+{
+	uint32_t came[SLICE], n_came = 0;
+	bool changed = k->stale;
+
+	if (k->scan_left)
+		changed |= scan(u, k, c, w, came, &n_came, now);
+	k->stale = false;
+	k->scanned = now;
+	if (!changed)
+		return;
+	/* Turns of a tier that panics, or no longer does, are laid out anew: its rare price. */
+	if (list_all(c, w))
+		for (uint32_t i = 0; i < c->balance->n_tiers; i++)
+			settle_turns(u, k, c, w, i, now);
+	else if (c->balance->by_turn)
+		enter_turns(u, c, w, came, n_came, now);
+}
+
+void up_sight_lost(struct up_choice *p, struct up_cluster *k, uint32_t place)
+{
+	uint32_t i = p->tier->at[place];
+
+	p->seen->ok[i] = false;
+	p->u->pools[p->c->endpoints[i].ep].down = true;
+	k->stale = true;
+}
+
+struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, uint32_t attempt,
 			      uint64_t now)
 {
 	struct ss_lb_worker *w = &c->balance->worker[u->conf.worker];
+	bool large = c->n_endpoints > SLICE;
 	/* Read first: a change that comes while we look makes us look again. */
 	uint32_t changes = atomic_load(&u->conf.endpoints->cluster[c->slot].changes);
+	bool news = w->changes != changes || now >= w->look_at;
 
-	if (ss_unlikely(!w->seen || anyhow || w->changes != changes || now >= w->look_at)) {
+	if (ss_unlikely(!w->seen || (large ? attempt == UP_PICKS - 2 : attempt > 0 || news))) {
 		w->changes = changes;
 		look(u, k, c, w, now);
+	} else if (ss_unlikely(news)) {
+		w->changes = changes;
+		w->look_at = k->scan_due = SS_NEVER;
+		k->scan_left = c->n_endpoints; /* from wherever it is */
 	}
+	if (ss_unlikely(k->scan_left || k->stale) && large && k->scanned != now)
+		look_on(u, k, c, w, now);
 	return w;
 }

@@ -13,6 +13,7 @@
 /* A stride of weight 1 in full: strides of weight 1000 still differ from each other by less than a millionth.
  */
 #define STRIDE (1ull << 40)
+#define ACTIVE_MAX (1u << 20) /* requests under way that a stride tells apart */
 
 static double bias_of(uint32_t hundredths, uint32_t active)
 {
@@ -27,6 +28,9 @@ static uint64_t stride(const struct up_choice *p, uint32_t place)
 	const struct ss_endpoint *e = up_at(p, place);
 	uint64_t weight = (uint64_t)e->weight * up_ramp(b, &p->u->pools[e->ep], p->now);
 
+	/* As below, in whole numbers. */
+	if (b->policy == SS_LB_LEAST_REQUEST && b->bias == 100)
+		return STRIDE * (ss_min_u32(up_active(p, place), ACTIVE_MAX) + 1ull) / weight;
 	if (b->policy == SS_LB_LEAST_REQUEST)
 		weight = (uint64_t)((double)weight / bias_of(b->bias, up_active(p, place)));
 	return STRIDE / ss_max_u64(weight, 1);
@@ -53,6 +57,40 @@ static void sink(struct ss_lb_turn *t, uint32_t n, uint32_t i)
 		i = down;
 	}
 	t[i] = moved;
+}
+
+static void rise(struct ss_lb_turn *t, uint32_t i)
+{
+	struct ss_lb_turn moved = t[i];
+
+	for (; i && sooner(&moved, &t[(i - 1) / 2]); i = (i - 1) / 2)
+		t[i] = t[(i - 1) / 2];
+	t[i] = moved;
+}
+
+void up_turn_enter(struct up_choice *p, uint32_t place)
+{
+	struct ss_lb_sight *s = p->sight;
+
+	if (s->in[place])
+		return;
+	s->in[place] = 1;
+	s->turns[s->n_turns] =
+		(struct ss_lb_turn){s->clock + stride(p, place) / p->tier->n * (place + 1), place};
+	rise(s->turns, s->n_turns++);
+}
+
+/* Who went down leaves when it would be its turn. */
+static void drop_lost(struct up_choice *p)
+{
+	struct ss_lb_sight *s = p->sight;
+
+	while (s->n_turns && !up_usable(p, s->turns[0].place)) {
+		s->in[s->turns[0].place] = 0;
+		s->turns[0] = s->turns[--s->n_turns];
+		if (s->n_turns)
+			sink(s->turns, s->n_turns, 0);
+	}
 }
 
 /* in[place]: 0 not in the heap, 1 in it; 2 and 3 the same and up, within this function. */
@@ -91,13 +129,16 @@ void up_turn_settle(struct up_choice *p, uint32_t start)
 uint32_t up_pick_turn(struct up_choice *p)
 {
 	struct ss_lb_sight *s = p->sight;
-	uint32_t most = ss_min_u32(s->n_turns, p->again ? 1 : p->wait->n_tried + 1u), best = UINT32_MAX,
-		 place;
+	uint32_t most = p->again ? 1 : p->wait->n_tried + 1u, best = UINT32_MAX, place;
 
-	for (uint32_t i = 0; i < most; i++)
-		if (!up_tried(p, s->turns[i].place) &&
+	drop_lost(p);
+	for (uint32_t i = 0; i < s->n_turns && i < most; i++) {
+		bool usable = up_usable(p, s->turns[i].place);
+		most += !usable; /* as good as tried */
+		if (usable && !up_tried(p, s->turns[i].place) &&
 		    (best == UINT32_MAX || sooner(&s->turns[i], &s->turns[best])))
 			best = i;
+	}
 	if (best == UINT32_MAX)
 		return best;
 	place = s->turns[best].place;

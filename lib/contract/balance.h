@@ -66,6 +66,12 @@ struct ss_ring_point {
 	uint32_t place;
 };
 
+/* Walker 1977, Vose 1991: a place is drawn evenly, and stands for itself below its cut, for another above. */
+struct ss_lb_alias {
+	uint32_t cut; /* of 2^32 */
+	uint32_t other;
+};
+
 struct ss_lb_tier {
 	uint32_t n;
 	const uint32_t *at; /* by place: index into ss_cluster.endpoints */
@@ -73,6 +79,7 @@ struct ss_lb_tier {
 	uint32_t n_table, n_ring;
 	const uint32_t *table;             /* Maglev: places */
 	const struct ss_ring_point *ring;  /* by hash */
+	const struct ss_lb_alias *alias;   /* by place; NULL: all weights are alike, or nothing is left to chance */
 };
 
 /* 128 priorities at five distances. */
