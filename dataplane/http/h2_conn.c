@@ -92,7 +92,7 @@ static int h2_open(struct ss_http_conn *c)
 	ss_list_init(&k->windows);
 	ss_list_init(&k->late);
 	ss_hpack_dec_init(&k->dec, SS_HPACK_TABLE); /* the peer's idea until it has our SETTINGS */
-	ss_hpack_enc_init(&k->enc);
+	k->peer_table = SS_HPACK_TABLE;
 	k->peer_streams = SS_H2_FIRST_SLOTS;
 	k->peer_window = k->our_window = SS_H2_WINDOW;
 	k->peer_frame = SS_H2_MAX_FRAME_MIN;
@@ -125,6 +125,7 @@ static void h2_close(struct ss_http_conn *c)
 	if (!c->h2)
 		return;
 	ss_bufq_free(&c->h2->block);
+	ss_h2_encoder_end(c);
 	ss_pool_give(c->http->h2_conns, c->h2);
 	c->h2 = NULL;
 }
@@ -163,7 +164,7 @@ static bool apply(struct ss_http_conn *c, uint16_t id, uint32_t value)
 
 	switch (id) {
 	case SS_H2_SET_HEADER_TABLE_SIZE:
-		ss_hpack_enc_limit(&k->enc, value);
+		ss_h2_encoder_limit(c, value);
 		break;
 	case SS_H2_SET_ENABLE_PUSH:
 		/* "A server MUST NOT explicitly set this value to 1" (6.5.2) */

@@ -25,6 +25,8 @@ struct ss_http_stream;
 #define SS_H2_FIRST_SLOTS 100u /* requests at once before the peer's SETTINGS have come */
 /* How long an answered request, whose every announced byte has come, may leave out its END_STREAM. */
 #define SS_H2_LATE_END_NS SS_NS_PER_SEC
+/* Encoders there are at least, of as many connections or more. */
+#define SS_H2_ENCODERS_MIN 512u
 #define SS_H2_DRAIN_NS (5 * SS_NS_PER_SEC) /* first to second GOAWAY, unless a PING comes back before */
 
 /* Each stream's part (RFC 9113 5.1, as far as rx_end, tx_end and over do not say it). */
@@ -88,8 +90,10 @@ struct ss_h2_conn {
 	uint32_t goaway_last;      /* what the final GOAWAY said */
 	bool ping_out;             /* keepalive PING not answered yet */
 	struct ss_h2_guard guard;
+	struct ss_h2_encoder *encoder; /* NULL: none just now (h2_encoder.c) */
+	uint32_t peer_table;       /* its SETTINGS_HEADER_TABLE_SIZE */
+	bool enc_anew;             /* the next encoder has to empty the peer's table first */
 	struct ss_hpack_dec dec;
-	struct ss_hpack_enc enc;
 };
 
 /* What an id means that finds no open stream (RFC 9113 5.1). */
@@ -111,6 +115,16 @@ void ss_h2_on_ping(struct ss_http_conn *c, const uint8_t *p);
 void ss_h2_on_goaway(struct ss_http_conn *c, const uint8_t *p);
 /* Upstream: c->slots follows the peer's limit and what is in use; SLOT as news when there is one more. */
 void ss_h2_slots(struct ss_http_conn *c);
+
+/* -- h2_encoder.c -- */
+struct ss_h2_encoders;
+struct ss_h2_encoders *ss_h2_encoders_create(uint32_t max_conns);
+void ss_h2_encoders_free(struct ss_h2_encoders *all);
+/* The connection's, for a block that will be sent: good until another connection asks. */
+struct ss_hpack_enc *ss_h2_encoder(struct ss_http_conn *c);
+/* The peer's SETTINGS_HEADER_TABLE_SIZE has come. */
+void ss_h2_encoder_limit(struct ss_http_conn *c, uint32_t limit);
+void ss_h2_encoder_end(struct ss_http_conn *c);
 
 /* -- h2_recv.c -- */
 void ss_h2_input(struct ss_http_conn *c);

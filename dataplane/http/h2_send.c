@@ -46,7 +46,7 @@ static int put_block(struct ss_http_conn *c, uint32_t id, const struct ss_hdrs *
 	struct ss_out out = ss_out(p + SS_H2_HEAD, SS_HTTP_SCRATCH - SS_H2_HEAD);
 	uint8_t type = SS_H2_HEADERS, flags = end ? SS_H2_F_END_STREAM : 0;
 	struct ss_hdrs clean = sendable(c, h);
-	int len = ss_hpack_encode(&k->enc, &clean, &out);
+	int len = ss_hpack_encode(ss_h2_encoder(c), &clean, &out);
 	uint32_t left, n;
 
 	if (len < 0)

@@ -27,9 +27,10 @@ int ss_http_create(struct ss_http **out, const struct ss_http_conf *conf, uint64
 	h->streams = ss_pool_create("http_streams", sizeof(struct ss_http_stream),
 				    conf->max_streams + conf->spare_streams);
 	h->h2_conns = ss_pool_create("h2_conns", ss_h2_conn_size(), conf->max_conns);
+	h->encoders = ss_h2_encoders_create(conf->max_conns);
 	h->scratch = malloc(SS_HTTP_SCRATCH);
 	h->fields = malloc(SS_HTTP_HDRS_MAX * sizeof(*h->fields));
-	if (!h->conns || !h->streams || !h->h2_conns || !h->scratch || !h->fields) {
+	if (!h->conns || !h->streams || !h->h2_conns || !h->encoders || !h->scratch || !h->fields) {
 		ss_http_free(h);
 		return SS_ERR_NO_MEM;
 	}
@@ -52,6 +53,7 @@ void ss_http_free(struct ss_http *h)
 		ss_pool_free(h->streams);
 	if (h->h2_conns)
 		ss_pool_free(h->h2_conns);
+	ss_h2_encoders_free(h->encoders);
 	free(h->scratch);
 	free(h->fields);
 	free(h);

@@ -97,6 +97,7 @@ extern const struct ss_http_version ss_h1_version, ss_h2_version;
 struct ss_http {
 	struct ss_http_conf conf;
 	struct ss_pool *conns, *streams, *h2_conns;
+	struct ss_h2_encoders *encoders;
 	uint32_t n_requests;    /* streams of downstream connections */
 	struct ss_wheel wheel;
 	uint64_t now;
