@@ -1,6 +1,6 @@
 /*
- * authz_cases_test.c - authorization as build compiles and route asks it: the cases of authz_cases.txt, and what is
- * no rule.
+ * authz_cases_test.c - authorization as build compiles and route asks it: the cases of authz_cases.txt, and
+ * what is no rule.
  */
 #include "ctrl/authz_sim.h"
 
@@ -67,7 +67,7 @@ static bool read_policy(struct world *w, struct ss_model_authz *scope, uint32_t 
 			continue;
 		if (!i)
 			memset(scope, 0, 3 * sizeof(*scope));
-		start_policy(w, &scope[*at = i], p);
+		start_policy(w, &scope[ *at = i], p);
 		return true;
 	}
 	for (uint32_t i = 0; i < SS_ARRAY_LEN(actions); i++) {
@@ -142,9 +142,11 @@ static void wrong_values_are_named(void **state)
 		struct ss_model_authz *a;
 		authz_world(&w);
 		a = &w.listener->authz;
-		*a = (struct ss_model_authz){.present = true, .n_rules = 1, .rules = world_array(1, sizeof(*a->rules))};
-		a->rules[0] = (struct ss_model_authz_rule){
-			.name = world_text("r"), .src = {"t.cfg", 7}, .when = world_array(1, sizeof(*a->rules->when))};
+		*a = (struct ss_model_authz){
+			.present = true, .n_rules = 1, .rules = world_array(1, sizeof(*a->rules))};
+		a->rules[0] = (struct ss_model_authz_rule){.name = world_text("r"),
+							   .src = {"t.cfg", 7},
+							   .when = world_array(1, sizeof(*a->rules->when))};
 		if (strcmp(bad[i].word, "when"))
 			authz_part(&a->rules[0], bad[i].word, bad[i].arg);
 		else

@@ -73,14 +73,14 @@ static void random_rule(struct ss_rng *r, struct ss_model_authz *a)
 		uint32_t n, one_in;
 	} parts[] = {
 #define PART(word, from, one_in) {word, from, SS_ARRAY_LEN(from), one_in}
-		PART("ids", id_values, 3),        PART("not_ids", id_values, 8),
-		PART("ids", id_patterns, 9),      PART("not_ids", id_patterns, 12),
-		PART("paths", path_values, 3),    PART("not_paths", path_values, 8),
-		PART("paths", path_patterns, 9),  PART("not_paths", path_patterns, 12),
-		PART("namespaces", spaces, 6),    PART("not_namespaces", spaces, 9),
-		PART("source_ips", nets, 5),      PART("not_source_ips", nets, 9),
-		PART("hosts", host_values, 8),    PART("not_hosts", host_values, 12),
-		PART("ports", ports, 10),         PART("methods", methods, 4),
+		PART("ids", id_values, 3),       PART("not_ids", id_values, 8),
+		PART("ids", id_patterns, 9),     PART("not_ids", id_patterns, 12),
+		PART("paths", path_values, 3),   PART("not_paths", path_values, 8),
+		PART("paths", path_patterns, 9), PART("not_paths", path_patterns, 12),
+		PART("namespaces", spaces, 6),   PART("not_namespaces", spaces, 9),
+		PART("source_ips", nets, 5),     PART("not_source_ips", nets, 9),
+		PART("hosts", host_values, 8),   PART("not_hosts", host_values, 12),
+		PART("ports", ports, 10),        PART("methods", methods, 4),
 		PART("not_methods", methods, 9)};
 	char name[20];
 
@@ -218,14 +218,15 @@ static bool naive_source(const struct ss_model_source *s, const struct naive *q)
 	       !SOME_FITS(s->not_source_ips.n, naive_net(s->not_source_ips.v[i_], q->ip));
 }
 
-static bool naive_one_of(const struct ss_model_texts *texts, const struct ss_model_texts *regex, const char *v)
+static bool naive_one_of(const struct ss_model_texts *texts, const struct ss_model_texts *regex,
+			 const char *v)
 {
 	return *v && (SOME_FITS(texts->n, naive_text(texts->v[i_], v)) ||
 		      SOME_FITS(regex->n, naive_regex(regex->v[i_], v)));
 }
 
-static bool naive_sign(const char *key, const struct ss_model_texts *texts, const struct ss_model_texts *regex,
-		       const struct naive *q)
+static bool naive_sign(const char *key, const struct ss_model_texts *texts,
+		       const struct ss_model_texts *regex, const struct naive *q)
 {
 	if (strstr(key, "claims"))
 		return naive_one_of(texts, regex, q->claim);
@@ -256,7 +257,8 @@ static bool naive_rule(const struct ss_model_authz_rule *m, const struct naive *
 		const struct ss_model_condition *c = &m->when[k];
 		if ((c->values.n || c->regex.n) && !naive_sign(c->key, &c->values, &c->regex, q))
 			return false;
-		if ((c->not_values.n || c->not_regex.n) && naive_sign(c->key, &c->not_values, &c->not_regex, q))
+		if ((c->not_values.n || c->not_regex.n) &&
+		    naive_sign(c->key, &c->not_values, &c->not_regex, q))
 			return false;
 	}
 	return m->n_from ? SOME_FITS(m->n_from, naive_source(&m->from[i_], q)) : naive_source(&m->source, q);
@@ -300,9 +302,14 @@ static void random_question(struct ss_rng *r, struct question *q, struct naive *
 	static char ns[32], fact[60];
 	struct ss_span space;
 
-	*n = (struct naive){.id = PICK(r, ids),       .path = PICK(r, paths), .ip = PICK(r, ips),
-			    .method = PICK(r, methods), .host = PICK(r, hosts), .sni = PICK(r, snis),
-			    .port = PICK(r, ports),   .claim = ss_rng_chance(r, 1, 2) ? "" : PICK(r, plain)};
+	*n = (struct naive){.id = PICK(r, ids),
+			    .path = PICK(r, paths),
+			    .ip = PICK(r, ips),
+			    .method = PICK(r, methods),
+			    .host = PICK(r, hosts),
+			    .sni = PICK(r, snis),
+			    .port = PICK(r, ports),
+			    .claim = ss_rng_chance(r, 1, 2) ? "" : PICK(r, plain)};
 	authz_question(q);
 	q->head.method = ss_span_str(n->method);
 	q->head.path = ss_span_str(n->path);
@@ -333,8 +340,9 @@ static void ask_many(struct ss_rng *r, struct world *w, const struct ss_model_au
 		random_question(r, &q, &nq);
 		struct ss_route_decision d = authz_decide(w, &q);
 		naive_answer(a, &nq, want, sizeof(want));
-		snprintf(got, sizeof(got), "%s by %s, would %d by %s, audit %s", d.drop ? "denied" : "allowed",
-			 authz_name(w, d.rule), d.dry_denied, authz_name(w, d.dry_rule), authz_name(w, d.audit));
+		snprintf(got, sizeof(got), "%s by %s, would %d by %s, audit %s",
+			 d.drop ? "denied" : "allowed", authz_name(w, d.rule), d.dry_denied,
+			 authz_name(w, d.dry_rule), authz_name(w, d.audit));
 		assert_string_equal(got, want);
 		*denied += d.drop != 0;
 		*by_rule += d.rule != NULL;
@@ -373,10 +381,11 @@ static void the_index_misses_nothing(void **state)
 static void rules_without_identity_are_found(void **state)
 {
 	static const char *const forms[] = {
-		"request.headers[x-tenant]=t%u",    "request.headers[x-tenant]=t%u-*", "request.headers[x-tenant]=*-t%u",
-		"request.headers[x-tenant-%u]=*",   "request.auth.claims[tenant]=t%u", "connection.sni=t%u.example",
-		"request.auth.principal=iss/t%u",   "destination.port=%u",             "source.ip=10.1.%u.0/24",
-		"request.headers[x-tenant]~t[0]*%u"};
+		"request.headers[x-tenant]=t%u",   "request.headers[x-tenant]=t%u-*",
+		"request.headers[x-tenant]=*-t%u", "request.headers[x-tenant-%u]=*",
+		"request.auth.claims[tenant]=t%u", "connection.sni=t%u.example",
+		"request.auth.principal=iss/t%u",  "destination.port=%u",
+		"source.ip=10.1.%u.0/24",          "request.headers[x-tenant]~t[0]*%u"};
 
 	for (size_t f = 0; f < SS_ARRAY_LEN(forms); f++) {
 		struct world w;
@@ -388,8 +397,9 @@ static void rules_without_identity_are_found(void **state)
 			struct ss_model_authz_rule *m = &a->rules[a->n_rules++];
 			char when[60];
 			snprintf(when, sizeof(when), forms[f], a->n_rules);
-			*m = (struct ss_model_authz_rule){
-				.name = world_text(when), .src = {"t.cfg", 1}, .when = world_array(1, sizeof(*m->when))};
+			*m = (struct ss_model_authz_rule){.name = world_text(when),
+							  .src = {"t.cfg", 1},
+							  .when = world_array(1, sizeof(*m->when))};
 			authz_when(m, when);
 		}
 		assert_int_equal(world_build(&w), 0);

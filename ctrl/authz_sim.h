@@ -1,6 +1,6 @@
 /*
- * authz_sim.h - for tests: rules in the words of authz_cases.txt, and requests that they are asked about, in a world of
- * one route.
+ * authz_sim.h - for tests: rules in the words of authz_cases.txt, and requests that they are asked about, in
+ * a world of one route.
  */
 #ifndef SS_AUTHZ_SIM_H
 #define SS_AUTHZ_SIM_H

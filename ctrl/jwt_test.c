@@ -36,7 +36,7 @@ static char *b64(const void *p, size_t n)
 static const struct {
 	const char *name, *md;
 	uint32_t ec_bytes;
-} algs[] = {{"RS256", "SHA256", 0}, {"RS384", "SHA384", 0}, {"RS512", "SHA512", 0}, {"PS256", "SHA256", 0},
+} algs[] = {{"RS256", "SHA256", 0},  {"RS384", "SHA384", 0},  {"RS512", "SHA512", 0},  {"PS256", "SHA256", 0},
 	    {"ES256", "SHA256", 32}, {"ES384", "SHA384", 48}, {"ES512", "SHA512", 66}, {"EdDSA", NULL, 0}};
 
 static size_t raw_of(const uint8_t *der, size_t n, uint32_t bytes, uint8_t *out)
@@ -369,7 +369,8 @@ static void claims_are_checked(void **state)
 		{"{\"iss\":\"joe\",\"aud\":\"shop\",\"exp\":-1}", SS_DROP_TOKEN_INVALID},
 		{"{\"iss\":\"joe\",\"aud\":\"shop\",\"exp\":2000000000,\"exp\":1}", SS_DROP_TOKEN_INVALID},
 		{"{\"iss\":\"joe\",\"aud\":\"shop\",\"nbf\":\"x\"}", SS_DROP_TOKEN_INVALID},
-		{"[\"joe\"]", SS_DROP_TOKEN_INVALID}, {"joe", SS_DROP_TOKEN_INVALID},
+		{"[\"joe\"]", SS_DROP_TOKEN_INVALID},
+		{"joe", SS_DROP_TOKEN_INVALID},
 	};
 	struct bed b;
 
@@ -475,7 +476,8 @@ static void wrong_keys_are_named(void **state)
 		if (build(&b) >= 0)
 			fail_msg("%s was taken", bad[i].text);
 		assert_true(b.w.errors.n > 0);
-		if (strncmp(b.w.errors.text[0], "t.cfg:9: jwks: ", 15) || !strstr(b.w.errors.text[0], bad[i].say))
+		if (strncmp(b.w.errors.text[0], "t.cfg:9: jwks: ", 15) ||
+		    !strstr(b.w.errors.text[0], bad[i].say))
 			fail_msg("%s: %s", bad[i].text, b.w.errors.text[0]);
 		end(&b);
 	}

@@ -76,9 +76,8 @@ static void answer_text(struct world *w, const struct ss_route_decision *d, stru
 	assert_int_equal(ss_arena_pools_create(&pools, 4, 1), 0);
 	ss_arena_init(&a, &pools);
 	new = new_path(d->route, path, &a);
-	snprintf(buf, n, "%s/%s%s%.*s%s", world_name(w, d->host->name),
-		 world_name(w, d->route->name), new.n ? " -> " : "", (int)new.n,
-		 new.n ? (char *)new.p : "",
+	snprintf(buf, n, "%s/%s%s%.*s%s", world_name(w, d->host->name), world_name(w, d->route->name),
+		 new.n ? " -> " : "", (int)new.n, new.n ? (char *)new.p : "",
 		 d->preflight  ? " preflight"
 		 : d->origin.n ? " readable"
 			       : "");

@@ -109,7 +109,7 @@ static bool naive_header(const struct ss_model_header_match *m, const struct ss_
 	return fits != m->invert;
 }
 
-/* all: "a=1&b=2" or "a=1; b=2" */
+/* all: "a=1&b=2", of which the first of a name counts, or "a=1; b=2" */
 static bool naive_pair(const struct ss_model_header_match *m, const char *all, const char *ends)
 {
 	char copy[200], *save, *eq;
@@ -119,8 +119,11 @@ static bool naive_pair(const struct ss_model_header_match *m, const char *all, c
 	for (char *one = strtok_r(copy, ends, &save); one; one = strtok_r(NULL, ends, &save)) {
 		if ((eq = strchr(one, '=')))
 			*eq = '\0';
-		if (!strcmp(one, m->name))
-			fits |= naive_value(m, eq ? eq + 1 : "");
+		if (strcmp(one, m->name))
+			continue;
+		fits |= naive_value(m, eq ? eq + 1 : "");
+		if (*ends == '&')
+			break;
 	}
 	return fits != m->invert;
 }

@@ -128,7 +128,8 @@ void route_read(struct ss_model_host *h, char *line, uint32_t no)
 	}
 }
 
-struct ss_route_decision route_ask(struct world *w, const struct ss_hdrs *h, const struct asker *who, uint32_t draw)
+struct ss_route_decision route_ask(struct world *w, const struct ss_hdrs *h, const struct asker *who,
+				   uint32_t draw)
 {
 	struct ss_route_request rq = {
 		.head = h, .peer_identity = who->id, .sni = who->sni, .draw = (uint64_t)draw << 32};

@@ -19,7 +19,8 @@ void route_read(struct ss_model_host *h, char *line, uint32_t no);
 /* "NAME=KIND:VALUE" */
 void route_header(struct ss_model_route *r, const char *spec, bool invert);
 
-struct ss_route_decision route_ask(struct world *w, const struct ss_hdrs *h, const struct asker *who, uint32_t draw);
+struct ss_route_decision route_ask(struct world *w, const struct ss_hdrs *h, const struct asker *who,
+				   uint32_t draw);
 /* Of nobody, at port 80. */
 struct ss_route_decision route_decide(struct world *w, const struct ss_hdrs *h, uint32_t draw);
 

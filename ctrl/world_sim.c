@@ -73,7 +73,7 @@ void world_start(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
 	owner = w->m = ss_model_new();
-	w->names = ss_names_create(100000);
+	w->names = ss_names_create(20000);
 	assert_int_equal(ss_ep_table_create(&w->endpoints, 8, 8), 0);
 	assert_int_equal(ss_build_create(&w->build, &(struct ss_build_conf){w->names, w->endpoints, 1}), 0);
 	w->m->hosts = world_array(WORLD_HOSTS, sizeof(*w->m->hosts));
@@ -118,15 +118,19 @@ struct ss_model_host *world_host(struct world *w, const char *name)
 	h->src = (struct ss_model_src){"test.cfg", 1};
 	h->name = world_text(name);
 	h->domains = world_array(WORLD_HOSTS, sizeof(*h->domains));
-	h->routes = world_array(WORLD_ROUTES, sizeof(*h->routes));
 	return h;
 }
 
 struct ss_model_route *world_route(struct ss_model_host *h, const char *name, uint32_t line)
 {
-	struct ss_model_route *r;
+	uint32_t n = h->n_routes;
+	struct ss_model_route *r = h->routes;
 
-	assert_true(h->n_routes < WORLD_ROUTES);
+	/* Twice as much room at every power of two. */
+	if (!(n & (n - 1))) {
+		h->routes = world_array(n ? 2 * n : 1, sizeof(*h->routes));
+		memcpy(h->routes, r ? r : h->routes, n * sizeof(*r));
+	}
 	r = &h->routes[h->n_routes++];
 	r->src = (struct ss_model_src){"test.cfg", line};
 	r->name = world_text(name);

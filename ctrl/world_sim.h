@@ -1,6 +1,6 @@
 /*
- * world_sim.h - for tests: a model that a test writes down, built as the product builds it, with one listener for
- * all of its virtual hosts.
+ * world_sim.h - for tests: a model that a test writes down, built as the product builds it, with one listener
+ * for all of its virtual hosts.
  */
 #ifndef SS_WORLD_SIM_H
 #define SS_WORLD_SIM_H
@@ -20,7 +20,6 @@
 #include "route/route.h"
 
 #define WORLD_HOSTS 64
-#define WORLD_ROUTES 10000
 
 struct world {
 	struct ss_model *m;
@@ -52,7 +51,7 @@ uint16_t world_methods(const char *list);
 char *world_line(char *line);
 
 struct ss_model_host *world_host(struct world *w, const char *name);
-/* One that goes to the cluster "c". */
+/* One that goes to the cluster "c". It moves when another one comes. */
 struct ss_model_route *world_route(struct ss_model_host *h, const char *name, uint32_t line);
 
 /* Does one of the errors say so? */

@@ -56,6 +56,7 @@ class TestRoutingMatches(RoutingSuite):
 
         def check(version):
             for path, extra, want in (("/?probe", [], "probe"), ("/?a=1&v=2", [], "v2"), ("/?v=3-dev", [], "dev"),
+                                      ("/?v=1&v=2", [], "rest"), ("/?v=2&v=1", [], "v2"), ("/?v=%32", [], "rest"),
                                       ("/", ["-H", "Cookie: a=1; beta=on"], "beta"),
                                       ("/", ["-H", "Cookie: user=ab@x"], "user"),
                                       ("/", ["-H", "Cookie: user=AB@x"], "rest"),

@@ -17,8 +17,9 @@ static uint8_t class_of(enum ss_authz_action action, bool dry)
 	return dry ? SS_AUTHZ_C_DRY_ALLOW : SS_AUTHZ_C_ALLOW;
 }
 
-static void add_pair(struct ss_build_scope *s, const struct ss_model_authz_rule *m, const struct ss_authz_rule *like,
-		     const struct ss_model_source *from, const struct ss_model_operation *to)
+static void add_pair(struct ss_build_scope *s, const struct ss_model_authz_rule *m,
+		     const struct ss_authz_rule *like, const struct ss_model_source *from,
+		     const struct ss_model_operation *to)
 {
 	struct ss_authz_rule *r = &s->rules[s->a->n_rules++];
 
@@ -103,7 +104,7 @@ int ss_build_authz(struct ss_build_job *j, const struct ss_model_authz *m, const
 	s.rules = ss_build_array(j, count_rules(j, m), sizeof(*s.rules));
 	if (!s.a || !s.rules)
 		return SS_ERR_NO_MEM;
-	for (uint8_t class = 0; class < SS_AUTHZ_CLASSES; class++)
+	for (uint8_t class = 0; class < SS_AUTHZ_CLASSES; class ++)
 		add_class(&s, m, class);
 	empty_policies(&s, m);
 	s.a->default_deny = m->default_deny;

@@ -20,7 +20,7 @@ struct candidate {
 struct work {
 	struct candidate *v;
 	uint32_t n;
-	uint64_t *cost;  /* of the part under way, by rule */
+	uint64_t *cost;   /* of the part under way, by rule */
 	uint16_t *chosen; /* part + 1 by rule; 0: none */
 };
 
@@ -311,8 +311,13 @@ static void fill(struct table *t, const struct ss_authz *a, const struct work *w
 		while (t->slots[p].n)
 			p = (p + 1) & t->ix->mask;
 		n = run(w, i);
-		t->slots[p] = (struct ss_authz_slot){.hash = h, .name = c->name, .text = c->text, .first = at,
-						     .n = n, .kind = c->kind, .fit = c->fit};
+		t->slots[p] = (struct ss_authz_slot){.hash = h,
+						     .name = c->name,
+						     .text = c->text,
+						     .first = at,
+						     .n = n,
+						     .kind = c->kind,
+						     .fit = c->fit};
 		for (uint32_t k = 0; k < n; k++)
 			t->ids[at++] = w->v[i + k].rule;
 		note(t, w, a, i);

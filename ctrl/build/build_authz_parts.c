@@ -132,7 +132,8 @@ static void make_nets(struct ss_build_scope *s, struct ss_authz_part *p, const s
 
 	for (uint32_t i = 0; n && i < m->n; i++)
 		if (!net_of(m->v[i], &n[i]))
-			ss_build_authz_wrong(s, key, m->v[i], "is neither an address nor a network (\"10.1.0.0/16\")");
+			ss_build_authz_wrong(s, key, m->v[i],
+					     "is neither an address nor a network (\"10.1.0.0/16\")");
 	p->nets = n;
 }
 
@@ -161,8 +162,8 @@ struct parts {
 	uint16_t n;
 };
 
-static struct ss_authz_part *add_part(struct ss_build_scope *s, struct parts *ps, enum ss_authz_kind kind, bool invert,
-				      uint32_t n, const char *key)
+static struct ss_authz_part *add_part(struct ss_build_scope *s, struct parts *ps, enum ss_authz_kind kind,
+				      bool invert, uint32_t n, const char *key)
 {
 	struct ss_authz_part *p = &ps->v[ps->n++];
 
@@ -177,7 +178,8 @@ static void make_values(struct ss_build_scope *s, struct ss_authz_part *p, const
 {
 	if (p->kind == SS_AUTHZ_PORT)
 		make_ports(s, p, m, key);
-	else if (p->kind == SS_AUTHZ_SOURCE_IP || p->kind == SS_AUTHZ_REMOTE_IP || p->kind == SS_AUTHZ_LOCAL_IP)
+	else if (p->kind == SS_AUTHZ_SOURCE_IP || p->kind == SS_AUTHZ_REMOTE_IP ||
+		 p->kind == SS_AUTHZ_LOCAL_IP)
 		make_nets(s, p, m, key);
 	else
 		make_texts(s, p, m, key);
@@ -251,16 +253,11 @@ static const struct {
 	enum ss_authz_kind kind;
 	const char *claim;
 } attributes[] = {
-	{"source.ip", SS_AUTHZ_SOURCE_IP, NULL},
-	{"remote.ip", SS_AUTHZ_REMOTE_IP, NULL},
-	{"source.namespace", SS_AUTHZ_NAMESPACE, NULL},
-	{"source.principal", SS_AUTHZ_ID, NULL},
-	{"request.auth.principal", SS_AUTHZ_TOKEN, NULL},
-	{"request.auth.audiences", SS_AUTHZ_CLAIM, "aud"},
-	{"request.auth.presenter", SS_AUTHZ_CLAIM, "azp"},
-	{"destination.ip", SS_AUTHZ_LOCAL_IP, NULL},
-	{"destination.port", SS_AUTHZ_PORT, NULL},
-	{"connection.sni", SS_AUTHZ_SNI, NULL},
+	{"source.ip", SS_AUTHZ_SOURCE_IP, NULL},           {"remote.ip", SS_AUTHZ_REMOTE_IP, NULL},
+	{"source.namespace", SS_AUTHZ_NAMESPACE, NULL},    {"source.principal", SS_AUTHZ_ID, NULL},
+	{"request.auth.principal", SS_AUTHZ_TOKEN, NULL},  {"request.auth.audiences", SS_AUTHZ_CLAIM, "aud"},
+	{"request.auth.presenter", SS_AUTHZ_CLAIM, "azp"}, {"destination.ip", SS_AUTHZ_LOCAL_IP, NULL},
+	{"destination.port", SS_AUTHZ_PORT, NULL},         {"connection.sni", SS_AUTHZ_SNI, NULL},
 };
 
 /* "[a][b]" as a path: each name and a NUL. Empty when it is not well formed. */
@@ -347,8 +344,8 @@ static bool is_text(uint8_t kind)
 }
 
 /* Values and expressions of one sign are one part. */
-static void add_sign(struct ss_build_scope *s, struct parts *ps, const struct ss_authz_part *named, bool invert,
-		     const struct ss_model_texts *values, const struct ss_model_texts *regex)
+static void add_sign(struct ss_build_scope *s, struct parts *ps, const struct ss_authz_part *named,
+		     bool invert, const struct ss_model_texts *values, const struct ss_model_texts *regex)
 {
 	const char *key = invert ? "not_values" : "values", *regex_key = invert ? "not_regex" : "regex";
 	struct ss_authz_part *p;

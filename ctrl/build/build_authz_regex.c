@@ -1,6 +1,6 @@
 /*
- * build_authz_regex.c - expressions of rules: numbered over a policy, the same one about the same value once, and
- * compiled for each value that is asked about in databases of a few each (build_index.c says why).
+ * build_authz_regex.c - expressions of rules: numbered over a policy, the same one about the same value once,
+ * and compiled for each value that is asked about in databases of a few each (build_index.c says why).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,11 +67,12 @@ static bool find_subject(struct ss_build_scope *s, struct ss_authz_part *p, cons
 		s->err = SS_ERR_NO_MEM;
 		return false;
 	}
-	while (i < x->n_subjects && !(x->subjects[i].kind == p->kind && ss_span_eq(x->subjects[i].key, p->key)))
+	while (i < x->n_subjects &&
+	       !(x->subjects[i].kind == p->kind && ss_span_eq(x->subjects[i].key, p->key)))
 		i++;
 	if (i == SS_AUTHZ_SUBJECTS) {
-		ss_model_error(s->j->errors, s->src, key, "more than %u headers, claims and so on with expressions",
-			       SS_AUTHZ_SUBJECTS);
+		ss_model_error(s->j->errors, s->src, key,
+			       "more than %u headers, claims and so on with expressions", SS_AUTHZ_SUBJECTS);
 		s->err = SS_ERR_CONFIG;
 		return false;
 	}

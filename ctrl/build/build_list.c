@@ -1,4 +1,4 @@
-/* build_list.c - a list of routes: what can never be taken goes, and exact values get a table
+/* build_list.c - a list of routes: what can never be taken goes, and what matches want gets a table
  * (route_index.h). */
 #include <stdlib.h>
 
@@ -8,9 +8,9 @@
 #define FEW 8  /* looked at one by one */
 #define DEEP 4 /* tables within tables */
 
-/* One exact match of one route. */
-struct exact {
-	uint8_t on;
+/* What one match of one route wants. */
+struct want {
+	uint8_t on, fit; /* fit: SS_HM_PRESENT stands for all that only need the name */
 	struct ss_span name, value;
 	uint32_t route;
 	uint32_t values; /* distinct ones of its name */
@@ -61,17 +61,18 @@ static int cmp_span(struct ss_span a, struct ss_span b)
 
 static int by_value(const void *a, const void *b)
 {
-	const struct exact *x = a, *y = b;
+	const struct want *x = a, *y = b;
 	int c = x->on - y->on;
 
 	c = c ? c : cmp_span(x->name, y->name);
+	c = c ? c : x->fit - y->fit;
 	c = c ? c : cmp_span(x->value, y->value);
 	return c ? c : x->route < y->route ? -1 : x->route > y->route;
 }
 
 static int by_route(const void *a, const void *b)
 {
-	const struct exact *x = a, *y = b;
+	const struct want *x = a, *y = b;
 
 	if (x->route != y->route)
 		return x->route < y->route ? -1 : 1;
@@ -80,53 +81,96 @@ static int by_route(const void *a, const void *b)
 	return by_value(a, b);
 }
 
-static bool same_name(const struct exact *x, const struct exact *y)
+static bool same_name(const struct want *x, const struct want *y)
 {
 	return x->on == y->on && ss_span_eq(x->name, y->name);
 }
 
-static bool is_above(const struct above *a, const struct ss_route_field *f)
+static bool same_value(const struct want *x, const struct want *y)
+{
+	return same_name(x, y) && x->fit == y->fit && ss_span_eq(x->value, y->value);
+}
+
+static bool is_above(const struct above *a, const struct want *w)
 {
 	for (; a; a = a->up)
-		if (a->on == f->on && ss_span_eq(a->name, f->name))
+		if (a->on == w->on && ss_span_eq(a->name, w->name))
 			return true;
 	return false;
 }
 
+/* What a request must have for this match to hold. */
+static struct want want_of(const struct ss_route_field *m)
+{
+	bool affix = (m->kind == SS_HM_PREFIX || m->kind == SS_HM_SUFFIX) && m->value.n &&
+		     m->value.n <= SS_ROUTE_AFFIX_MAX;
+
+	if (m->kind == SS_HM_EXACT || affix)
+		return (struct want){.on = m->on, .fit = m->kind, .name = m->name, .value = m->value};
+	return (struct want){.on = m->on, .fit = SS_HM_PRESENT, .name = m->name};
+}
+
+/* All that the route wants, at most n_fields + 2. A list of sources is satisfied by any: only one alone is
+ * looked up. */
+static uint32_t wants_of(const struct ss_route *r, struct want *out)
+{
+	const struct ss_route_source *s = r->source;
+	uint32_t n = 0;
+
+	for (uint16_t f = 0; f < r->n_fields; f++)
+		if (!r->fields[f].invert && r->fields[f].name.n)
+			out[n++] = want_of(&r->fields[f]);
+	/* DNS names compare without regard to case. */
+	if (s && s->n_ids == 1 && s->ids[0].kind == SS_ID_EXACT && ss_id_is_spiffe(s->ids[0].value))
+		out[n++] =
+			(struct want){.on = SS_ROUTE_ON_ID, .name = SS_SPAN("id"), .value = s->ids[0].value};
+	if (s && s->n_snis == 1 && s->snis[0].n && s->snis[0].p[0] != '.')
+		out[n++] = (struct want){.on = SS_ROUTE_ON_SNI, .name = SS_SPAN("sni"), .value = s->snis[0]};
+	return n;
+}
+
+static uint32_t count(const struct ss_route *routes, const uint32_t *ids, uint32_t n)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		most += routes[ids[i]].n_fields + 2u;
+	return most;
+}
+
 static uint32_t gather(const struct ss_route *routes, const uint32_t *ids, uint32_t n,
-		       const struct above *above, struct exact *out)
+		       const struct above *above, struct want *out)
 {
 	uint32_t found = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct ss_route *r = &routes[ids[i]];
-		for (uint16_t f = 0; f < r->n_fields; f++) {
-			const struct ss_route_field *m = &r->fields[f];
-			if (m->kind != SS_HM_EXACT || m->invert || is_above(above, m))
+		uint32_t some = wants_of(&routes[ids[i]], out + found), kept = 0;
+		for (uint32_t k = 0; k < some; k++) {
+			struct want w = out[found + k];
+			if (is_above(above, &w))
 				continue;
-			if (out)
-				out[found] = (struct exact){
-					.on = m->on, .name = m->name, .value = m->value, .route = ids[i]};
-			found++;
+			w.route = ids[i];
+			out[found + kept++] = w;
 		}
+		found += kept;
 	}
 	return found;
 }
 
 /* How many values each name has: the more, the fewer routes stand under one. */
-static void count_values(struct exact *e, uint32_t n)
+static void count_values(struct want *e, uint32_t n)
 {
 	for (uint32_t first = 0, end; first < n; first = end) {
 		uint32_t values = 1;
 		for (end = first + 1; end < n && same_name(&e[first], &e[end]); end++)
-			values += !ss_span_eq(e[end].value, e[end - 1].value);
+			values += !same_value(&e[end], &e[end - 1]);
 		for (uint32_t i = first; i < end; i++)
-			e[i].values = values;
+			e[i].values = e[i].fit == SS_HM_PRESENT ? 1 : values;
 	}
 }
 
 /* Leaves one match of each route, that of the name with most values, in the order of names and values. */
-static uint32_t choose(struct exact *e, uint32_t n)
+static uint32_t choose(struct want *e, uint32_t n)
 {
 	uint32_t kept = 0;
 
@@ -140,8 +184,8 @@ static uint32_t choose(struct exact *e, uint32_t n)
 	return kept;
 }
 
-static const struct ss_route_name *put_name(struct ss_route_inner *in, struct ss_route_name *names,
-					    const struct exact *e)
+static struct ss_route_name *put_name(struct ss_route_inner *in, struct ss_route_name *names,
+				      const struct want *e)
 {
 	uint64_t h = ss_route_hash(SS_ROUTE_HASH_START, e->name, e->on);
 	uint32_t i = (uint32_t)h & in->names_mask;
@@ -153,37 +197,43 @@ static const struct ss_route_name *put_name(struct ss_route_inner *in, struct ss
 	return &names[i];
 }
 
-static struct ss_route_value *put_value(const struct ss_route_inner *in, struct ss_route_value *values,
-					const struct ss_route_name *name, struct ss_span value)
+/* The list of the routes that want this. */
+static struct ss_route_list *put_value(const struct ss_route_inner *in, struct ss_route_value *values,
+				       struct ss_route_name *name, const struct want *e)
 {
-	uint64_t h = ss_route_hash(name->hash, value, 0);
+	uint64_t h = ss_route_hash(name->hash, e->value, e->fit);
 	uint32_t i = (uint32_t)h & in->values_mask;
+
+	if (e->fit == SS_HM_PRESENT)
+		return &name->there;
+	if (e->fit == SS_HM_PREFIX)
+		name->prefixes |= 1ull << e->value.n;
+	if (e->fit == SS_HM_SUFFIX)
+		name->suffixes |= 1ull << e->value.n;
 
 	while (values[i].name)
 		i = (i + 1) & in->values_mask;
-	values[i] = (struct ss_route_value){.hash = h, .name = name, .value = value};
-	return &values[i];
+	values[i] = (struct ss_route_value){.hash = h, .name = name, .value = e->value, .fit = e->fit};
+	return &values[i].list;
 }
 
-static int fill(struct ss_build_job *j, const struct ss_route *routes, const struct exact *e, uint32_t n,
+static int fill(struct ss_build_job *j, const struct ss_route *routes, const struct want *e, uint32_t n,
 		const struct above *above, uint32_t depth, struct ss_route_inner *in)
 {
 	struct ss_route_name *names = ss_build_array(j, in->names_mask + 1, sizeof(*names));
 	struct ss_route_value *values = ss_build_array(j, in->values_mask + 1, sizeof(*values));
 	uint32_t *ids = ss_build_array(j, n, sizeof(*ids));
-	const struct ss_route_name *name = NULL;
+	struct ss_route_name *name = NULL;
 	int err = names && values && ids ? 0 : SS_ERR_NO_MEM;
 
 	for (uint32_t first = 0, end; !err && first < n; first = end) {
 		struct above here = {above, e[first].on, e[first].name};
 		if (!first || !same_name(&e[first - 1], &e[first]))
 			name = put_name(in, names, &e[first]);
-		for (end = first;
-		     end < n && same_name(&e[first], &e[end]) && ss_span_eq(e[first].value, e[end].value);
-		     end++)
+		for (end = first; end < n && same_value(&e[first], &e[end]); end++)
 			ids[end] = e[end].route;
 		err = make_list(j, routes, ids + first, end - first, &here, depth + 1,
-				&put_value(in, values, name, e[first].value)->list);
+				put_value(in, values, name, &e[first]));
 	}
 	in->names = names;
 	in->values = values;
@@ -191,7 +241,7 @@ static int fill(struct ss_build_job *j, const struct ss_route *routes, const str
 }
 
 /* The routes of ids that are not among e. */
-static int make_rest(struct ss_build_job *j, const uint32_t *ids, uint32_t n, const struct exact *e,
+static int make_rest(struct ss_build_job *j, const uint32_t *ids, uint32_t n, const struct want *e,
 		     uint32_t n_e, struct ss_route_list *out)
 {
 	uint32_t *rest = ss_build_array(j, n, sizeof(*rest)), kept = 0;
@@ -218,8 +268,8 @@ static int make_rest(struct ss_build_job *j, const uint32_t *ids, uint32_t n, co
 static int make_inner(struct ss_build_job *j, const struct ss_route *routes, const struct above *above,
 		      uint32_t depth, struct ss_route_list *list)
 {
-	uint32_t most = gather(routes, list->ids, list->n, above, NULL), n, names = 0;
-	struct exact *e = calloc(most + 1, sizeof(*e));
+	uint32_t most = count(routes, list->ids, list->n), n, names = 0;
+	struct want *e = calloc(most + 1, sizeof(*e));
 	struct ss_route_inner *in = ss_build_alloc(j, sizeof(*in));
 	int err;
 
@@ -227,8 +277,7 @@ static int make_inner(struct ss_build_job *j, const struct ss_route *routes, con
 		free(e);
 		return SS_ERR_NO_MEM;
 	}
-	gather(routes, list->ids, list->n, above, e);
-	n = choose(e, most);
+	n = choose(e, gather(routes, list->ids, list->n, above, e));
 	for (uint32_t i = 0; i < n; i++)
 		names += !i || !same_name(&e[i - 1], &e[i]);
 	in->names_mask = ss_build_mask(names);

@@ -104,7 +104,8 @@ static void names_of_others_mean_ours(void **state)
 	both_say("", "retries = { attempts = 2; perTryTimeout = \"2s\"; };", "", "",
 		 "retry = { max_retries = 2; per_try_timeout = \"2s\"; };", "");
 	both_say("", "retries = { attempts = 2; retryOn = \"gateway-error,connect-failure,503\"; };", "", "",
-		 "retry = { max_retries = 2; on = [ \"gateway-error\", \"connect-failure\" ]; retriable_status = [ 503 ]; };", "");
+		 "retry = { max_retries = 2; on = [ \"gateway-error\", \"connect-failure\" ];"
+		 " retriable_status = [ 503 ]; };", "");
 	both_say("", "retry = { retryOn = \"5xx, 429,409\"; };", "", "",
 		 "retry = { retry_on = [ \"5xx\", \"429\" ]; retriable_status = [ 409 ]; };", "");
 	both_say("", "retry = { attempts = 2; }; idleTimeout = \"3s\";", "", "",

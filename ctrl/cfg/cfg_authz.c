@@ -64,14 +64,14 @@ static const struct ss_cfg_table path = { .what = "path",
 			at + offsetof(struct ss_model_paths, n), .table = &path \
 	}
 
-#define SOURCE_KEYS(base)                                                                                 \
-	{ "ids", SS_CFG_LIST, base(ids), base(n_ids), .table = &ss_cfg_rule_id },                              \
-		{ "not_ids", SS_CFG_LIST, base(not_ids), base(n_not_ids), .table = &ss_cfg_rule_id },          \
-		TEXTS("namespaces", base(namespaces)), TEXTS("not_namespaces", base(not_namespaces)),     \
-		TEXTS("request_principals", base(tokens)),                                                \
-		TEXTS("not_request_principals", base(not_tokens)), TEXTS("source_ips", base(source_ips)), \
-		TEXTS("not_source_ips", base(not_source_ips)), TEXTS("remote_ips", base(remote_ips)),     \
-		TEXTS("not_remote_ips", base(not_remote_ips))
+#define SOURCE_KEYS(base)                                                                           \
+	{ "ids", SS_CFG_LIST, base(ids), base(n_ids), .table = &ss_cfg_rule_id },                   \
+	{ "not_ids", SS_CFG_LIST, base(not_ids), base(n_not_ids), .table = &ss_cfg_rule_id },       \
+	TEXTS("namespaces", base(namespaces)), TEXTS("not_namespaces", base(not_namespaces)),       \
+	TEXTS("request_principals", base(tokens)),                                                  \
+	TEXTS("not_request_principals", base(not_tokens)), TEXTS("source_ips", base(source_ips)),   \
+	TEXTS("not_source_ips", base(not_source_ips)), TEXTS("remote_ips", base(remote_ips)),       \
+	TEXTS("not_remote_ips", base(not_remote_ips))
 
 #define OPERATION_KEYS(base)                                                            \
 	{ "methods", SS_CFG_METHODS, base(methods) },                                   \

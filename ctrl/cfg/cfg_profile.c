@@ -10,7 +10,8 @@ static const struct {
 } rows[] = {
 	/* path, default, envoy, istio */
 	{ "virtual_hosts[].routes[].timeout", { NULL, "15s", "0s" } },
-	{ "virtual_hosts[].retry.on", { NULL, "none", "connect-failure,refused-stream,unavailable,cancelled" } },
+	{ "virtual_hosts[].retry.on",
+	  { NULL, "none", "connect-failure,refused-stream,unavailable,cancelled" } },
 	{ "virtual_hosts[].retry.max_retries", { NULL, "1", "2" } },
 	{ "virtual_hosts[].retry.per_try_timeout", { NULL, "0s", "0s" } },
 	{ "virtual_hosts[].retry.backoff.base", { NULL, "25ms", "25ms" } },

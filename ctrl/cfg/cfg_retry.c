@@ -64,7 +64,8 @@ static void read_on(struct ss_cfg *c, config_setting_t *s, void *obj)
 		if (names[i])
 			some |= add_conditions(c, r, names[i], &bad);
 	if (bad.n)
-		ss_cfg_error(c, s, NULL, "\"%.*s\" is no condition for a retry", (int)bad.n, (const char *)bad.p);
+		ss_cfg_error(c, s, NULL, "\"%.*s\" is no condition for a retry", (int)bad.n,
+			     (const char *)bad.p);
 	if (!some)
 		ss_cfg_error(c, s, NULL, "must not be empty; max_retries = 0 turns retries off");
 }

@@ -57,7 +57,9 @@ const struct ss_cfg_table ss_cfg_trust = { .what = "trust",
 /* ---- identities ---- */
 
 /* The enum's order; "begins" has no key. */
-static const char *const id_names[] = { "exact", "prefix", "trust_domain", "any", "suffix", "begins", "regex", NULL };
+static const char *const id_names[] = {
+	"exact", "prefix", "trust_domain", "any", "suffix", "begins", "regex", NULL
+};
 
 /* Which of its keys an identity has, decides its kind. A bare text is an exact one. */
 static void check_id(struct ss_cfg *c, config_setting_t *g, void *obj)
@@ -67,7 +69,8 @@ static void check_id(struct ss_cfg *c, config_setting_t *g, void *obj)
 	if (!config_setting_is_group(g))
 		return;
 	if (ss_cfg_count(g, id_names) != 1)
-		ss_cfg_error(c, g, NULL, "needs one of exact, prefix, trust_domain, any, suffix (in a rule: regex)");
+		ss_cfg_error(c, g, NULL,
+			     "needs one of exact, prefix, trust_domain, any, suffix (in a rule: regex)");
 	for (int i = 0; id_names[i]; i++)
 		if (config_setting_get_member(g, id_names[i]))
 			id->kind = (enum ss_id_match_kind)i;

@@ -18,13 +18,15 @@ bool ss_route_next_field(const struct ss_hdrs *h, struct ss_span name, uint16_t 
 	return false;
 }
 
+/* Of a parameter that is there twice the first counts, as Envoy has it and the Gateway API recommends. */
 static bool next_param(const struct ss_route_look *k, struct ss_span name, struct ss_route_walk *w,
 		       struct ss_span *value)
 {
 	struct ss_span n;
 
-	if (!w->begun)
-		w->rest = k->query;
+	if (w->begun)
+		return false;
+	w->rest = k->query;
 	w->begun = true;
 	while (ss_query_next(&w->rest, &n, value))
 		if (ss_span_eq(n, name))

@@ -19,22 +19,49 @@ static const struct ss_route_name *find_name(const struct ss_route_inner *in, ui
 	return NULL;
 }
 
-static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on,
-		      struct ss_span name, struct ss_span value)
+static void try_fit(struct ss_route_look *k, const struct ss_route_inner *in, const struct ss_route_name *n,
+		    uint8_t fit, struct ss_span value)
 {
-	const struct ss_route_name *n = find_name(in, on, name);
-	uint64_t h;
+	uint64_t h = ss_route_hash(n->hash, value, fit);
 
-	if (!n)
-		return;
-	h = ss_route_hash(n->hash, value, 0);
 	for (uint32_t i = (uint32_t)h & in->values_mask; in->values[i].name; i = (i + 1) & in->values_mask) {
 		const struct ss_route_value *v = &in->values[i];
-		if (v->hash == h && v->name == n && ss_span_eq(v->value, value)) {
+		if (v->hash == h && v->name == n && v->fit == fit && ss_span_eq(v->value, value)) {
 			ss_route_try_list(k, &v->list);
 			return;
 		}
 	}
+}
+
+static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on,
+		      struct ss_span name, struct ss_span value)
+{
+	const struct ss_route_name *n = find_name(in, on, name);
+	uint32_t len;
+
+	if (!n)
+		return;
+	try_fit(k, in, n, SS_HM_EXACT, value);
+	for (uint64_t left = n->prefixes; left && (len = (uint32_t)__builtin_ctzll(left)) <= value.n;
+	     left &= left - 1)
+		try_fit(k, in, n, SS_HM_PREFIX, ss_span(value.p, len));
+	for (uint64_t left = n->suffixes; left && (len = (uint32_t)__builtin_ctzll(left)) <= value.n;
+	     left &= left - 1)
+		try_fit(k, in, n, SS_HM_SUFFIX, ss_span(value.p + value.n - len, len));
+	ss_route_try_list(k, &n->there);
+}
+
+/* RFC 6066 3: names are compared without regard to case; the table has them in lower case. */
+static void try_sni(struct ss_route_look *k, const struct ss_route_inner *in)
+{
+	uint8_t lower[SS_ROUTE_HOST_MAX];
+	struct ss_span sni = k->rq->sni;
+
+	if (!sni.n || sni.n > sizeof(lower))
+		return;
+	for (uint32_t i = 0; i < sni.n; i++)
+		lower[i] = ss_lower(sni.p[i]);
+	try_value(k, in, SS_ROUTE_ON_SNI, SS_SPAN("sni"), ss_span(lower, sni.n));
 }
 
 static void try_headers(struct ss_route_look *k, const struct ss_route_inner *in)
@@ -49,6 +76,10 @@ static void try_inner(struct ss_route_look *k, const struct ss_route_inner *in)
 {
 	struct ss_span name, value, rest = k->query;
 
+	if (in->filter[SS_ROUTE_ON_ID] && k->rq->peer_identity.n)
+		try_value(k, in, SS_ROUTE_ON_ID, SS_SPAN("id"), k->rq->peer_identity);
+	if (in->filter[SS_ROUTE_ON_SNI])
+		try_sni(k, in);
 	if (in->filter[SS_ON_HEADER])
 		try_headers(k, in);
 	while (in->filter[SS_ON_QUERY] && ss_query_next(&rest, &name, &value))

@@ -1,5 +1,5 @@
-/* route_rule.c - does a rule hold? All of its parts must; a part holds when one of its values fits, or one of its
- * expressions matches. */
+/* route_rule.c - does a rule hold? All of its parts must; a part holds when one of its values fits, or one of
+ * its expressions matches. */
 #include "route/route_int.h"
 
 static bool text_fits(const struct ss_authz_text *t, struct ss_span v)
@@ -170,8 +170,8 @@ static bool next_claim(const struct ss_claims *c, struct ss_span key, struct ss_
 }
 
 /* A value that is not there fits nothing, not even an empty text; a header's may be there and empty. */
-bool ss_route_next_fact(struct ss_route_facts *f, uint8_t kind, struct ss_span key, struct ss_route_fact_walk *w,
-			struct ss_span *value)
+bool ss_route_next_fact(struct ss_route_facts *f, uint8_t kind, struct ss_span key,
+			struct ss_route_fact_walk *w, struct ss_span *value)
 {
 	bool found;
 

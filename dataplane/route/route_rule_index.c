@@ -1,6 +1,6 @@
 /*
- * route_rule_index.c - the rules that may hold: everything that some rule stands under (contract/authz.h) is looked up
- * once for the request.
+ * route_rule_index.c - the rules that may hold: everything that some rule stands under (contract/authz.h) is
+ * looked up once for the request.
  */
 #include "route/route_int.h"
 
@@ -19,7 +19,8 @@ struct key {
 	uint64_t name_hash;
 };
 
-static void try_hash(struct ss_route_hunt *h, const struct key *k, uint8_t fit, uint64_t hash, struct ss_span text)
+static void try_hash(struct ss_route_hunt *h, const struct key *k, uint8_t fit, uint64_t hash,
+		     struct ss_span text)
 {
 	const struct ss_authz_index *ix = h->a->index;
 
@@ -152,7 +153,8 @@ static void try_port(struct ss_route_hunt *h)
 	static const struct key k = {.kind = SS_AUTHZ_PORT};
 
 	if (h->f->rq->local)
-		try_text(h, &k, SS_AUTHZ_EXACT, ss_span(&h->f->rq->local->port, sizeof(h->f->rq->local->port)));
+		try_text(h, &k, SS_AUTHZ_EXACT,
+			 ss_span(&h->f->rq->local->port, sizeof(h->f->rq->local->port)));
 }
 
 static void try_expressions(struct ss_route_hunt *h)

@@ -1,4 +1,5 @@
-/* route_rule_scan.c - expressions in rules: each subject's values are scanned once, for all rules of a policy. */
+/* route_rule_scan.c - expressions in rules: each subject's values are scanned once, for all rules of a
+ * policy. */
 #include <hs.h>
 
 #include "route/route_int.h"
@@ -8,7 +9,8 @@ static const struct ss_route_scratch *scratch_of(const struct ss_route_facts *f)
 	return &f->regex->scratch[f->rq->worker];
 }
 
-static int on_hit(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags, void *arg)
+static int on_hit(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
+		  void *arg)
 {
 	uint64_t *hits = arg;
 

@@ -14,7 +14,8 @@
  * Expressions are grouped by the text that they surely begin with, in hyperscan databases of a few each: those
  * whose beginning does not fit the path are not scanned. An expression must match the whole subject, as if
  * it stood in ^(?:...)$, and lists the routes that have it.
- * Lists: the routes of one path that want an exact value stand under that value (struct ss_route_inner).
+ * Lists: the routes of one path stand under what one of their matches wants of a header, parameter, cookie, of the
+ * peer's identity or the SNI: a value, its beginning or its end, or that the name is there (struct ss_route_inner).
  */
 #ifndef SS_ROUTE_INDEX_H
 #define SS_ROUTE_INDEX_H
@@ -34,27 +35,36 @@ struct ss_route_list {
 	uint32_t n, first;                  /* first: ids[0] */
 };
 
-/* A name that some exact matches of a list are about. n 0: an empty place. */
+/* Besides enum ss_field_on: who asks, under names of our own. */
+enum ss_route_on { SS_ROUTE_ON_ID = SS_FIELD_ONS, SS_ROUTE_ON_SNI, SS_ROUTE_ONS };
+
+/* A beginning or an end of more bytes than this is not looked up: its routes stand under `there`. */
+#define SS_ROUTE_AFFIX_MAX 63u
+
+/* A name that some matches of a list are about. n 0: an empty place. */
 struct ss_route_name {
 	uint64_t hash;
 	struct ss_span name;
-	uint8_t on; /* enum ss_field_on */
+	uint8_t on;                  /* enum ss_field_on or ss_route_on */
+	uint64_t prefixes, suffixes; /* bit n: one is n bytes long */
+	struct ss_route_list there;  /* routes that need it, whatever its value */
 };
 
-/* The routes of a list that want this value of this name. */
+/* The routes of a list that want this value of this name, or one that begins or ends so. */
 struct ss_route_value {
-	uint64_t hash; /* of name and value */
+	uint64_t hash; /* of name, value and fit */
 	const struct ss_route_name *name; /* NULL: an empty place */
 	struct ss_span value;
+	uint8_t fit; /* SS_HM_EXACT, SS_HM_PREFIX, SS_HM_SUFFIX */
 	struct ss_route_list list;
 };
 
 struct ss_route_inner {
-	uint64_t filter[SS_FIELD_ONS]; /* ss_route_name_bit of every name: what misses is not looked up */
+	uint64_t filter[SS_ROUTE_ONS]; /* ss_route_name_bit of every name: what misses is not looked up */
 	uint32_t names_mask, values_mask;
 	const struct ss_route_name *names;
 	const struct ss_route_value *values;
-	struct ss_route_list rest; /* routes without an exact match */
+	struct ss_route_list rest; /* routes that need no name: looked at one by one */
 };
 
 /* Some expressions: ids in ss_route_index.expressions. first: the lowest route that has one. */

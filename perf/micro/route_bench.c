@@ -14,7 +14,7 @@
 #define ASKED 64u
 
 /* What the routes of a table differ in. */
-enum by { BY_PATH, BY_ALL, BY_HEADER, BY_QUERY, BY_COOKIE, BY_METHOD };
+enum by { BY_PATH, BY_ALL, BY_HEADER, BY_BEGINNING, BY_QUERY, BY_COOKIE, BY_METHOD };
 
 struct table {
 	enum ss_path_match kind;
@@ -40,13 +40,15 @@ static char *text(struct ss_model *m, const char *form, uint32_t i)
 
 #define VALUE "tenant-%u-%u"
 
-/* One more exact match for what the table's routes differ in. */
+/* One more match for what the table's routes differ in. */
 static void add_match(struct ss_model *m, const struct table *t, struct ss_model_route *r, uint32_t i)
 {
 	struct ss_model_header_match *h = ss_model_alloc(m, sizeof(*h));
 
 	*h = (struct ss_model_header_match){.name = ss_model_text(m, "x-tenant"), .value = text(m, VALUE, i)};
-	if (t->by == BY_HEADER || t->by == BY_ALL) {
+	if (t->by == BY_BEGINNING)
+		h->kind = SS_HM_PREFIX;
+	if (t->by == BY_HEADER || t->by == BY_BEGINNING || t->by == BY_ALL) {
 		r->headers = h;
 		r->n_headers = 1;
 	} else if (t->by == BY_QUERY) {
@@ -165,6 +167,7 @@ void micro_items(struct micro *m)
 		const char *name;
 	} kinds[] = {{SS_PATH_EXACT, BY_PATH, "exact"},    {SS_PATH_PREFIX, BY_PATH, "prefix"},
 		     {SS_PATH_EXACT, BY_ALL, "mixed"},     {SS_PATH_EXACT, BY_HEADER, "header"},
+		     {SS_PATH_EXACT, BY_BEGINNING, "beginning"},
 		     {SS_PATH_EXACT, BY_QUERY, "query"},   {SS_PATH_EXACT, BY_COOKIE, "cookie"},
 		     {SS_PATH_EXACT, BY_METHOD, "method"}, {SS_PATH_REGEX, BY_PATH, "regex"}};
 	static const uint32_t sizes[] = {10, 1000, 10000};
