@@ -185,6 +185,19 @@ class TestAuthz(TestSuite):
         cluster_shown, route_shown = shown["clusters"][0], shown["virtual_hosts"][0]["routes"][0]
         self.verify_equal((cluster_shown["max_requests"], cluster_shown["load_balancing"], cluster_shown["outlier"]["interval"],
                            route_shown["timeout"]), (77, "least_request", "10s", "0s"), "shown")
+        # Conditions of the profile, and Istio's own words for others.
+        for retries, on, status in (({}, ["connect-failure", "refused-stream", "cancelled", "unavailable"], []),
+                                    ({"retries": {"attempts": 1, "retryOn": "gateway-error,503"}},
+                                     ["gateway-error", "retriable-status-codes"], [503])):
+            host = settings["virtual_hosts"][0]
+            more = {**settings, "virtual_hosts": [{**host, "routes": [{**host["routes"][0], "retry": {}, **retries}]}]}
+            if retries:
+                more["virtual_hosts"][0]["routes"][0].pop("retry")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(dumps(more))
+            done = sh(os.path.join(self.build, "sidestep"), "--check", path, "--show")
+            retry = json.loads(done.stdout.splitlines()[1])["virtual_hosts"][0]["routes"][0]["retry"]
+            self.verify_equal((retry["on"], retry.get("retriable_status", [])), (on, status), f"retries {retries}")
 
     def test_custom_is_refused_by_name(self):
         """CUSTOM needs an external authorizer: the reload is refused with the rule's line, and the old policy goes on."""
