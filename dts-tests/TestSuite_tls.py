@@ -186,7 +186,7 @@ class TestTls(TestSuite):
     def test_wrong_identity(self):
         """A certificate of the right authority with another SPIFFE identity: refused by an alert."""
         self.refused("tls_identity", "client-wrong-id", ("alert",))
-        self.refused("tls_identity", "client-dns", ("alert",))
+        self.refused("tls_not_svid", "client-dns", ("alert",))
 
     def test_plaintext_on_strict(self):
         """Plaintext HTTP on a strict port is refused and counted; the same request over TLS passes."""

@@ -119,6 +119,8 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 		err = SS_ERR_CONFIG;
 	if (ss_build_tls_client(j, &m->tls, m->protocol, &c->tls) < 0)
 		err = SS_ERR_CONFIG;
+	else if (c->tls) /* not published yet */
+		((struct ss_tls_client *)(uintptr_t)c->tls)->cluster = c->name;
 	return err;
 }
 

@@ -131,7 +131,7 @@ struct ss_build_files *ss_build_files_read(const struct ss_model *m, const struc
 		bool ok = u != NULL;
 
 		if (ok && t)
-			ok = add_file(u, t->bundle);
+			ok = add_file(u, t->bundle) && add_file(u, t->crl);
 		else if (ok)
 			ok = add_file(u, s->certificate) && add_file(u, s->private_key);
 		if (!ok) {

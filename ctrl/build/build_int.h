@@ -41,6 +41,7 @@ struct ss_build_job {
 	struct ss_build_past *past; /* the builder's */
 	const struct ss_build_files *files; /* of secrets and trusts (build_files.h); NULL: from the disk (tests) */
 	struct ss_build_unit *unit;         /* the one that is being loaded */
+	const struct ss_trust **trusts; /* by model trust, each NULL until somebody asked for it (build_trust.c) */
 	struct ss_model_errors *errors;
 };
 

@@ -20,21 +20,20 @@
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"         \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define GROUPS "X25519:P-256"
-/* A leaf, intermediates, a root: nobody's chain is longer, and each certificate costs a verification. */
-#define CHAIN_DEPTH 8
+/* 112 bits: RSA of 2048 bits, no signature over SHA-1 or MD5 (NIST SP 800-57 1 5.6.1), whatever openssl.cnf says. */
+#define SECURITY_LEVEL 2
 
 /* Everything one tls group needs from files; either part may be absent. */
 struct material {
 	const struct ss_model_secret *secret;
 	const struct ss_model_trust *trust;
 	struct ss_build_secret own;
-	STACK_OF(X509) *bundle;
+	const struct ss_trust *believed; /* the snapshot's */
 };
 
 static void material_free(struct material *m)
 {
 	ss_build_secret_free(&m->own);
-	sk_X509_pop_free(m->bundle, X509_free);
 }
 
 /* Our certificate and the trust bundle that we judge peers by are of one trust domain. */
@@ -66,8 +65,8 @@ static int material_load(struct ss_build_job *j, const struct ss_model_tls *t, s
 	}
 	if (t->trust) {
 		m->trust = &j->model->trusts[r];
-		m->bundle = ss_build_bundle_load(j, m->trust);
-		if (!m->bundle)
+		m->believed = ss_build_trust(j, r);
+		if (!m->believed)
 			err = SS_ERR_CONFIG;
 	}
 	if (err == 0 && m->secret && m->trust)
@@ -85,7 +84,10 @@ static bool set_protocol(SSL_CTX *ctx, const struct ss_model_tls *t)
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
 					 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);
+	/* The file says which chain is sent; else OpenSSL would look for one, with signatures, in every handshake. */
+	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
+	SSL_CTX_set_verify_depth(ctx, SS_TRUST_LINKS - 1); /* intermediates */
+	SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
 	return SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
 	       SSL_CTX_set_min_proto_version(ctx, only_13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
@@ -122,15 +124,15 @@ static void hash_certs(EVP_MD_CTX *md, const STACK_OF(X509) *all)
 		hash_cert(md, sk_X509_value(all, i));
 }
 
-/* What a session's verdict on its client hangs on: another bundle, another rule, and it is no good. */
-static bool trust_digest(const struct ss_model_tls *t, STACK_OF(X509) *bundle, uint8_t *digest, unsigned *n)
+/* What a session's verdict on its client hangs on: another trust, another rule, and it is no good. */
+static bool trust_digest(const struct ss_model_tls *t, const struct ss_trust *trust, uint8_t *digest, unsigned *n)
 {
 	const char *version = t->min_version ? t->min_version : "";
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
 
 	if (ok) {
-		hash_certs(md, bundle);
+		hash_bytes(md, trust ? trust->hash : NULL, trust ? sizeof(trust->hash) : 0);
 		hash_bytes(md, version, strlen(version));
 		hash_bytes(md, &t->client_certificate, sizeof(t->client_certificate));
 		ok = EVP_DigestFinal_ex(md, digest, n) == 1;
@@ -140,7 +142,7 @@ static bool trust_digest(const struct ss_model_tls *t, STACK_OF(X509) *bundle, u
 }
 
 /* One ticket a handshake; RFC 8446 C.4: a client uses each once. */
-static bool set_tickets(SSL_CTX *ctx, const struct ss_model_tls *t, STACK_OF(X509) *bundle, uint64_t lifetime_ns)
+static bool set_tickets(SSL_CTX *ctx, const struct ss_model_tls *t, const struct ss_trust *trust, uint64_t lifetime_ns)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned n;
@@ -149,19 +151,26 @@ static bool set_tickets(SSL_CTX *ctx, const struct ss_model_tls *t, STACK_OF(X50
 		return true;
 	SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
 	SSL_CTX_set_timeout(ctx, (long)(lifetime_ns / SS_NS_PER_SEC));
-	return SSL_CTX_set_num_tickets(ctx, 1) == 1 && trust_digest(t, bundle, digest, &n) &&
+	return SSL_CTX_set_num_tickets(ctx, 1) == 1 && trust_digest(t, trust, digest, &n) &&
 	       SSL_CTX_set_session_id_context(ctx, digest, n) == 1;
 }
 
-/* A server also names its authorities, so that a client with several certificates can choose. */
-static bool set_trust(SSL_CTX *ctx, STACK_OF(X509) *bundle, bool server)
+/*
+ * A server names its authorities, so that a client with several certificates can choose. The context's own store
+ * has the trust's own bundle alone: the room verifies against the bundle of the peer's trust domain.
+ */
+static bool set_trust(SSL_CTX *ctx, const struct ss_trust *trust, bool server)
 {
-	for (int i = 0; i < sk_X509_num(bundle); i++) {
-		X509 *ca = sk_X509_value(bundle, i);
+	for (uint32_t d = 0; trust && d < trust->n_domains; d++) {
+		const STACK_OF(X509) *all = trust->domain[d].anchors;
 
-		if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) != 1 ||
-		    (server && SSL_CTX_add_client_CA(ctx, ca) != 1))
-			return false;
+		for (int i = 0; i < sk_X509_num(all); i++) {
+			X509 *ca = sk_X509_value(all, i);
+
+			if ((d == 0 && X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) != 1) ||
+			    (server && SSL_CTX_add_client_CA(ctx, ca) != 1))
+				return false;
+		}
 	}
 	return true;
 }
@@ -175,13 +184,13 @@ static void ctx_free(void *ctx)
 static SSL_CTX *make_ctx(struct ss_build_job *j, const struct ss_model_tls *t, const struct material *m, bool server)
 {
 	SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
-	bool ok = ctx && set_protocol(ctx, t) && set_trust(ctx, m->bundle, server);
+	bool ok = ctx && set_protocol(ctx, t) && set_trust(ctx, m->believed, server);
 
 	/* The room sets how a peer is verified per connection; a context by itself refuses as well. */
-	if (ok && m->bundle)
+	if (ok && m->believed)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	if (ok && server)
-		ok = set_tickets(ctx, t, m->bundle, j->model->process.ticket_lifetime_ns);
+		ok = set_tickets(ctx, t, m->believed, j->model->process.ticket_lifetime_ns);
 	if (ok && m->own.leaf)
 		ok = SSL_CTX_use_cert_and_key(ctx, m->own.leaf, m->own.key, m->own.chain, 1) == 1;
 	if (!ok) {
@@ -214,30 +223,68 @@ static const struct ss_span offers[] = {
 	[SS_PROTO_H2] = { (const uint8_t *)"\x02h2", 3 },
 };
 
-/*
- * A trust bundle speaks for its trust domain alone (SPIFFE Trust Domain and Bundle 3): a matcher that
- * reaches beyond is refused, "any" means any of the domain.
- */
-static int narrow(struct ss_build_job *j, const struct ss_model_tls *t, const char *domain, struct ss_id_match *ids,
-		  uint16_t n)
+/* ---- whom a group lets in ---- */
+
+/* The trust domains that model trust m speaks for: its own, then those of its federation. NULL behind the last. */
+static const char *domain_at(const struct ss_build_job *j, const struct ss_model_trust *m, uint32_t i)
 {
-	struct ss_span want = ss_build_text(j, domain);
+	uint32_t r = i && i <= m->n_federates ? ss_model_trust(j->model, m->federates[i - 1]) : SS_MODEL_NONE;
+
+	if (i == 0)
+		return m->trust_domain;
+	return r == SS_MODEL_NONE ? NULL : j->model->trusts[r].trust_domain;
+}
+
+static bool speaks_for(const struct ss_build_job *j, const struct ss_model_trust *m, struct ss_span domain)
+{
+	const char *d;
+
+	for (uint32_t i = 0; (d = domain_at(j, m, i)); i++)
+		if (ss_span_eq(ss_span_str(d), domain))
+			return true;
+	return false;
+}
+
+/* A trust bundle speaks for its trust domain alone: a matcher that reaches beyond all of them is refused. */
+static int check_reach(struct ss_build_job *j, const struct ss_model_tls *t, const struct ss_model_trust *m,
+		       const struct ss_id_match *ids, uint16_t n)
+{
 	int err = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct ss_id_match *m = &ids[i];
-		struct ss_span has = m->kind == SS_ID_DOMAIN ? m->value : ss_id_trust_domain(m->value);
+		struct ss_span has = ids[i].kind == SS_ID_DOMAIN ? ids[i].value : ss_id_trust_domain(ids[i].value);
 
-		if (m->kind == SS_ID_ANY)
-			*m = (struct ss_id_match){ .kind = SS_ID_DOMAIN, .value = want };
-		else if (has.n && !ss_span_eq(has, want)) {
-			ss_model_error(j->errors, &t->src, "tls.allowed_ids",
-				       "[%u] \"%.*s\" is outside trust domain %s", i, (int)m->value.n,
-				       (const char *)m->value.p, domain);
-			err = SS_ERR_CONFIG;
-		}
+		if (has.n == 0 || speaks_for(j, m, has))
+			continue;
+		ss_model_error(j->errors, &t->src, "tls.allowed_ids", "[%u] \"%.*s\" is outside trust domain %s", i,
+			       (int)ids[i].value.n, (const char *)ids[i].value.p, m->trust_domain);
+		err = SS_ERR_CONFIG;
 	}
 	return err;
+}
+
+/* "Any" means any member of the trust domains, so "any" becomes one matcher for each. */
+static int widen(struct ss_build_job *j, const struct ss_model_trust *m, uint16_t *n, const struct ss_id_match **ids)
+{
+	const struct ss_id_match any = { .kind = SS_ID_ANY }, *from = *n ? *ids : &any;
+	uint32_t n_from = *n ? *n : 1;
+	struct ss_id_match *to = ss_build_array(j, n_from * (m->n_federates + 1), sizeof(*to));
+	uint32_t put = 0;
+	const char *d;
+
+	if (!to)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < n_from; i++) {
+		if (from[i].kind != SS_ID_ANY)
+			to[put++] = from[i];
+		for (uint32_t k = 0; from[i].kind == SS_ID_ANY && (d = domain_at(j, m, k)); k++)
+			to[put++] = (struct ss_id_match){ .kind = SS_ID_DOMAIN, .value = ss_build_text(j, d) };
+	}
+	if (put > UINT16_MAX)
+		return SS_ERR_CONFIG;
+	*n = (uint16_t)put;
+	*ids = to;
+	return 0;
 }
 
 /* Matchers of a group. bare: what stands for "none listed" when the trust has a domain: its members. */
@@ -245,23 +292,13 @@ static int build_ids(struct ss_build_job *j, const struct ss_model_tls *t, bool 
 		     const struct ss_id_match **out)
 {
 	uint32_t r = t->trust ? ss_model_trust(j->model, t->trust) : SS_MODEL_NONE;
-	const char *domain = r == SS_MODEL_NONE ? NULL : j->model->trusts[r].trust_domain;
-	const struct ss_id_match *listed;
-	int err = ss_build_ids(j, t->n_ids, t->ids, n, &listed);
+	const struct ss_model_trust *m = r == SS_MODEL_NONE ? NULL : &j->model->trusts[r];
+	int err = ss_build_ids(j, t->n_ids, t->ids, n, out);
 
-	*out = listed;
-	if (err < 0 || !domain || (*n == 0 && !bare))
+	if (err < 0 || !m || !m->trust_domain || (*n == 0 && !bare))
 		return err;
-	uint16_t want = *n ? *n : 1;
-	struct ss_id_match *ids = ss_build_array(j, want, sizeof(*ids));
-	if (!ids)
-		return SS_ERR_NO_MEM;
-	ids[0].kind = SS_ID_ANY;
-	for (uint16_t i = 0; i < *n; i++)
-		ids[i] = listed[i];
-	*n = want;
-	*out = ids;
-	return narrow(j, t, domain, ids, want);
+	err = widen(j, m, n, out);
+	return err < 0 ? err : check_reach(j, t, m, *out, *n);
 }
 
 /* One context each: so that no two threads meet at its counters. */
@@ -294,6 +331,7 @@ int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, en
 	if ((err = build_ids(j, t, t->client_certificate, &s->n_ids, &s->ids)) < 0 ||
 	    (err = material_load(j, t, &m)) < 0)
 		return err;
+	s->trust = m.believed;
 	for (uint32_t i = 0; i < executors(j) && err == 0; i++) {
 		SSL_CTX *ctx = make_ctx(j, t, &m, true);
 
@@ -319,7 +357,7 @@ static uint64_t hash_client(const struct ss_model_tls *t, const struct material 
 		goto out;
 	hash_cert(md, m->own.leaf);
 	hash_certs(md, m->own.chain);
-	hash_certs(md, m->bundle);
+	hash_bytes(md, m->believed->hash, sizeof(m->believed->hash));
 	hash_bytes(md, version, strlen(version));
 	hash_bytes(md, c->sni.p, c->sni.n);
 	for (uint16_t i = 0; i < c->n_ids; i++) {
@@ -361,6 +399,7 @@ int ss_build_tls_client(struct ss_build_job *j, const struct ss_model_tls *t, en
 		if (!c->ctx[i])
 			err = SS_ERR_CONFIG;
 	}
+	c->trust = m.believed;
 	c->hash = hash_client(t, &m, c);
 	material_free(&m);
 	*out = c;

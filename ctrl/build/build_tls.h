@@ -28,6 +28,14 @@ struct ss_span ss_build_secret_id(struct ss_build_job *j, const struct ss_build_
 
 /* The authorities of a bundle; NULL after an error line. Free with sk_X509_pop_free. */
 STACK_OF(X509) *ss_build_bundle_load(struct ss_build_job *j, const struct ss_model_trust *m);
+/* build_trust.c: a trust of the model, made when first asked for; the snapshot holds it. NULL after an error line. */
+const struct ss_trust *ss_build_trust(struct ss_build_job *j, uint32_t index);
+/* build_crl.c: the revocation lists of m into d, whose anchors are there. 0 or SS_ERR_CONFIG after an error line. */
+int ss_build_crls(struct ss_build_job *j, const struct ss_model_trust *m, struct ss_trust_domain *d);
+/* Sorts v, drops doubles: it is the set's. */
+struct ss_trust_set ss_build_trust_set(uint64_t *v, uint32_t n);
+/* A name or a certificate's serial number in DER, for marks. */
+uint64_t ss_build_name_digest(const X509_NAME *name, const ASN1_INTEGER *serial);
 
 /* The end of a certificate's validity, in seconds of the calendar (Unix). */
 int64_t ss_build_expiry(const X509 *x);

@@ -36,16 +36,29 @@ static void check_trust(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	struct ss_model_trust *t = obj;
 	check_readable(c, g, "bundle", t->bundle);
+	check_readable(c, g, "crl", t->crl);
+	if (t->n_federates && !t->trust_domain)
+		ss_cfg_error(c, g, "federates_with", "needs a trust_domain: else no bundle is nobody's but its own");
 	if (t->trust_domain && strstr(t->trust_domain, "/"))
 		ss_cfg_error(c, g, "trust_domain",
 			     "is a name as \"mesh.local\", without spiffe:// or a path");
 }
+
+static const struct ss_cfg_word crl_checks[] = {
+	{ "chain", SS_CRL_CHAIN },
+	{ "leaf", SS_CRL_LEAF },
+	{ NULL, 0 },
+};
 
 #define TRUST(field) offsetof(struct ss_model_trust, field)
 static const struct ss_cfg_key trust_keys[] = {
 	{ "name", SS_CFG_TEXT, TRUST(name), .required = true, .min = 1 },
 	{ "trust_domain", SS_CFG_TEXT, TRUST(trust_domain), .min = 1 },
 	{ "bundle", SS_CFG_FILE, TRUST(bundle), .required = true },
+	{ "crl", SS_CFG_FILE, TRUST(crl) },
+	{ "crl_check", SS_CFG_WORD, TRUST(crl_check), .def = "chain", .words = crl_checks },
+	{ "federates_with", SS_CFG_TEXTS, TRUST(federates), TRUST(n_federates) },
+	{ "chain_cache", SS_CFG_BOOL, TRUST(chain_cache), .def = "true" },
 };
 const struct ss_cfg_table ss_cfg_trust = { .what = "trust",
 					   .size = sizeof(struct ss_model_trust),

@@ -43,7 +43,12 @@ struct ss_model_secret {
 struct ss_model_trust {
 	struct ss_model_src src;
 	char *name, *trust_domain,
-		*bundle; /* bundle: PEM file of CAs; trust_domain may be NULL (DNS peers) */
+		*bundle; /* bundle: file of CAs; trust_domain may be NULL (DNS peers) */
+	char *crl;       /* file of revocation lists; NULL: none */
+	enum ss_crl_check crl_check;
+	bool chain_cache;
+	uint32_t n_federates;
+	char **federates; /* names of trusts */
 };
 
 /* tls of a listener or a cluster. */

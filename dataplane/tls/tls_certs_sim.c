@@ -62,7 +62,9 @@ struct sim_cert sim_leaf(const struct sim_cert *ca, const struct sim_leaf *want)
 	X509_set_issuer_name(c.x, X509_get_subject_name(ca->x));
 	extend(c.x, ca->x, NID_basic_constraints, "critical,CA:FALSE");
 	extend(c.x, ca->x, NID_key_usage,
-	       want->signing ? "critical,digitalSignature,keyCertSign" : "critical,digitalSignature");
+	       want->usage     ? want->usage
+	       : want->signing ? "critical,digitalSignature,keyCertSign"
+			       : "critical,digitalSignature");
 	if (want->san)
 		extend(c.x, ca->x, NID_subject_alt_name, want->san);
 	need(X509_sign(c.x, ca->key, EVP_sha256()) > 0);

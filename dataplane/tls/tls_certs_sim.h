@@ -21,6 +21,7 @@ struct sim_leaf {
 	const char *san;
 	long from_s, to_s; /* validity, seconds from now; both 0: an hour ago to tomorrow */
 	bool signing;      /* key usage keyCertSign */
+	const char *usage; /* key usage, when it is another than digitalSignature */
 };
 
 struct sim_cert sim_ca(const char *name);

@@ -21,6 +21,7 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->tools.bio = ss_tls_bio_create();
 	t->tools.ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
 	t->tools.tickets = conf->tickets;
+	t->tools.chains = OPENSSL_zalloc(SS_MAX_EXECUTORS * sizeof(*t->tools.chains));
 	ss_wheel_init(&t->wheel, TLS_TICK_NS, now);
 	int err = ss_tls_records_create(t);
 	t->tools.secrets = t->gcm != NULL;
@@ -32,7 +33,7 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	ss_list_init(&t->all);
 	ss_list_init(&t->dead);
 	*out = t;
-	if (t->pool && t->trips && t->tools.bio && t->tools.ticket_cipher && err == 0)
+	if (t->pool && t->trips && t->tools.bio && t->tools.ticket_cipher && t->tools.chains && err == 0)
 		return 0;
 	ss_tls_free(t);
 	*out = NULL;
@@ -74,6 +75,9 @@ void ss_tls_free(struct ss_tls *t)
 		return; /* a thread that never ends still writes there */
 	ss_pool_free(t->pool);
 	ss_pool_free(t->trips);
+	for (int i = 0; t->tools.chains && i < SS_MAX_EXECUTORS; i++)
+		ss_tls_chains_free(t->tools.chains[i]);
+	OPENSSL_free(t->tools.chains);
 	BIO_meth_free(t->tools.bio);
 	EVP_CIPHER_free(t->tools.ticket_cipher);
 	/* The scratch has seen plaintext. */
@@ -265,6 +269,9 @@ void ss_tls_shutdown(struct ss_tls_conn *c)
 
 void ss_tls_abort(struct ss_tls_conn *c)
 {
+	/* One that we refused ends already, and its alert is on its way: a RST would overtake it. */
+	if (c->state == TLS_ST_CLOSED && c->reason)
+		return;
 	ss_tls_reset(c);
 }
 

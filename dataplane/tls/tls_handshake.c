@@ -26,6 +26,15 @@ static struct tls_shake *shake_new(struct ss_tls_conn *c, void *const ctx[])
 	return c->shake = k;
 }
 
+/* What the peer's certificate is judged by. */
+static int expect(struct ss_tls_conn *c, const struct ss_trust *trust, const struct ss_id_match *ids, uint16_t n)
+{
+	ss_trust_hold(trust);
+	c->shake->trust = trust;
+	c->generation = c->t->generation;
+	return ss_tls_policy_copy(&c->shake->policy, ids, n);
+}
+
 int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_tls_server *s)
 {
 	struct tls_shake *k = shake_new(c, s->ctx);
@@ -33,7 +42,7 @@ int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_tls_server *s)
 	if (!k)
 		return SS_ERR_NO_MEM;
 	k->asks = s->client_certificate;
-	return k->asks ? ss_tls_policy_copy(&k->policy, s->ids, s->n_ids) : 0;
+	return k->asks ? expect(c, s->trust, s->ids, s->n_ids) : 0;
 }
 
 static int ask_for(struct ss_tls_conn *c, struct ss_span name)
@@ -56,8 +65,9 @@ int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, e
 		return SS_ERR_REFUSED;
 	if (!(k = shake_new(c, cl->ctx)))
 		return SS_ERR_NO_MEM;
-	if ((err = ss_tls_policy_copy(&k->policy, cl->ids, cl->n_ids)) < 0)
+	if ((err = expect(c, cl->trust, cl->ids, cl->n_ids)) < 0)
 		return err;
+	c->cluster = cl->cluster;
 	k->protocol = (uint8_t)protocol;
 	k->expects_name = cl->n_ids == 0;
 	if (cl->session && *cl->session && SSL_SESSION_up_ref(*cl->session) == 1)
@@ -81,6 +91,11 @@ static void learn(struct ss_tls_conn *c, struct tls_shake *k)
 		k->identity = NULL;
 		c->peer.identity = ss_span(c->identity, k->identity_n);
 	}
+	if (k->chain_known)
+		ss_count(c->t->conf.counters, SS_C_TLS_CHAINS_KNOWN, 1);
+	if (k->chain_verified)
+		ss_count(c->t->conf.counters, SS_C_TLS_CHAINS_VERIFIED, 1);
+	k->chain_known = k->chain_verified = false;
 }
 
 static void done(struct ss_tls_conn *c, struct tls_shake *k)
@@ -92,6 +107,9 @@ static void done(struct ss_tls_conn *c, struct tls_shake *k)
 	c->peer.alpn = k->alpn;
 	c->peer.tls = k->tls;
 	c->peer.until = k->until;
+	c->mark = k->mark;
+	if (c->generation != c->t->generation)
+		ss_tls_again_all(c->t);
 	ss_tls_own_begin(c);
 	c->state = TLS_ST_OPEN;
 	c->handed = true;

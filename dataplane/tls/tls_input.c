@@ -212,6 +212,7 @@ void ss_tls_input(struct ss_tls *t, const struct ss_snapshot *snap, struct ss_li
 		on_tcp[c->state](c, snap, ev);
 	}
 	ss_tls_steps(t);
+	ss_tls_again(t, snap);
 	ss_list_splice(news, &t->pending);
 }
 
@@ -256,7 +257,7 @@ void ss_tls_expire(struct ss_tls *t, uint64_t now, struct ss_list *news)
 uint64_t ss_tls_next(const struct ss_tls *t)
 {
 	if (!ss_list_empty(&t->pending) || !ss_list_empty(&t->parked) || !ss_list_empty(&t->ready) ||
-	    !ss_list_empty(&t->dirty))
+	    !ss_list_empty(&t->dirty) || t->again)
 		return t->now;
 	return ss_wheel_next(&t->wheel);
 }

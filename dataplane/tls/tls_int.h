@@ -110,8 +110,11 @@ struct ss_tls_conn {
 	struct tls_tickets *tickets; /* NULL: late tickets are dropped */
 	struct ss_peer peer;
 	uint64_t handshake_ns; /* time allowed */
+	uint64_t generation;   /* of the snapshot, when the handshake began */
+	struct ss_trust_mark mark; /* of the peer's chain */
 	char *identity, *sni; /* what the spans in peer point to */
 	uint32_t cookie;
+	uint32_t cluster;     /* name id; 0: of a listener, or nobody's */
 	uint32_t events;
 	uint16_t reason;  /* enum ss_drop, with SS_TLS_EV_FAILED */
 	const char *why;  /* what refuses a record of ours, in words; lives for ever */
@@ -148,6 +151,8 @@ struct ss_tls {
 	struct ss_list dirty;
 	struct ss_list all;
 	struct ss_list dead;
+	uint64_t generation; /* of the snapshot that handshakes begin with */
+	uint32_t again;      /* connections to be judged under it yet */
 	uint8_t scratch[SS_TLSREC_MAX_PLAIN]; /* gathers small writes into one record */
 };
 
@@ -245,6 +250,12 @@ int ss_tls_own_alert(struct ss_tls_conn *c, enum ss_tls_alert_level level, uint8
 enum tls_got ss_tls_libssl_open(struct ss_tls_conn *c);
 int ss_tls_libssl_seal(struct ss_tls_conn *c);
 int ss_tls_libssl_notify(struct ss_tls_conn *c);
+
+/* -- tls_again.c -- */
+/* Judges some more connections, when their trust is another than the one that verified them. */
+void ss_tls_again(struct ss_tls *t, const struct ss_snapshot *snap);
+/* Begins with all of them: one was verified by an older generation. */
+void ss_tls_again_all(struct ss_tls *t);
 
 /* -- tls_refuse.c -- */
 /* Counts, reports and ends: alerts OpenSSL has made leave first. detail may be empty. */

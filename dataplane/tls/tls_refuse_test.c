@@ -23,7 +23,7 @@ static struct world world;
 struct fault {
 	const char *name;
 	struct sim_leaf leaf;
-	bool no_cert, other_ca;
+	bool no_cert, other_ca, client_only;
 	enum ss_drop drop;
 	int alert_13, alert_12;
 	const char *detail; /* part of it */
@@ -39,19 +39,30 @@ static const struct fault faults[] = {
 	{ .name = "expired", .leaf = { .san = ID_A, .from_s = -2 * DAY, .to_s = -DAY }, .drop = SS_DROP_TLS_EXPIRED,
 	  .alert_13 = SSL_AD_CERTIFICATE_EXPIRED, .alert_12 = SSL_AD_CERTIFICATE_EXPIRED, .detail = "has expired" },
 	{ .name = "not yet valid", .leaf = { .san = ID_A, .from_s = DAY, .to_s = 2 * DAY },
-	  .drop = SS_DROP_TLS_EXPIRED, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
+	  .drop = SS_DROP_TLS_NOT_YET_VALID, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
 	  .detail = "not yet valid" },
 	{ .name = "wrong identity", .leaf = { .san = "URI:spiffe://mesh.local/ns/demo/sa/ab" },
 	  .drop = SS_DROP_TLS_IDENTITY, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
 	  .detail = "identity not accepted" },
 	{ .name = "two URIs", .leaf = { .san = ID_A ",URI:spiffe://mesh.local/ns/demo/sa/c" },
-	  .drop = SS_DROP_TLS_IDENTITY, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
+	  .drop = SS_DROP_TLS_NOT_SVID, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
 	  .detail = "more than one URI" },
 	{ .name = "malformed id", .leaf = { .san = "URI:spiffe://mesh.local/ns/demo/sa/a/" },
-	  .drop = SS_DROP_TLS_IDENTITY, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
+	  .drop = SS_DROP_TLS_NOT_SVID, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
 	  .detail = "malformed" },
-	{ .name = "signing", .leaf = { .san = ID_A, .signing = true }, .drop = SS_DROP_TLS_IDENTITY,
+	{ .name = "signing", .leaf = { .san = ID_A, .signing = true }, .drop = SS_DROP_TLS_NOT_SVID,
 	  .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE, .detail = "signing" },
+	{ .name = "no path", .leaf = { .san = "URI:spiffe://mesh.local" }, .drop = SS_DROP_TLS_NOT_SVID,
+	  .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE, .detail = "without a path" },
+	{ .name = "scheme in capitals", .leaf = { .san = "URI:SPIFFE://mesh.local/ns/demo/sa/a" },
+	  .drop = SS_DROP_TLS_NOT_SVID, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
+	  .detail = "malformed" },
+	{ .name = "id as a DNS name", .leaf = { .san = "DNS:spiffe://mesh.local/ns/demo/sa/a" },
+	  .drop = SS_DROP_TLS_IDENTITY, .alert_13 = SSL_AD_BAD_CERTIFICATE, .alert_12 = SSL_AD_BAD_CERTIFICATE,
+	  .detail = "identity not" },
+	{ .name = "no key usage", .client_only = true, .leaf = { .san = ID_A, .usage = "critical,keyAgreement" },
+	  .drop = SS_DROP_TLS_KEY_USAGE, .alert_13 = SSL_AD_UNSUPPORTED_CERTIFICATE,
+	  .alert_12 = SSL_AD_UNSUPPORTED_CERTIFICATE, .detail = "digitalSignature" },
 	{ .name = "no names", .drop = SS_DROP_TLS_IDENTITY, .alert_13 = SSL_AD_BAD_CERTIFICATE,
 	  .alert_12 = SSL_AD_BAD_CERTIFICATE, .detail = "no identity" },
 	{ .name = "DNS only", .leaf = { .san = "DNS:a.example" }, .drop = SS_DROP_TLS_IDENTITY,
@@ -170,7 +181,7 @@ static void one_server(const struct fault *f, int version)
 static void test_servers_with_faults(void **state)
 {
 	for (size_t i = 0; i < SS_ARRAY_LEN(faults); i++) {
-		if (faults[i].no_cert)
+		if (faults[i].no_cert || faults[i].client_only)
 			continue;
 		one_server(&faults[i], TLS1_3_VERSION);
 		one_server(&faults[i], TLS1_2_VERSION);

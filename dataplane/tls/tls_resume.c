@@ -70,13 +70,38 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 	return r;
 }
 
+/* What was verified when the session began, for tls_again.c: a ticket has the leaf alone. */
+static int on_new_ticket(SSL *ssl, void *arg)
+{
+	const struct tls_shake *k = SSL_get_app_data(ssl);
+
+	return SSL_SESSION_set1_ticket_appdata(SSL_get0_session(ssl), &k->mark, sizeof(k->mark));
+}
+
+static void take_mark(struct tls_shake *k, const SSL_SESSION *s)
+{
+	void *mark = NULL;
+	size_t n = 0;
+
+	if (SSL_SESSION_get0_ticket_appdata((SSL_SESSION *)(uintptr_t)s, &mark, &n) == 1 && n == sizeof(k->mark))
+		memcpy(&k->mark, mark, n);
+}
+
 static bool still_good(struct tls_shake *k, const SSL_SESSION *s)
 {
 	X509 *cert = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)s);
+	struct tls_names n;
 
 	if (SSL_get_verify_mode(k->ssl) == SSL_VERIFY_NONE)
 		return true;
-	return cert && X509_cmp_current_time(X509_get0_notAfter(cert)) > 0 && !ss_tls_judge(k, cert, false);
+	if (!cert || X509_cmp_current_time(X509_get0_notAfter(cert)) <= 0)
+		return false;
+	ss_tls_names_read(cert, &n);
+	bool good = !ss_tls_judge(k, &n);
+	ss_tls_names_free(&n);
+	if (good)
+		take_mark(k, s);
+	return good;
 }
 
 /* What does not resume makes a full handshake, which says what is wrong, if something is. */
@@ -101,13 +126,18 @@ void ss_tls_resume_offer(struct tls_shake *k)
 	}
 	/* The context is this executor's own, and the same callbacks are set again each time: plain stores. */
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(k->ctx, on_ticket_key);
-	SSL_CTX_set_session_ticket_cb(k->ctx, NULL, on_ticket, NULL);
+	SSL_CTX_set_session_ticket_cb(k->ctx, on_new_ticket, on_ticket, NULL);
 }
 
 void ss_tls_resumed(struct tls_shake *k)
 {
 	X509 *cert = SSL_get0_peer_certificate(k->ssl);
 
-	if (k->server && cert)
-		ss_tls_judge(k, cert, true);
+	if (!k->server || !cert)
+		return;
+	struct tls_names n;
+
+	ss_tls_names_read(cert, &n);
+	ss_tls_identify(k, ss_tls_names_identity(&n));
+	ss_tls_names_free(&n);
 }

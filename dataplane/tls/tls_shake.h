@@ -14,6 +14,7 @@
 #define SS_TLS_SHAKE_H
 
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/base.h"
 #include "base/span.h"
@@ -29,6 +30,7 @@
 #define TLS_TRIP_OUT 8192
 
 struct ss_tls_conn;
+struct tls_chains;
 
 /* What goes with a handshake for one step: more of either is another trip. */
 struct tls_trip {
@@ -59,6 +61,7 @@ struct tls_tools {
 	EVP_CIPHER *ticket_cipher;
 	const struct ss_ticket_ring *tickets; /* NULL: a server gives none */
 	bool secrets; /* records can become ours */
+	struct tls_chains **chains; /* by executor, which makes its own */
 };
 
 struct tls_shake {
@@ -78,6 +81,7 @@ struct tls_shake {
 	char *name;             /* client: asks for; NULL: for none */
 	SSL_SESSION *session;   /* client: to resume; a reference, or NULL */
 	struct tls_policy *policy; /* NULL: any identity that the bundle verifies */
+	const struct ss_trust *trust; /* a reference; NULL: the context's own store of authorities */
 	/* -- the executor's -- */
 	SSL *ssl;
 	struct tls_trip *trip;  /* during a step */
@@ -87,6 +91,8 @@ struct tls_shake {
 	bool cert_asked;        /* client: the server asked for ours */
 	uint16_t refusal;       /* enum ss_drop: what the certificate check found */
 	const char *why;        /* the same in words; lives for ever */
+	struct ss_trust_mark mark; /* of the peer's chain, when it was good */
+	bool chain_known, chain_verified; /* from memory, or signature by signature */
 	struct tls_half rd, wr; /* secrets, as they become known */
 	/* -- what comes back -- */
 	uint8_t went;           /* enum tls_went */
@@ -125,11 +131,44 @@ int ss_tls_bio_attach(struct tls_shake *k);
 /* -- tls_tickets.c -- */
 bool ss_tls_tickets_wanted(const SSL *ssl);
 
+/* -- tls_svid.c -- */
+/* Why a certificate is not let in; the text lives for ever. */
+struct tls_fault {
+	enum ss_drop drop;
+	const char *why;
+	int error; /* X509_V_ERR_*: which alert leaves */
+};
+/* The names in a certificate, as spans into it. */
+struct tls_names {
+	GENERAL_NAMES *all;      /* NULL: none */
+	struct ss_span uri, dns; /* the first of each */
+	unsigned n_uri, n_dns;
+	bool spiffe;             /* a URI that begins as a SPIFFE id */
+};
+void ss_tls_names_read(X509 *cert, struct tls_names *out);
+void ss_tls_names_free(struct tls_names *n);
+/* Who it says it is: its SPIFFE id, else its first DNS name. */
+struct ss_span ss_tls_names_identity(const struct tls_names *n);
+/* Is the name at place i of all a DNS name? */
+bool ss_tls_names_dns(const struct tls_names *n, int i, struct ss_span *out);
+/* NULL, or what makes a certificate with a SPIFFE id no X.509-SVID. */
+const struct tls_fault *ss_tls_svid_fault(X509 *cert, const struct tls_names *n);
+/* The same for one above the leaf. */
+const struct tls_fault *ss_tls_signer_fault(X509 *cert, struct ss_span domain);
+
+/* -- tls_chain.c -- */
+void ss_tls_chains_free(struct tls_chains *c);
+/* For SSL_CTX_set_cert_verify_callback. */
+int ss_tls_chain_verify(X509_STORE_CTX *store, void *arg);
+
 /* -- tls_peer.c -- */
 int ss_tls_policy_copy(struct tls_policy **out, const struct ss_id_match *ids, uint16_t n);
-int ss_tls_verify(int ok, X509_STORE_CTX *store);
-/* NULL, or why a certificate whose chain is good is not let in. keep: its identity becomes the peer's. */
-const char *ss_tls_judge(struct tls_shake *k, X509 *cert, bool keep);
+/* NULL, or why a certificate whose chain is good is not let in. */
+const struct tls_fault *ss_tls_judge(const struct tls_shake *k, const struct tls_names *n);
+/* Who it is. */
+void ss_tls_identify(struct tls_shake *k, struct ss_span id);
+/* What OpenSSL's verification found, as ours. */
+struct tls_fault ss_tls_fault_of(int error);
 /* After the handshake: alpn, tls, identity. */
 void ss_tls_peer_learn(struct tls_shake *k);
 

@@ -50,7 +50,7 @@ static bool set_name(SSL *ssl, const char *name, bool expect)
 static bool server_begin(struct tls_shake *k)
 {
 	if (k->asks)
-		SSL_set_verify(k->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, ss_tls_verify);
+		SSL_set_verify(k->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	else
 		SSL_set_verify(k->ssl, SSL_VERIFY_NONE, NULL);
 	SSL_set_accept_state(k->ssl);
@@ -62,7 +62,7 @@ static bool client_begin(struct tls_shake *k)
 {
 	if (!offer(k->ssl, (enum ss_protocol)k->protocol))
 		return false;
-	SSL_set_verify(k->ssl, SSL_VERIFY_PEER, ss_tls_verify);
+	SSL_set_verify(k->ssl, SSL_VERIFY_PEER, NULL);
 	SSL_set_cert_cb(k->ssl, cert_was_asked, k);
 	SSL_set_connect_state(k->ssl);
 	/* One that cannot be used any more (RFC 8446 C.4: once) makes a full handshake. */
@@ -84,6 +84,7 @@ static bool begin(struct tls_shake *k)
 	 */
 	SSL_set_mode(k->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	ss_tls_watch(k);
+	SSL_CTX_set_cert_verify_callback(k->ctx, ss_tls_chain_verify, NULL);
 	return k->server ? server_begin(k) : client_begin(k);
 }
 
@@ -166,6 +167,13 @@ static enum ss_drop drop_of_reason(int reason, enum ss_drop drop)
 	case SSL_R_HTTP_REQUEST:
 	case SSL_R_HTTPS_PROXY_REQUEST:
 		return SS_DROP_TLS_PLAINTEXT;
+	/* The peer offers nothing newer, or says (RFC 7507) that somebody made it offer less; or we were told so. */
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
+	case SSL_R_WRONG_SSL_VERSION:
+	case SSL_R_INAPPROPRIATE_FALLBACK:
+	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+		return SS_DROP_TLS_VERSION;
 	default:
 		return drop;
 	}
@@ -208,6 +216,7 @@ void ss_tls_shake_free(struct tls_shake *k)
 	SSL_SESSION_free(k->session);
 	SSL_CTX_free(k->ctx);
 	OPENSSL_free(k->policy);
+	ss_trust_put(k->trust);
 	OPENSSL_free(k->name);
 	OPENSSL_free(k->sni);
 	OPENSSL_free(k->identity);

@@ -42,6 +42,8 @@
 	X(TLS_STEPS_AWAY, c, "of these, done by handshake threads")             \
 	X(TLS_STEPS_NS, c, "nanoseconds that steps of TLS handshakes took, wherever they ran") \
 	X(TLS_STEPS_QUEUED, g, "TLS handshakes in a step or waiting for one")   \
+	X(TLS_CHAINS_KNOWN, c, "peers whose chain of certificates was known to be good") \
+	X(TLS_CHAINS_VERIFIED, c, "peers whose chain was verified, signature by signature") \
 	X(TLS_CONNS, g, "TLS connections held")                                 \
 	X(TLS_RECORD_LAYER, g, "who opens and seals TLS records: 1 ipsec-mb, 2 evp, 3 openssl") \
 	X(TLS_KEY_UPDATES, c, "new sending keys within a TLS connection (KeyUpdate)") \

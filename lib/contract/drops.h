@@ -53,9 +53,19 @@
 	X(TLS_HANDSHAKE, c, "-", "TLS handshake failed")                                 \
 	X(TLS_TIMEOUT, c, "-", "TLS handshake took too long")                            \
 	X(TLS_NO_CERT, c, "-", "peer sent no certificate")                               \
+	X(TLS_VERSION, c, "-", "TLS version too old, or a downgrade")                    \
 	X(TLS_UNTRUSTED, c, "-", "peer certificate from an unknown authority")           \
-	X(TLS_EXPIRED, c, "-", "peer certificate expired or not yet valid")              \
+	X(TLS_SELF_SIGNED, c, "-", "peer certificate signed by itself")                  \
+	X(TLS_CHAIN_LONG, c, "-", "peer certificate's chain too long")                   \
+	X(TLS_EXPIRED, c, "-", "peer certificate expired")                               \
+	X(TLS_NOT_YET_VALID, c, "-", "peer certificate not valid yet")                   \
+	X(TLS_REVOKED, c, "-", "peer certificate revoked")                               \
+	X(TLS_WEAK_KEY, c, "-", "peer certificate with a weak key or signature")         \
+	X(TLS_KEY_USAGE, c, "-", "peer certificate is for another use")                  \
+	X(TLS_NOT_SVID, c, "-", "peer certificate is no good SPIFFE X.509-SVID")         \
+	X(TLS_TRUST_DOMAIN, c, "-", "peer of a trust domain that nobody speaks for")     \
 	X(TLS_IDENTITY, c, "-", "peer certificate has the wrong identity")               \
+	X(TLS_DISTRUSTED, c, "-", "connection whose peer is not trusted any more")       \
 	X(TLS_RECORD, c, "-", "TLS record refused")                                      \
 	X(TLS_TRUNCATED, c, "-", "endpoint ended its bytes without close_notify")        \
 	X(TLS_QUEUE_FULL, c, "-", "too many TLS handshakes waiting")                     \

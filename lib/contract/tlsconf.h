@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/span.h"
+#include "contract/trust.h"
 
 /* Who runs handshakes: the handshake threads, or the workers where there are none. */
 #define SS_MAX_EXECUTORS SS_MAX_WORKERS
@@ -65,6 +66,7 @@ struct ss_tls_server {
 	void *ctx[SS_MAX_EXECUTORS]; /* SSL_CTX *; NULL when mode is disable */
 	uint16_t n_ids;           /* 0: any identity that the trust bundle verifies */
 	const struct ss_id_match *ids;
+	const struct ss_trust *trust; /* NULL: the contexts' own store of authorities, and nothing is judged again */
 	uint64_t handshake_timeout_ns;
 };
 
@@ -74,6 +76,8 @@ struct ss_tls_client {
 	struct ss_span sni;        /* also the DNS name to verify when n_ids is 0; may be empty then not */
 	uint16_t n_ids;
 	const struct ss_id_match *ids;
+	const struct ss_trust *trust; /* as above */
+	uint32_t cluster;             /* name id: where this stands in the next generation; 0: nowhere */
 	uint64_t handshake_timeout_ns;
 	/* Where an SSL_SESSION * to resume stands, or NULL; read when a handshake begins, which keeps its own
 	 * reference. NULL: never. For a load generator: a mesh does not resume (ctrl/build says why). */
