@@ -177,8 +177,15 @@ static bool check_authorities(struct ss_build_job *j, const struct ss_model_trus
 STACK_OF(X509) *ss_build_bundle_load(struct ss_build_job *j, const struct ss_model_trust *m)
 {
 	ss_build_files_use(j, true, m->name);
-	STACK_OF(X509) *all = read_certs(j, &m->src, "bundle", m->bundle);
+	BIO *b = ss_build_open(j, &m->src, "bundle", m->bundle);
+	bool json = b && ss_build_is_json(b);
+	STACK_OF(X509) *all = json ? ss_build_bundle_json(j, m, b) : NULL;
 
+	BIO_free(b);
+	if (!b || (json && !all))
+		return NULL;
+	if (!json)
+		all = read_certs(j, &m->src, "bundle", m->bundle);
 	for (int i = 0; i < sk_X509_num(all); i++) {
 		if (X509_check_ca(sk_X509_value(all, i)))
 			continue;

@@ -28,6 +28,10 @@ struct ss_span ss_build_secret_id(struct ss_build_job *j, const struct ss_build_
 
 /* The authorities of a bundle; NULL after an error line. Free with sk_X509_pop_free. */
 STACK_OF(X509) *ss_build_bundle_load(struct ss_build_job *j, const struct ss_model_trust *m);
+/* build_bundle.c: does a file begin as JSON? It is at its begin afterwards. */
+bool ss_build_is_json(BIO *b);
+/* build_bundle.c: the authorities of a SPIFFE bundle; NULL after an error line. */
+STACK_OF(X509) *ss_build_bundle_json(struct ss_build_job *j, const struct ss_model_trust *m, BIO *b);
 /* build_trust.c: a trust of the model, made when first asked for; the snapshot holds it. NULL after an error line. */
 const struct ss_trust *ss_build_trust(struct ss_build_job *j, uint32_t index);
 /* build_crl.c: the revocation lists of m into d, whose anchors are there. 0 or SS_ERR_CONFIG after an error line. */

@@ -247,6 +247,46 @@ static void test_hash_tells_policies_apart(void **state)
 	bench_free(&b);
 }
 
+/* SPIFFE's form of a bundle, and PEM: the same trust. */
+static void test_bundle_as_json(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} wrong_ones[] = {
+		{ "{\"keys\":[]}", "no key with use" },
+		{ "{\"keys\":{}}", "no list" },
+		{ "{\"keys\":[{\"x5c\":[\"AAAA\"]}]}", "without \"use\"" },
+		{ "{\"keys\":[{\"use\":\"x509-svid\"}]}", "not one certificate" },
+		{ "{\"keys\":[{\"use\":\"x509-svid\",\"x5c\":[]}]}", "not one certificate" },
+		{ "{\"keys\":[{\"use\":\"x509-svid\",\"x5c\":[\"AAAA\",\"AAAA\"]}]}", "not one certificate" },
+		{ "{\"keys\":[{\"use\":\"x509-svid\",\"x5c\":[\"AAAA\"]}]}", "is no certificate" },
+		{ "{\"keys\":[{\"use\":\"x509-svid\",\"x5c\":[\"=\"]}]}", "is no certificate" },
+		{ "{\"keys\":", "no JSON" },
+	};
+	const struct ss_tls_client *c;
+	struct bench b;
+
+	bench_init(&b);
+	uint64_t pem = hash_of(&b);
+	b.trust.bundle = in_dir("mesh.json");
+	b.job.trusts = NULL;
+	assert_int_equal(hash_of(&b), pem);
+	bench_free(&b);
+	for (size_t i = 0; i < SS_ARRAY_LEN(wrong_ones); i++) {
+		bench_init(&b);
+		b.trust.bundle = in_dir("wrong.json");
+		FILE *f = fopen(b.trust.bundle, "w");
+		assert_non_null(f);
+		fputs(wrong_ones[i].text, f);
+		fclose(f);
+		assert_true(ss_build_tls_client(&b.job, &b.client, SS_PROTO_AUTO, &c) < 0);
+		assert_int_equal(b.errors.n, 1);
+		if (!strstr(b.errors.text[0], wrong_ones[i].why))
+			fail_msg("\"%s\" instead of \"%s\"", b.errors.text[0], wrong_ones[i].why);
+		bench_free(&b);
+	}
+}
+
 /* One thing changed in a good configuration, and the line that must come of it. */
 struct wrong {
 	const char *line; /* "%s" is the folder */
@@ -318,6 +358,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_no_protocol_in_common),
 		cmocka_unit_test(test_hash_tells_policies_apart),
 		cmocka_unit_test(test_every_fault_is_named),
+		cmocka_unit_test(test_bundle_as_json),
 	};
 
 	if (argc < 2 || !mkdtemp(dir))
@@ -329,6 +370,8 @@ int main(int argc, char **argv)
 	run("%s %s leaf --ca mesh --out b --dns b.example", tool, dir);
 	run("cd %s && openssl pkcs8 -topk8 -in a.key -passout pass:%s -out locked.key", dir, "secret");
 	run("cd %s && head -c 300 a.pem > torn.pem && echo '-----END %s-----' >> torn.pem", dir, "CERTIFICATE");
+	run("cd %s && printf '\n {\"keys\":[{\"use\":\"jwt-svid\"},{\"use\":\"x509-svid\",\"x5c\":[\"%%s\"]}],\"spiffe_sequence\":1}' "
+	    "$(openssl x509 -in mesh.pem -outform DER | base64 -w0)%s > mesh.json", dir, "");
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	run("rm -r %s%s", dir, "");
 	return failed;
