@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "build/build.h"
 #include "perf/micro/heads.h"
 #include "perf/micro/micro.h"
+#include "perf/micro/model_world.h"
 #include "route/route.h"
 
 enum by { BY_IDENTITY, BY_HEADER, BY_EXPRESSION };
@@ -15,10 +15,7 @@ enum by { BY_IDENTITY, BY_HEADER, BY_EXPRESSION };
 struct table {
 	uint32_t n_rules;
 	enum by by;
-	struct ss_names *names;
-	struct ss_ep_table *endpoints;
-	struct ss_build *build;
-	struct ss_snapshot *snap;
+	struct model_world world;
 	struct ss_hdr v[HEADS_FIELDS + 1];
 	struct ss_hdrs head;
 	char id[96], tenant[32];
@@ -81,17 +78,9 @@ static void describe(struct ss_model *m, const struct table *t)
 static void make(struct table *t)
 {
 	struct ss_model *m = ss_model_new();
-	struct ss_model_errors errors = {0};
 
 	describe(m, t);
-	t->names = ss_names_create(t->n_rules + 64);
-	ss_ep_table_create(&t->endpoints, 8, 8);
-	ss_build_create(&t->build, &(struct ss_build_conf){t->names, t->endpoints, 1});
-	if (ss_build_snapshot(t->build, m, 1, &t->snap, &errors) < 0) {
-		fprintf(stderr, "%s\n", errors.n ? errors.text[0] : "no snapshot");
-		abort();
-	}
-	ss_model_free(m);
+	model_world_open(&t->world, m, t->n_rules + 64);
 	t->head = head_block(&head_browser, t->v);
 	snprintf(t->tenant, sizeof(t->tenant), "tenant-%u", t->n_rules / 2);
 	t->head.v[t->head.n++] = (struct ss_hdr){.name = SS_SPAN("x-tenant"), .value = ss_span_str(t->tenant)};
@@ -100,10 +89,7 @@ static void make(struct table *t)
 
 static void drop(struct table *t)
 {
-	ss_build_destroy(t->snap);
-	ss_build_free(t->build);
-	ss_ep_table_free(t->endpoints);
-	ss_names_free(t->names);
+	model_world_close(&t->world);
 }
 
 static void decide(void *at, uint32_t n)
@@ -113,7 +99,7 @@ static void decide(void *at, uint32_t n)
 	struct ss_route_decision d;
 
 	for (uint32_t i = 0; i < n; i++) {
-		ss_route_decide(t->snap, &t->snap->listeners[0], &rq, &d);
+		ss_route_decide(t->world.snap, &t->world.snap->listeners[0], &rq, &d);
 		assert(d.drop == SS_DROP_NONE || !t->n_rules);
 		micro_keep(d.route);
 	}

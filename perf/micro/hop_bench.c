@@ -4,7 +4,8 @@
  * in.
  *
  * HTTP/2 on both sides: eight streams per turn on one connection each way. Else one request per turn.
- * "policy" is "small" with everything decided that can be (hop_world.h): their difference is what it costs.
+ * "policy" is "small" with everything decided that can be (hop_world.h): their difference is what it costs. The
+ * rows "with" have one kind of it each.
  */
 #include <stdlib.h>
 
@@ -37,7 +38,7 @@ struct message {
 
 struct hop {
 	struct http_sim p;
-	struct hop_world world;
+	struct model_world world;
 	struct ss_up *up;
 	struct ss_proxy *px;
 	struct ss_event_ring *events;
@@ -234,14 +235,15 @@ static void stop(struct hop *h)
 	ss_up_free(h->up);
 	ss_event_ring_free(h->events);
 	http_sim_free(r);
-	hop_world_close(&h->world);
+	model_world_close(&h->world);
 }
 
 struct kind {
 	const char *name;
 	const struct head *head;
 	uint32_t body;
-	bool down_h2, up_h2, rich;
+	bool down_h2, up_h2;
+	unsigned with;
 };
 
 static void one_kind(struct micro *m, const struct kind *k)
@@ -257,7 +259,7 @@ static void one_kind(struct micro *m, const struct kind *k)
 	h.p.tls.alpn = k->up_h2 ? SS_ALPN_H2 : SS_ALPN_H1;
 	message_init(&h.ask, k->head, k->down_h2, k->body);
 	message_init(&h.answer, &head_answer, k->up_h2, BODY);
-	hop_world_open(&h.world, hop_world_text(k->up_h2, k->rich));
+	hop_world_open(&h.world, hop_world_text(k->up_h2, k->with));
 	make_rooms(&h);
 	start(&h);
 	micro_run(m, k->name, requests, &h);
@@ -273,8 +275,15 @@ void micro_items(struct micro *m)
 		{"hop.h1_h1.small", &head_small, 0, false, false},
 		{"hop.h1_h1.browser", &head_browser, 0, false, false},
 		{"hop.h2_h1.small", &head_small, 0, true, false},
-		{"hop.h2_h2.policy", &head_small, 0, true, true, .rich = true},
-		{"hop.h1_h1.policy", &head_small, 0, false, false, .rich = true},
+		{"hop.h2_h2.policy", &head_small, 0, true, true, HOP_ALL},
+		{"hop.h1_h1.policy", &head_small, 0, false, false, HOP_ALL},
+		{"hop.h2_h2.with_routes", &head_small, 0, true, true, HOP_ROUTES},
+		{"hop.h2_h2.with_split", &head_small, 0, true, true, HOP_SPLIT},
+		{"hop.h2_h2.with_headers", &head_small, 0, true, true, HOP_HEADERS},
+		{"hop.h2_h2.with_limits", &head_small, 0, true, true, HOP_LIMITS},
+		{"hop.h2_h2.with_authz", &head_small, 0, true, true, HOP_AUTHZ},
+		{"hop.h2_h2.with_retries", &head_small, 0, true, true, HOP_RETRIES},
+		{"hop.h2_h2.with_balance", &head_small, 0, true, true, HOP_BALANCE},
 	};
 
 	for (uint32_t i = 0; i < SS_ARRAY_LEN(kinds); i++)

@@ -1,34 +1,32 @@
 /*
- * hop_world.h - a configuration's text, read and compiled as a node does it, for one worker.
+ * hop_world.h - what a hop is configured to decide: texts as an operator writes them, and their world.
  *
  * Takes:   the text of a configuration file.
- * Gives:   the snapshot, and the tables that workers share.
- * Owns:    all of it, until hop_world_close.
+ * Gives:   a world of it (model_world.h).
+ * Owns:    nothing: the caller closes the world. The text made last stays until the next one.
  * Thread:  the program's only one.
  * Errors:  ends the program with the configuration's own.
  */
 #ifndef SS_HOP_WORLD_H
 #define SS_HOP_WORLD_H
 
-#include "build/build.h"
-#include "contract/limits.h"
+#include "perf/micro/model_world.h"
 
-struct hop_world {
-	struct ss_names *names;
-	struct ss_ep_table *endpoints;
-	struct ss_limit_table *limits;
-	struct ss_build *build;
-	struct ss_snapshot *snap;
+void hop_world_open(struct model_world *w, const char *text);
+
+/* What is decided for a request; none of it refuses. */
+enum hop_with {
+	HOP_ROUTES = 1,   /* a thousand with matches on headers, queries and methods before the one that is taken */
+	HOP_SPLIT = 2,    /* two destinations */
+	HOP_HEADERS = 4,  /* one set on requests, one removed from responses */
+	HOP_LIMITS = 8,   /* a total, and one by source */
+	HOP_AUTHZ = 16,   /* three rules, and what they imply */
+	HOP_RETRIES = 32, /* three, with a timeout of a try */
+	HOP_BALANCE = 64, /* least request with slow start */
+	HOP_ALL = 127,
 };
 
-void hop_world_open(struct hop_world *w, const char *text);
-void hop_world_close(struct hop_world *w);
-
-/*
- * A listener "in", a cluster of four endpoints that speaks HTTP/2 or not. rich: everything that can be decided
- * for a request is decided, and none of it refuses: a thousand routes with matches on headers and queries
- * before the one that is taken, a split with sticky variants, limits, authorization, retries, balancing.
- */
-const char *hop_world_text(bool up_h2, bool rich);
+/* A listener "in", and a cluster of one endpoint that speaks HTTP/2 or not. with: a set of the above. */
+const char *hop_world_text(bool up_h2, unsigned with);
 
 #endif

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "build/build.h"
 #include "perf/micro/heads.h"
 #include "perf/micro/micro.h"
+#include "perf/micro/model_world.h"
 #include "route/route.h"
 
 #define ASKED 64u
@@ -20,10 +20,7 @@ struct table {
 	enum ss_path_match kind;
 	enum by by;
 	uint32_t n_routes;
-	struct ss_names *names;
-	struct ss_ep_table *endpoints;
-	struct ss_build *build;
-	struct ss_snapshot *snap;
+	struct model_world world;
 	struct ss_hdr v[HEADS_FIELDS];
 	struct ss_hdrs head;
 	char *paths[ASKED], *values[ASKED]; /* asked for in turn */
@@ -102,17 +99,9 @@ static void describe(struct ss_model *m, const struct table *t)
 static void make(struct table *t)
 {
 	struct ss_model *m = ss_model_new();
-	struct ss_model_errors errors = {0};
 
 	describe(m, t);
-	t->names = ss_names_create(t->n_routes + 64);
-	ss_ep_table_create(&t->endpoints, 8, 8);
-	ss_build_create(&t->build, &(struct ss_build_conf){t->names, t->endpoints, 1});
-	if (ss_build_snapshot(t->build, m, 1, &t->snap, &errors) < 0) {
-		fprintf(stderr, "%s\n", errors.n ? errors.text[0] : "no snapshot");
-		abort();
-	}
-	ss_model_free(m);
+	model_world_open(&t->world, m, t->n_routes + 64);
 	t->head = head_block(&head_browser, t->v);
 	ss_hdrs_add(&t->head, SS_SPAN("x-tenant"), SS_SPAN(""), 0);
 	ss_hdrs_add(&t->head, SS_SPAN("cookie"), SS_SPAN(""), 0);
@@ -135,10 +124,7 @@ static void drop(struct table *t)
 		free(t->paths[i]);
 		free(t->values[i]);
 	}
-	ss_build_destroy(t->snap);
-	ss_build_free(t->build);
-	ss_ep_table_free(t->endpoints);
-	ss_names_free(t->names);
+	model_world_close(&t->world);
 }
 
 static void decide(void *at, uint32_t n)
@@ -153,7 +139,7 @@ static void decide(void *at, uint32_t n)
 		if (t->by != BY_PATH)
 			t->head.v[t->head.n - (t->by == BY_COOKIE ? 1 : 2)].value =
 				ss_span_str(t->values[asked]);
-		ss_route_decide(t->snap, &t->snap->listeners[0], &rq, &d);
+		ss_route_decide(t->world.snap, &t->world.snap->listeners[0], &rq, &d);
 		assert(d.cluster);
 		micro_keep(d.route);
 	}
