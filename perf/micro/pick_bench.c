@@ -18,6 +18,7 @@ struct picks {
 	const struct ss_cluster *c;
 	struct ss_up_wait wait;
 	struct ss_counters counters;
+	uint64_t turn;
 };
 
 static void pick(void *at, uint32_t n)
@@ -31,15 +32,17 @@ static void pick(void *at, uint32_t n)
 	}
 }
 
-/* The first pick after an endpoint's health has changed: the worker looks at all of them. */
+/* A turn's first pick after an endpoint's health has changed: the worker looks at as many as it does in one turn. */
 static void pick_after_change(void *at, uint32_t n)
 {
 	struct picks *p = at;
 	enum ss_drop why;
 
 	for (uint32_t i = 0; i < n; i++) {
-		p->u.conf.endpoints->cluster[p->c->slot].changes++;
-		micro_keep(up_pick(&p->u, p->c, &p->wait, SS_NS_PER_SEC, &why));
+		p->turn++;
+		ss_ep_set_unhealthy(p->u.conf.endpoints, p->c->endpoints[p->turn / 2 * 7919 % p->c->n_endpoints].ep,
+				    p->turn % 2 == 0);
+		micro_keep(up_pick(&p->u, p->c, &p->wait, SS_NS_PER_SEC + p->turn * SS_NS_PER_US, &why));
 	}
 }
 
