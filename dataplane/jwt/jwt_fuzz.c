@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (!j) {
 		j = ss_jwt_create(4, 0);
-		key.ctx[0] = context();
+		key.md[0] = context();
 	}
 	if (!copy || !j || n > 16384) {
 		free(copy);
