@@ -6,12 +6,25 @@
 
 static const char *cases;
 
+/* "passed=p", "tried=q": the external authorizers that the request has been at. */
+static bool been_at(const struct world *w, struct question *q, struct ss_authz_passed passed[4], const char *word)
+{
+	if (strncmp(word, "passed=", 7) && strncmp(word, "tried=", 6))
+		return false;
+	assert_true(q->rq.n_passed < 4);
+	q->rq.passed = passed;
+	passed[q->rq.n_passed++] = (struct ss_authz_passed){
+		w->snap->ext_authz[strchr(word, '=')[1] - 'p'].name, word[0] == 't'};
+	return true;
+}
+
 static uint32_t ask_policy(struct world *w, char *line, uint32_t no)
 {
 	char *save, *arrow = strstr(line, "=>"), *want = arrow + 2 + strspn(arrow + 2, " \t"), got[300],
 		    *word;
 	struct question q;
 	struct ss_route_decision d;
+	struct ss_authz_passed passed[4];
 	int n;
 
 	*arrow = 0;
@@ -22,14 +35,18 @@ static uint32_t ask_policy(struct world *w, char *line, uint32_t no)
 	q.head.method = ss_span_str(strtok_r(NULL, " \t", &save));
 	q.head.path = ss_span_str(strtok_r(NULL, " \t", &save));
 	while ((word = strtok_r(NULL, " \t", &save)))
-		authz_fact(&q, word);
+		if (!been_at(w, &q, passed, word))
+			authz_fact(&q, word);
 	d = authz_decide(w, &q);
-	n = snprintf(got, sizeof(got), "%s by %s", d.drop == SS_DROP_NONE ? "allowed" : "denied",
+	if (d.custom)
+		n = snprintf(got, sizeof(got), "%s %s", d.custom->dry_run ? "tries" : "asks", authz_name(w, d.custom));
+	else
+		n = snprintf(got, sizeof(got), "%s by %s", d.drop == SS_DROP_NONE ? "allowed" : "denied",
 		     authz_name(w, d.rule));
-	if (d.dry_denied)
+	if (!d.custom && d.dry_denied)
 		n += snprintf(got + n, sizeof(got) - (size_t)n, ", would be denied by %s",
 			      authz_name(w, d.dry_rule));
-	if (d.audit)
+	if (!d.custom && d.audit)
 		snprintf(got + n, sizeof(got) - (size_t)n, ", audited by %s", authz_name(w, d.audit));
 	if (!strcmp(got, want))
 		return 0;
@@ -60,7 +77,7 @@ static void set_scopes(struct world *w, const struct ss_model_authz *scope)
 static bool read_policy(struct world *w, struct ss_model_authz *scope, uint32_t *at, char *p)
 {
 	static const char *const words[] = {"policy ", "host-policy ", "route-policy "};
-	static const char *const actions[] = {"deny ", "allow ", "audit "};
+	static const char *const actions[] = {"deny ", "allow ", "audit ", "custom "};
 
 	for (uint32_t i = 0; i < SS_ARRAY_LEN(words); i++) {
 		if (strncmp(p, words[i], strlen(words[i])))

@@ -8,6 +8,10 @@ void authz_world(struct world *w)
 	h = world_host(w, "h");
 	h->domains[h->n_domains++] = world_text("*");
 	world_route(h, "r", 1)->action = SS_ACTION_DIRECT;
+	w->m->ext_authz = world_array(2, sizeof(*w->m->ext_authz));
+	for (w->m->n_ext_authz = 0; w->m->n_ext_authz < 2; w->m->n_ext_authz++)
+		w->m->ext_authz[w->m->n_ext_authz] = (struct ss_model_ext_authz){
+			.name = world_text(w->m->n_ext_authz ? "q" : "p"), .cluster = world_text("c")};
 }
 
 /* exact:/x prefix:/x suffix:.html, or as the file's bare texts. */
@@ -100,12 +104,16 @@ void authz_rule(struct ss_model_authz *a, char *line)
 
 	r->action = !strcmp(word, "deny")    ? SS_AUTHZ_DENY
 		    : !strcmp(word, "audit") ? SS_AUTHZ_AUDIT
+		    : !strcmp(word, "custom") ? SS_AUTHZ_CUSTOM
 					     : SS_AUTHZ_ALLOW;
 	r->name = world_text(strtok_r(NULL, " \t", &save));
 	r->when = world_array(AUTHZ_MAX, sizeof(*r->when));
+	r->provider = r->action == SS_AUTHZ_CUSTOM ? world_text("p") : NULL;
 	while ((word = strtok_r(NULL, " \t", &save))) {
 		if (!strcmp(word, "dry-run"))
 			r->dry_run = true;
+		else if (!strcmp(word, "provider"))
+			r->provider = world_text(strtok_r(NULL, " \t", &save));
 		else if (!strcmp(word, "when"))
 			authz_when(r, strtok_r(NULL, " \t", &save));
 		else

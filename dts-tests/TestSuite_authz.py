@@ -200,11 +200,11 @@ class TestAuthz(TestSuite):
             self.verify_equal((retry["on"], retry.get("retriable_status", [])), (on, status), f"retries {retries}")
 
     def test_custom_is_refused_by_name(self):
-        """CUSTOM needs an external authorizer: the reload is refused with the rule's line, and the old policy goes on."""
+        """CUSTOM needs a provider: the reload is refused with the rule's line, and the old policy goes on."""
         self.reload({"default": "allow"})
         old = self.dut.settings
         done = self.dut.reload({**old, **self.settings({"rules": [{"name": "ext", "action": "custom"}]})}, check=False)
-        self.verify(done.returncode != 0 and "external authorizer" in done.stdout + done.stderr, done.stdout + done.stderr)
+        self.verify(done.returncode != 0 and "needs a provider" in done.stdout + done.stderr, done.stdout + done.stderr)
         self.dut.write_config(old)
         self.verify_equal(self.ask("alice", "/"), 200, "the old policy")
 

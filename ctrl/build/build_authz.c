@@ -12,6 +12,8 @@ static uint8_t class_of(enum ss_authz_action action, bool dry)
 {
 	if (action == SS_AUTHZ_AUDIT)
 		return SS_AUTHZ_C_AUDIT;
+	if (action == SS_AUTHZ_CUSTOM)
+		return dry ? SS_AUTHZ_C_DRY_CUSTOM : SS_AUTHZ_C_CUSTOM;
 	if (action == SS_AUTHZ_DENY)
 		return dry ? SS_AUTHZ_C_DRY_DENY : SS_AUTHZ_C_DENY;
 	return dry ? SS_AUTHZ_C_DRY_ALLOW : SS_AUTHZ_C_ALLOW;
@@ -28,7 +30,7 @@ static void add_pair(struct ss_build_scope *s, const struct ss_model_authz_rule 
 }
 
 static void add_rule(struct ss_build_scope *s, const struct ss_model_authz_rule *m, const char *policy,
-		     enum ss_authz_action action, bool dry)
+		     enum ss_authz_action action, bool dry, const char *provider)
 {
 	const struct ss_model_source *from = m->n_from ? m->from : &m->source;
 	const struct ss_model_operation *to = m->n_to ? m->to : &m->operation;
@@ -36,14 +38,18 @@ static void add_rule(struct ss_build_scope *s, const struct ss_model_authz_rule 
 				     .slot = s->j->policies ? ss_policies_slot(s->j->policies, policy) : 0,
 				     .action = (uint8_t)action,
 				     .class = class_of(action, dry),
-				     .dry_run = dry};
+				     .dry_run = dry,
+				     .provider = action == SS_AUTHZ_CUSTOM ? ss_build_provider(s->j, provider) : NULL};
 
 	s->src = &m->src;
+	if (action == SS_AUTHZ_CUSTOM && !like.provider)
+		ss_build_authz_wrong(s, "provider", provider ? provider : "", "is no external authorizer");
 	for (uint32_t i = 0; i < (m->n_from ? m->n_from : 1); i++)
 		for (uint32_t k = 0; k < (m->n_to ? m->n_to : 1); k++)
 			add_pair(s, m, &like, &from[i], &to[k]);
 	s->a->any_allow |= like.class == SS_AUTHZ_C_ALLOW;
 	s->a->any_dry_allow |= like.class == SS_AUTHZ_C_DRY_ALLOW;
+	s->a->any_custom |= action == SS_AUTHZ_CUSTOM;
 }
 
 static const struct ss_model_policy *policy_of(const struct ss_build_job *j, const char *name)
@@ -80,11 +86,12 @@ static void add_class(struct ss_build_scope *s, const struct ss_model_authz *m, 
 		for (uint32_t k = 0; p && k < p->n_rules; k++)
 			if (class_of(p->action, p->dry_run || p->rules[k].dry_run) == class)
 				add_rule(s, &p->rules[k], p->name, p->action,
-					 p->dry_run || p->rules[k].dry_run);
+					 p->dry_run || p->rules[k].dry_run, p->provider);
 	}
 	for (uint32_t i = 0; i < m->n_rules; i++)
 		if (class_of(m->rules[i].action, m->rules[i].dry_run) == class)
-			add_rule(s, &m->rules[i], m->rules[i].name, m->rules[i].action, m->rules[i].dry_run);
+			add_rule(s, &m->rules[i], m->rules[i].name, m->rules[i].action, m->rules[i].dry_run,
+				 m->rules[i].provider);
 }
 
 /* An ALLOW policy without rules allows nobody, as Istio's does: it is there, and nothing fits. */

@@ -49,6 +49,10 @@ void ss_build_authz_regex_part(struct ss_build_scope *s, struct ss_authz_part *p
 void ss_build_authz_regex_end(struct ss_build_scope *s);
 void ss_build_authz_regex_free(struct ss_build_scope *s);
 
+/* build_authz_parts.c: "*", "*x", "x*" or "x", as Istio writes them. */
+struct ss_authz_text ss_build_star_text(struct ss_build_job *j, const char *text, bool lower);
+/* build_ext_authz.c: by name; NULL when there is none. */
+const struct ss_ext_authz *ss_build_provider(const struct ss_build_job *j, const char *name);
 /* build_authz_index.c */
 int ss_build_authz_index(struct ss_build_job *j, struct ss_authz *a);
 

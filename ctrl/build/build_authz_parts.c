@@ -22,8 +22,7 @@ static void *array(struct ss_build_scope *s, size_t n, size_t size)
 
 /* -- values -- */
 
-/* "*", "*x", "x*" or "x", as Istio writes them. */
-static struct ss_authz_text star_text(struct ss_build_job *j, const char *text, bool lower)
+struct ss_authz_text ss_build_star_text(struct ss_build_job *j, const char *text, bool lower)
 {
 	struct ss_span v = lower ? ss_build_lower(j, text) : ss_build_text(j, text);
 
@@ -42,7 +41,7 @@ static void make_texts(struct ss_build_scope *s, struct ss_authz_part *p, const 
 	struct ss_authz_text *t = array(s, m->n, sizeof(*t));
 
 	for (uint32_t i = 0; t && i < m->n; i++) {
-		t[i] = star_text(s->j, m->v[i], p->kind == SS_AUTHZ_HOST || p->kind == SS_AUTHZ_SNI);
+		t[i] = ss_build_star_text(s->j, m->v[i], p->kind == SS_AUTHZ_HOST || p->kind == SS_AUTHZ_SNI);
 		if (t[i].value.n && memchr(t[i].value.p, '*', t[i].value.n))
 			ss_build_authz_wrong(s, key, m->v[i], "has a star elsewhere than at one end");
 	}
@@ -58,7 +57,7 @@ static struct ss_authz_text path_text(struct ss_build_scope *s, const struct ss_
 		return (struct ss_authz_text){SS_AUTHZ_TEMPLATE, SS_SPAN_NONE};
 	if (m->fit != SS_AUTHZ_UNDER)
 		return (struct ss_authz_text){(uint8_t)m->fit, ss_build_text(s->j, m->value)};
-	t = star_text(s->j, m->value, false);
+	t = ss_build_star_text(s->j, m->value, false);
 	if (t.fit == SS_AUTHZ_EXACT ||
 	    (t.fit == SS_AUTHZ_PREFIX && t.value.n && t.value.p[t.value.n - 1] == '/'))
 		t.fit = SS_AUTHZ_UNDER;
@@ -327,7 +326,7 @@ static void make_id_texts(struct ss_build_scope *s, struct ss_authz_part *p, con
 		char full[1100];
 		bool bare = m->v[i][0] != '*' && strncmp(m->v[i], "spiffe://", 9);
 		snprintf(full, sizeof(full), "%s%s", bare ? "spiffe://" : "", m->v[i]);
-		struct ss_authz_text t = star_text(s->j, full, false);
+		struct ss_authz_text t = ss_build_star_text(s->j, full, false);
 		ids[i] = (struct ss_id_match){.value = t.value,
 					      .kind = t.fit == SS_AUTHZ_EXACT    ? SS_ID_EXACT
 						      : t.fit == SS_AUTHZ_SUFFIX ? SS_ID_SUFFIX

@@ -147,6 +147,8 @@ int ss_build_jwt_providers(struct ss_build_job *j);
 int ss_build_jwt(struct ss_build_job *j, const struct ss_model_jwt *m, const struct ss_jwt_policy **out);
 /* build_jwt_keys.c: the keys of a JWKS file (RFC 7517). `where` names key and line in errors. */
 int ss_build_jwks(struct ss_build_job *j, const struct ss_model_jwt_provider *m, struct ss_jwt_provider *p);
+/* build_ext_authz.c: fills snap->ext_authz and n_ext_authz, in the model's order. */
+int ss_build_ext_authz(struct ss_build_job *j);
 /* build_authz.c: "[a][b]", or "a" alone, as a path: each name and a NUL. Empty when it is neither. */
 struct ss_span ss_build_claim_path(struct ss_build_job *j, const char *text);
 

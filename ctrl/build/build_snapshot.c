@@ -83,7 +83,7 @@ int ss_build_compile(struct ss_build *b, const struct ss_model *m, const struct 
 		     uint64_t generation, struct ss_snapshot **out, struct ss_model_errors *errors)
 {
 	static int (*const parts[])(struct ss_build_job *) = {
-		ss_build_clusters, ss_build_places, ss_build_jwt_providers, ss_build_limits,
+		ss_build_clusters, ss_build_places, ss_build_ext_authz, ss_build_jwt_providers, ss_build_limits,
 		ss_build_regex_start, ss_build_routes, ss_build_listeners,
 	};
 	struct ss_build_job j = {

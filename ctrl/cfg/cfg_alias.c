@@ -52,6 +52,17 @@ static const struct {
 	{ "policies[].rules[]", "notPrincipals", "not_ids" },
 	{ "policies[].rules[]", "ipBlocks", "source_ips" },
 	{ "policies[].rules[]", "remoteIpBlocks", "remote_ips" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.service", "cluster" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.timeout", "timeout" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.pathPrefix", "path_prefix" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.failOpen", "fail_open" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.statusOnError", "status_on_error" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.includeRequestHeadersInCheck", "include_request_headers_in_check" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.includeHeadersInCheck", "include_request_headers_in_check" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.includeRequestBodyInCheck", "with_request_body" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.headersToUpstreamOnAllow", "headers_to_upstream_on_allow" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.headersToDownstreamOnAllow", "headers_to_downstream_on_allow" },
+	{ "ext_authz[]", "envoyExtAuthzHttp.headersToDownstreamOnDeny", "headers_to_downstream_on_deny" },
 };
 
 const struct ss_cfg_key *ss_cfg_at(const char *path)

@@ -67,6 +67,23 @@ static void both_say(const char *c1, const char *r1, const char *p1, const char 
 	free(b);
 }
 
+static void an_authorizer_as_istio_has_it(void **state)
+{
+	char *a = shown("ext_authz = ( { name = \"e\"; envoyExtAuthzHttp = { service = \"c\"; timeout = \"1s\"; pathPrefix = "
+			"\"/p\"; failOpen = true; statusOnError = 503; includeHeadersInCheck = [ \"x-a\" ]; "
+			"headersToUpstreamOnAllow = [ \"x-b\" ]; headersToDownstreamOnAllow = [ \"x-c\" ]; "
+			"headersToDownstreamOnDeny = [ \"x-d\" ]; }; } );", "", "", "");
+	char *b = shown("ext_authz = ( { name = \"e\"; cluster = \"c\"; timeout = \"1s\"; path_prefix = \"/p\"; "
+			"fail_open = true; status_on_error = 503; include_request_headers_in_check = [ \"x-a\" ]; "
+			"headers_to_upstream_on_allow = [ \"x-b\" ]; headers_to_downstream_on_allow = [ \"x-c\" ]; "
+			"headers_to_downstream_on_deny = [ \"x-d\" ]; } );", "", "", "");
+
+	assert_int_equal(a[0], '{');
+	assert_string_equal(a, b);
+	free(a);
+	free(b);
+}
+
 static void names_of_others_mean_ours(void **state)
 {
 	both_say("connectionPool = { http = { http2MaxRequests = 7; }; };", "", "", "max_requests = 7;", "",
@@ -216,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(names_of_others_mean_ours),
+		cmocka_unit_test(an_authorizer_as_istio_has_it),
 		cmocka_unit_test(both_ways_is_a_mistake_with_both_lines),
 		cmocka_unit_test(mistakes_in_them_have_their_line),
 		cmocka_unit_test(profiles_change_defaults_and_nothing_else),

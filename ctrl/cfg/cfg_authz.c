@@ -115,12 +115,13 @@ static const struct ss_cfg_word actions[] = {
 	{ "custom", SS_AUTHZ_CUSTOM }, { NULL, 0 },
 };
 
-static void check_action(struct ss_cfg *c, config_setting_t *g, enum ss_authz_action action, bool dry_run)
+static void check_action(struct ss_cfg *c, config_setting_t *g, enum ss_authz_action action, const char *provider,
+			 bool dry_run)
 {
-	if (action == SS_AUTHZ_CUSTOM)
-		ss_cfg_error(c, g, "action",
-			     "\"custom\" needs an external authorizer, and there is none here: write the "
-			     "decision as allow and deny rules");
+	if (action == SS_AUTHZ_CUSTOM && !provider && !config_setting_get_member(g, "provider"))
+		ss_cfg_error(c, g, "action", "\"custom\" needs a provider, one of ext_authz");
+	if (action != SS_AUTHZ_CUSTOM && provider)
+		ss_cfg_error(c, g, "provider", "only rules of action \"custom\" ask one");
 	if (action == SS_AUTHZ_AUDIT && dry_run)
 		ss_cfg_error(c, g, "dry_run", "an audit rule never decides: there is nothing to try");
 }
@@ -150,7 +151,7 @@ static void check_parts(struct ss_cfg *c, config_setting_t *g, void *obj)
 static void check_rule(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	struct ss_model_authz_rule *r = obj;
-	check_action(c, g, r->action, r->dry_run);
+	check_action(c, g, r->action, r->provider, r->dry_run);
 	check_parts(c, g, obj);
 }
 
@@ -167,6 +168,7 @@ static void check_rule(struct ss_cfg *c, config_setting_t *g, void *obj)
 static const struct ss_cfg_key rule_keys[] = {
 	{ "name", SS_CFG_TEXT, RULE(name), .required = true, .min = 1 },
 	{ "action", SS_CFG_WORD, RULE(action), .required = true, .words = actions },
+	{ "provider", SS_CFG_REF, RULE(provider), .what = "external authorizer", .find = ss_model_ext_authz },
 	PART_KEYS,
 };
 static const struct ss_cfg_table rule = { .what = "rule",
@@ -190,13 +192,14 @@ static const struct ss_cfg_table policy_rule = { .what = "rule",
 static void check_policy(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	struct ss_model_policy *p = obj;
-	check_action(c, g, p->action, p->dry_run);
+	check_action(c, g, p->action, p->provider, p->dry_run);
 }
 
 #define POLICY(field) offsetof(struct ss_model_policy, field)
 static const struct ss_cfg_key policy_keys[] = {
 	{ "name", SS_CFG_TEXT, POLICY(name), .required = true, .min = 1 },
 	{ "action", SS_CFG_WORD, POLICY(action), .def = "allow", .words = actions },
+	{ "provider", SS_CFG_REF, POLICY(provider), .what = "external authorizer", .find = ss_model_ext_authz },
 	{ "dry_run", SS_CFG_BOOL, POLICY(dry_run), .def = "false" },
 	{ "rules", SS_CFG_LIST, POLICY(rules), POLICY(n_rules), .table = &policy_rule },
 };

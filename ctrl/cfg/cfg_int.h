@@ -135,6 +135,7 @@ extern const struct ss_cfg_table ss_cfg_secret, ss_cfg_trust, ss_cfg_id, ss_cfg_
 extern const struct ss_cfg_table ss_cfg_listener_tls, ss_cfg_cluster_tls;
 extern const struct ss_cfg_table ss_cfg_http, ss_cfg_listener;                   /* cfg_listener.c */
 extern const struct ss_cfg_table ss_cfg_authz, ss_cfg_policy, ss_cfg_authz_root; /* cfg_authz.c */
+extern const struct ss_cfg_table ss_cfg_ext_authz;                               /* cfg_ext_authz.c */
 extern const struct ss_cfg_table ss_cfg_jwt_provider, ss_cfg_jwt;                /* cfg_jwt.c */
 extern const struct ss_cfg_word ss_cfg_token_words[];                            /* cfg_jwt.c: routes */
 extern const struct ss_cfg_table ss_cfg_audit_log;                               /* cfg_authz.c */

@@ -17,7 +17,7 @@ struct ss_model_names {
 	struct {
 		struct ss_text_index index;
 		uint32_t seen;
-	} secrets, trusts, hosts, clusters, limits, policies, jwt_providers;
+	} secrets, trusts, hosts, clusters, limits, policies, jwt_providers, ext_authz;
 };
 
 struct ss_model *ss_model_new(void)
@@ -47,6 +47,7 @@ void ss_model_free(struct ss_model *m)
 	ss_text_index_free(&m->names->limits.index);
 	ss_text_index_free(&m->names->policies.index);
 	ss_text_index_free(&m->names->jwt_providers.index);
+	ss_text_index_free(&m->names->ext_authz.index);
 	free(m->names);
 	free(m);
 }
@@ -98,6 +99,7 @@ FIND(ss_model_cluster, clusters, n_clusters)
 FIND(ss_model_limit, limits, n_limits)
 FIND(ss_model_policy, policies, n_policies)
 FIND(ss_model_jwt_provider, jwt_providers, n_jwt_providers)
+FIND(ss_model_ext_authz, ext_authz, n_ext_authz)
 
 /* Shown in place of a line that there is no memory to format. */
 static char no_memory[] = "out of memory while reporting an error";

@@ -66,6 +66,7 @@ struct ss_model_tls {
 };
 
 #include "model/model_authz.h"
+#include "model/model_ext_authz.h"
 #include "model/model_jwt.h"
 
 struct ss_model_header_op {
@@ -239,9 +240,10 @@ struct ss_model {
 	struct ss_model_process process;
 	uint32_t profile;  /* which defaults were taken */
 	bool default_deny; /* listeners without an authorization of their own */
-	uint32_t n_policies, n_jwt_providers;
+	uint32_t n_policies, n_jwt_providers, n_ext_authz;
 	struct ss_model_policy *policies;
 	struct ss_model_jwt_provider *jwt_providers;
+	struct ss_model_ext_authz *ext_authz;
 	uint32_t n_secrets, n_trusts, n_hosts, n_listeners, n_clusters, n_limits;
 	struct ss_model_secret *secrets;
 	struct ss_model_trust *trusts;
@@ -274,6 +276,7 @@ uint32_t ss_model_cluster(const struct ss_model *m, const char *name);
 uint32_t ss_model_limit(const struct ss_model *m, const char *name);
 uint32_t ss_model_policy(const struct ss_model *m, const char *name);
 uint32_t ss_model_jwt_provider(const struct ss_model *m, const char *name);
+uint32_t ss_model_ext_authz(const struct ss_model *m, const char *name);
 
 /* printf-like; src may be NULL. */
 void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key,

@@ -44,6 +44,7 @@ struct ss_model_authz_rule {
 	struct ss_model_src src;
 	char *name;
 	enum ss_authz_action action;
+	char *provider; /* whom a custom one asks */
 	bool dry_run;
 	struct ss_model_source source;
 	struct ss_model_operation operation;
@@ -58,6 +59,7 @@ struct ss_model_policy {
 	struct ss_model_src src;
 	char *name;
 	enum ss_authz_action action;
+	char *provider; /* whom custom ones ask */
 	bool dry_run;
 	uint32_t n_rules;
 	struct ss_model_authz_rule *rules;

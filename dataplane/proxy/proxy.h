@@ -21,6 +21,7 @@ struct ss_proxy_conf {
 	uint32_t max_exchanges;
 	/* Copies of requests to mirrors: so many at once, and so many bytes of bodies in all of them. */
 	uint32_t max_mirrors, mirror_bytes;
+	uint32_t max_checks; /* requests that wait for an external authorizer at once */
 	uint16_t worker;
 	uint64_t seed;
 	struct ss_http *http;

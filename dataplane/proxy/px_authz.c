@@ -1,6 +1,6 @@
 /* px_authz.c - what the policies said about a request: counted by policy, and kept for the record. */
 #include "contract/policies.h"
-#include "proxy/px_int.h"
+#include "proxy/px_ext_authz.h"
 
 /* A snapshot of a test may come without the table. */
 static struct ss_policy_counts *row(const struct px_exchange *x, const struct ss_snapshot *snap,
@@ -39,6 +39,10 @@ void px_authorized(struct px_exchange *x, const struct ss_snapshot *snap, const 
 	x->rule = by ? by->name : d->audit ? d->audit->name : 0;
 	x->audited = d->audit != NULL;
 	x->own = l->own_id;
+	if (x->asked && x->asked->would_deny && x->authz == SS_EVENT_AUTHZ_ALLOWED) {
+		x->authz = SS_EVENT_AUTHZ_DRY_RUN_DENIED;
+		x->rule = x->asked->would_deny;
+	}
 }
 
 void px_unauthenticated(struct px_exchange *x, const struct ss_listener *l)

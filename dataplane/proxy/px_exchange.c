@@ -3,7 +3,7 @@
  * bodies both ways, the record. The path was validated and normalised by http before we see it.
  */
 #include "base/err.h"
-#include "proxy/px_int.h"
+#include "proxy/px_ext_authz.h"
 
 const struct ss_cluster *px_cluster(const struct px_exchange *x, const struct ss_snapshot *snap)
 {
@@ -49,7 +49,9 @@ static void copy_decision(struct px_exchange *x, const struct ss_snapshot *snap,
 	if (d->route) {
 		x->host_at = (uint32_t)(d->host - l->hosts->hosts);
 		x->route_at = (uint32_t)(d->route - d->host->routes);
-		px_read_limits(x, l, d->route, now);
+		px_read_limits(x, l, d->route, x->asked ? x->asked->begun : now);
+		if (ss_unlikely(x->asked != NULL))
+			x->deadline = px_deadline(x, now);
 	}
 	if (d->cluster) {
 		x->cluster = d->cluster->name;
@@ -79,6 +81,21 @@ static void decide(struct ss_proxy *p, const struct ss_snapshot *snap, const str
 {
 	SS_STAGE_HERE(p->conf.counters, SS_STAGE_ROUTE);
 	ss_route_decide(snap, l, rq, d);
+}
+
+/* What authorizers have said already; 0 or SS_ERR_NO_MEM. */
+static int asked_before(struct px_exchange *x, struct ss_route_request *rq)
+{
+	rq->passed = x->asked->passed;
+	rq->n_passed = x->asked->n_passed;
+	return px_ask_head(x);
+}
+
+static int response_ops(struct px_exchange *x, const struct ss_route_decision *d)
+{
+	int err = px_response_ops(x, d);
+
+	return err || ss_likely(!x->asked) ? err : px_ask_response(x);
 }
 
 /* What a request that may come in gets: our own answer, or a place upstream. */
@@ -120,16 +137,6 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 	const struct ss_hdrs *head = ss_http_head(down);
 	const struct ss_http_conn *conn = ss_http_stream_conn(down);
 	const struct ss_listener *l = ss_snapshot_listener(snap, ss_http_cookie(conn));
-	struct ss_route_request rq = {.head = head,
-				      .peer_identity = ss_http_peer(conn)->identity,
-				      .sni = ss_http_peer(conn)->sni,
-				      .peer = &ss_http_peer(conn)->addr,
-				      .local = &ss_http_peer(conn)->local,
-				      .draw = ss_rng_u64(&p->rng),
-				      .worker = p->conf.worker};
-	struct ss_jwt_found token = {0};
-	struct ss_route_decision d;
-	enum ss_drop wanting;
 	struct px_exchange *x = new_exchange(p, down, now);
 
 	ss_count(p->conf.counters, SS_C_REQUESTS, 1);
@@ -150,7 +157,28 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_reply(x, SS_DROP_OVERLOADED, now);
 		return;
 	}
+	px_decide(x, snap, l, now);
+}
+
+void px_decide(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l, uint64_t now)
+{
+	struct ss_proxy *p = x->p;
+	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
+	struct ss_route_request rq = {.peer_identity = peer->identity,
+				      .sni = peer->sni,
+				      .peer = &peer->addr,
+				      .local = &peer->local,
+				      .draw = ss_rng_u64(&p->rng),
+				      .worker = p->conf.worker};
+	struct ss_jwt_found token = {0};
+	struct ss_route_decision d;
+	enum ss_drop wanting;
+
 	if (l->jwt && px_token(x, snap, l, &token, now) < 0) {
+		px_reply(x, SS_DROP_STREAMS_FULL, now);
+		return;
+	}
+	if (ss_unlikely(x->asked != NULL) && asked_before(x, &rq) < 0) {
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
 		return;
 	}
@@ -160,12 +188,14 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 	copy_decision(x, snap, l, &d, now);
 	/* Fetch 3.3.5: a preflight never includes credentials. */
 	wanting = d.preflight ? SS_DROP_NONE : px_token_wanting(l, d.route, &token);
-	if (wanting == SS_DROP_NONE)
-		px_authorized(x, snap, l, &d);
-	else
+	if (wanting != SS_DROP_NONE)
 		px_unauthenticated(x, l);
-	if (d.route && px_response_ops(x, &d) < 0)
+	else if (!d.custom)
+		px_authorized(x, snap, l, &d);
+	if (d.route && response_ops(x, &d) < 0)
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
+	else if (ss_unlikely(d.custom != NULL) && wanting == SS_DROP_NONE)
+		px_ask(x, snap, l, &d, now);
 	else if (d.preflight)
 		px_preflight(x, &d, now);
 	else if (wanting != SS_DROP_NONE)
@@ -174,7 +204,7 @@ void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http
 		px_closed(x, d.maintenance, now);
 	else if (d.drop != SS_DROP_NONE)
 		px_reply(x, d.drop, now);
-	else if (ss_span_eq(head->method, SS_SPAN("CONNECT")))
+	else if (ss_span_eq(rq.head->method, SS_SPAN("CONNECT")))
 		px_reply(x, SS_DROP_TUNNEL, now);
 	else
 		answer_or_send(x, snap, l, &d, now);
@@ -413,6 +443,8 @@ void px_finish(struct px_exchange *x, uint64_t now)
 	px_log(x, now);
 	if (x->mirrors)
 		px_mirror_leave(x);
+	if (ss_unlikely(x->asked != NULL))
+		px_ask_leave(x);
 	p->faults -= x->fault != NULL;
 	ss_http_release(x->down);
 	x->down = NULL;

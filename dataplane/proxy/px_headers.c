@@ -243,8 +243,8 @@ static void put(uint8_t *to, uint32_t *n, const void *from, uint32_t len)
 }
 
 /* What came (from inside), then the peer's address, in one field. */
-static void add_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, struct ss_arena *a,
-			      const struct ss_peer *peer, bool keep, bool *ok)
+void px_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, struct ss_arena *a, const struct ss_peer *peer,
+		      bool keep, bool *ok)
 {
 	char ip[SS_IP_TEXT];
 	uint32_t len = (uint32_t)strlen(ss_ip_text(&peer->addr.ip, ip)), n = 0, room = len;
@@ -336,7 +336,7 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 		add(h, SS_H_TE, SS_SPAN("trailers"));
 	add_request_id(x, h, went, a, &ok);
 	add_trace(x, h, went, a, &ok);
-	add_forwarded_for(h, from, a, peer, !l->edge && (names & SS_HDR_BIT(SS_H_X_FORWARDED_FOR)), &ok);
+	px_forwarded_for(h, from, a, peer, !l->edge && (names & SS_HDR_BIT(SS_H_X_FORWARDED_FOR)), &ok);
 	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_PROTO)))
 		add(h, SS_H_X_FORWARDED_PROTO, peer->tls ? SS_SPAN("https") : SS_SPAN("http"));
 	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_HOST)) && from->authority.n)

@@ -2,7 +2,7 @@
  * px_int.h - an exchange, and what the files of this room do for each other.
  *
  * px_run.c walks the news; px_exchange.c takes an exchange through its steps; px_limit.c rate limits; px_fault.c
- * faults on purpose; px_mirror.c copies for mirrors; px_retry.c what follows a failed attempt; px_hop.c what hops
+ * faults on purpose; px_ext_authz.c asks external authorizers, px_ext_head.c says in which words; px_mirror.c copies for mirrors; px_retry.c what follows a failed attempt; px_hop.c what hops
  * tell each other; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_borrow.c what they have
  * of the snapshot; px_reply.c our own answers; px_log.c the record at the end.
  */
@@ -38,17 +38,22 @@ enum px_step {
 	PX_STEP_RETRY,    /* px_retry_start: the same for another attempt */
 	PX_STEP_FIRST,    /* px_forward: the same for the first time, mirrors too */
 	PX_STEP_ABORT,    /* px_fault_abort: the answer of an injected fault */
+	PX_STEP_UNANSWERED, /* px_ask_late: an external authorizer has had its time */
 };
+
+struct px_asked;
+struct px_check;
 
 /* What a stream's owner pointer points to. */
 struct px_leg {
 	struct px_exchange *x; /* NULL in a mirror's */
 	bool up, mirror;
+	bool check; /* of struct px_check */
 	bool hedge; /* the late try of an exchange that has another one */
 };
 
 /* Whose place in line, whose timer. */
-enum px_wait { PX_WAIT_EXCHANGE = 0, PX_WAIT_MIRROR };
+enum px_wait { PX_WAIT_EXCHANGE = 0, PX_WAIT_MIRROR, PX_WAIT_CHECK };
 enum px_timer { PX_TIMER_EXCHANGE = 0, PX_TIMER_MIRROR };
 
 /* A fault as drawn for one request. */
@@ -106,6 +111,7 @@ struct px_exchange {
 	struct ss_hdrs request;            /* as sent upstream; in the arena */
 	struct ss_span request_id, trace;
 	struct px_mirror *mirrors; /* that still want its body */
+	struct px_asked *asked; /* external authorizers; in the same. NULL: none was asked */
 	struct px_fault *fault; /* that delays it; in the downstream stream's arena. NULL: none */
 	uint64_t deadline;    /* for the response's head; SS_NEVER: none */
 	uint64_t try_ends;    /* the same for this attempt */
@@ -149,14 +155,14 @@ struct px_hedge {
 struct ss_proxy {
 	uint8_t shed; /* ranks that are refused, from the lowest on */
 	struct ss_proxy_conf conf;
-	struct ss_pool *exchanges, *mirrors, *hedges;
+	struct ss_pool *exchanges, *mirrors, *hedges, *checks;
 	struct ss_arena_pools mirror_arenas;
 	struct ss_wheel wheel;
 	struct ss_rng rng;
 	struct ss_list again, dead;
 	struct ss_list borrowers; /* exchanges that point into the snapshot of now, */
 	struct ss_list leaving;   /* into an older one */
-	struct ss_list dead_mirrors;
+	struct ss_list dead_mirrors, dead_checks;
 	uint32_t mirrored; /* bytes of bodies in mirrors */
 	struct ss_jwt *jwt;
 	uint32_t faults; /* delayed by one, and not over */
@@ -164,6 +170,8 @@ struct ss_proxy {
 
 /* px_exchange.c */
 void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_stream *down, uint64_t now);
+/* From the token on to an answer or an endpoint; again when an external authorizer has let it through. */
+void px_decide(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l, uint64_t now);
 /* Mirrors, then an endpoint. */
 void px_forward(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
 void px_acquire(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
@@ -250,6 +258,9 @@ int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct s
 /* Trailers without what belongs to one hop. */
 int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
 int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops);
+/* X-Forwarded-For: what came (keep), then the peer; h has room for it. */
+void px_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, struct ss_arena *a, const struct ss_peer *peer,
+		      bool keep, bool *ok);
 
 /* px_borrow.c */
 /* It points into the snapshot with its header operations, and may until it is over. */
@@ -283,6 +294,9 @@ void px_reply_more(struct px_exchange *x, enum ss_drop why, const struct ss_hdr 
 		   uint64_t now);
 /* The same with a status of the caller's: HTTP's, and gRPC's for its requests. */
 void px_reply_as(struct px_exchange *x, enum ss_drop why, uint16_t status, uint16_t grpc, uint64_t now);
+/* An answer with a head of somebody else's, which has room for PX_WITH_MAX more fields; body: its bytes are taken. */
+#define PX_WITH_MAX (5 + PX_CORS_MAX)
+void px_reply_with(struct px_exchange *x, enum ss_drop why, struct ss_hdrs *h, struct ss_bufq *body, uint64_t now);
 uint16_t px_grpc_of_status(uint16_t status);
 uint16_t px_status_of_grpc(uint16_t grpc);
 void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now);
@@ -333,6 +347,19 @@ void px_mirror_leave(struct px_exchange *x);
 void px_mirror_served(struct px_mirror *m, const struct ss_snapshot *snap, uint64_t now);
 void px_mirror_news(struct px_mirror *m, const struct ss_snapshot *snap, uint32_t events, uint64_t now);
 void px_mirror_expired(struct px_mirror *m, const struct ss_snapshot *snap, uint64_t now);
+
+/* px_ext_authz.c */
+/* Asks d->custom's authorizer; afterwards the request is answered, or decided again. */
+void px_ask(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
+	    const struct ss_route_decision *d, uint64_t now);
+void px_ask_late(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now);
+/* The exchange ends; x->asked is there. */
+void px_ask_leave(struct px_exchange *x);
+/* What authorizers have added: to px_head, and to x->response_ops. 0 or SS_ERR_NO_MEM. x->asked is there. */
+int px_ask_head(struct px_exchange *x);
+int px_ask_response(struct px_exchange *x);
+void px_check_served(struct px_check *c, const struct ss_snapshot *snap, uint64_t now);
+void px_check_news(struct px_check *c, const struct ss_snapshot *snap, uint32_t events, uint64_t now);
 
 /* Refused for its token: a denial for the log. */
 void px_unauthenticated(struct px_exchange *x, const struct ss_listener *l);

@@ -13,6 +13,8 @@ struct answer {
 static const struct answer answers[] = {
 	{SS_DROP_NO_ROUTE_MATCH, 404, 12},
 	{SS_DROP_DENIED, 403, 7},
+	{SS_DROP_EXT_AUTHZ_DENIED, 403, 7},
+	{SS_DROP_EXT_AUTHZ_FAILED, 403, 7},
 	{SS_DROP_REWRITE_LIMIT, 500, 13},
 	{SS_DROP_MAINTENANCE, 503, 14},
 	{SS_DROP_TOKEN_MISSING, 401, 16},
@@ -65,32 +67,41 @@ static void add(struct ss_out *o, const char *text)
 	ss_out_bytes(o, text, strlen(text));
 }
 
-/* Head and body; what is left is for SENT to end. */
-void px_send(struct px_exchange *x, struct ss_hdrs *h, struct ss_span body, uint64_t now)
+/* Head and body; what is left is for SENT to end. Takes the body's bytes. */
+static void send_whole(struct px_exchange *x, struct ss_hdrs *h, struct ss_bufq *body, uint64_t now)
 {
-	bool empty = !body.n || ss_span_eq(ss_http_head(x->down)->method, SS_SPAN("HEAD"));
-	struct ss_bufq q;
+	bool empty = !body->len;
 
 	px_count_status(x, h->status);
 	x->head_sent = true;
 	x->response_ended = true;
 	x->state = PX_ANSWERED;
 	x->last = now;
-	ss_bufq_init(&q);
-	/* Without a packet buffer for the body the head goes alone; its length would not be true then. */
-	if (!empty && ss_bufq_append(&q, x->p->conf.bufs, body.p, body.n) < 0) {
-		ss_hdrs_remove(h, SS_H_CONTENT_LENGTH);
-		empty = true;
-	}
 	if (ss_http_send_head(x->down, h, empty) < 0) {
-		ss_bufq_free(&q);
+		ss_bufq_free(body);
 		ss_http_reset(x->down, SS_HTTP_INTERNAL_ERROR);
 		px_finish(x, now);
 		return;
 	}
 	if (!empty)
-		ss_http_send_body(x->down, &q, true);
+		ss_http_send_body(x->down, body, true);
 	px_arm(x);
+}
+
+static bool asks_for_head_only(const struct px_exchange *x)
+{
+	return ss_span_eq(ss_http_head(x->down)->method, SS_SPAN("HEAD"));
+}
+
+void px_send(struct px_exchange *x, struct ss_hdrs *h, struct ss_span body, uint64_t now)
+{
+	struct ss_bufq q;
+
+	ss_bufq_init(&q);
+	/* Without a packet buffer for the body the head goes alone; its length would not be true then. */
+	if (body.n && !asks_for_head_only(x) && ss_bufq_append(&q, x->p->conf.bufs, body.p, body.n) < 0)
+		ss_hdrs_remove(h, SS_H_CONTENT_LENGTH);
+	send_whole(x, h, &q, now);
 }
 
 static void add_more(struct ss_hdrs *h, const struct ss_hdrs *more)
@@ -169,6 +180,8 @@ static void reply(struct px_exchange *x, struct answer a, enum ss_drop why, cons
 {
 	x->drop = why;
 	px_hedge_drop(x);
+	if (x->asked)
+		px_ask_leave(x);
 	ss_count_drop(x->p->conf.counters, why);
 	if (x->head_sent) {
 		ss_http_reset(x->down, SS_HTTP_INTERNAL_ERROR);
@@ -193,6 +206,39 @@ void px_reply_as(struct px_exchange *x, enum ss_drop why, uint16_t status, uint1
 	const struct ss_hdrs none = {0};
 
 	reply(x, (struct answer){(uint16_t)why, status, grpc}, why, &none, now);
+}
+
+/* Trailers-Only again: a client of gRPC reads no body and no status but its own. */
+static void make_grpc(struct ss_hdrs *h, enum ss_drop why, char code[SS_NUMBER_TEXT])
+{
+	ss_hdrs_remove(h, SS_H_CONTENT_TYPE);
+	ss_hdrs_remove(h, SS_H_GRPC_STATUS);
+	ss_hdrs_remove(h, SS_H_GRPC_MESSAGE);
+	ss_hdrs_add(h, SS_SPAN("content-type"), SS_SPAN("application/grpc"), 0);
+	ss_hdrs_add(h, SS_SPAN("grpc-status"), ss_number_put(code, px_grpc_of_status(h->status), 0), 0);
+	ss_hdrs_add(h, SS_SPAN("grpc-message"), ss_span_str(ss_drop_text(why)), 0);
+	h->status = 200;
+}
+
+void px_reply_with(struct px_exchange *x, enum ss_drop why, struct ss_hdrs *h, struct ss_bufq *body, uint64_t now)
+{
+	char text[SS_NUMBER_TEXT];
+
+	x->drop = why;
+	ss_count_drop(x->p->conf.counters, why);
+	for (uint8_t i = 0; i < x->n_cors; i++)
+		if (x->response_ops.op[i].kind == SS_OP_SET)
+			ss_hdrs_remove_name(h, x->response_ops.op[i].name);
+	if (x->grpc)
+		make_grpc(h, why, text);
+	else if (h->status != 204 && h->status != 304) /* RFC 9110 8.6 */
+		ss_hdrs_add(h, SS_SPAN("content-length"), ss_number_put(text, body->len, 0), 0);
+	ss_hdrs_remove_name(h, SS_SPAN(FLAG_HEADER));
+	ss_hdrs_add(h, SS_SPAN(FLAG_HEADER), ss_span_str(ss_drop_flag(why)), 0);
+	px_add_cors(x, h);
+	if (x->grpc || asks_for_head_only(x) || h->status == 204 || h->status == 304)
+		ss_bufq_free(body);
+	send_whole(x, h, body, now);
 }
 
 /* gRPC's http-grpc-status-mapping.md one way, google.rpc.Code's comments the other. */

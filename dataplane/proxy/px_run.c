@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "proxy/px_int.h"
+#include "proxy/px_ext_authz.h"
 
 /* One exchange in so many may have a late try beside the next one. */
 #define HEDGE_PART 8u
@@ -21,11 +21,13 @@ int ss_proxy_create(struct ss_proxy **out, const struct ss_proxy_conf *conf, uin
 	ss_list_init(&p->borrowers);
 	ss_list_init(&p->leaving);
 	ss_list_init(&p->dead_mirrors);
+	ss_list_init(&p->dead_checks);
 	p->exchanges = ss_pool_create("exchanges", sizeof(struct px_exchange), conf->max_exchanges);
 	p->hedges = ss_pool_create("hedges", sizeof(struct px_hedge), ss_max_u32(conf->max_exchanges / HEDGE_PART, 1));
 	p->mirrors = ss_pool_create("mirrors", sizeof(struct px_mirror), conf->max_mirrors);
+	p->checks = ss_pool_create("checks", sizeof(struct px_check), conf->max_checks);
 	p->jwt = ss_jwt_create(PX_TOKENS, conf->worker);
-	if (!p->exchanges || !p->hedges || !p->jwt || !p->mirrors ||
+	if (!p->exchanges || !p->hedges || !p->jwt || !p->mirrors || !p->checks ||
 	    ss_arena_pools_create(&p->mirror_arenas, conf->max_mirrors, conf->max_mirrors / 128 + 1) < 0) {
 		ss_proxy_free(p);
 		return SS_ERR_NO_MEM;
@@ -41,6 +43,7 @@ void ss_proxy_free(struct ss_proxy *p)
 	ss_pool_free(p->exchanges);
 	ss_pool_free(p->hedges);
 	ss_pool_free(p->mirrors);
+	ss_pool_free(p->checks);
 	ss_arena_pools_free(&p->mirror_arenas);
 	ss_jwt_free(p->jwt);
 	free(p);
@@ -54,6 +57,8 @@ static void stream_news(struct ss_proxy *p, const struct ss_snapshot *snap, stru
 
 	if (leg && leg->mirror)
 		px_mirror_news(ss_container_of(leg, struct px_mirror, leg), snap, events, now);
+	else if (leg && leg->check)
+		px_check_news(ss_container_of(leg, struct px_check, leg), snap, events, now);
 	else if (leg && leg->hedge)
 		px_hedge_news(leg->x, snap, events, now);
 	else if (leg && leg->up)
@@ -81,6 +86,8 @@ void ss_proxy_run(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_
 		struct ss_up_wait *w = ss_list_entry(n, struct ss_up_wait, node);
 		if (w->whose == PX_WAIT_MIRROR)
 			px_mirror_served(ss_container_of(w, struct px_mirror, wait), snap, now);
+		else if (w->whose == PX_WAIT_CHECK)
+			px_check_served(ss_container_of(w, struct px_check, wait), snap, now);
 		else
 			px_served(ss_container_of(w, struct px_exchange, wait), snap, now);
 	}
@@ -120,6 +127,8 @@ void ss_proxy_bury(struct ss_proxy *p)
 		ss_pool_give(p->exchanges, ss_list_entry(n, struct px_exchange, again));
 	while ((n = ss_list_pop(&p->dead_mirrors)))
 		ss_pool_give(p->mirrors, ss_list_entry(n, struct px_mirror, again));
+	while ((n = ss_list_pop(&p->dead_checks)))
+		ss_pool_give(p->checks, ss_list_entry(n, struct px_check, again));
 }
 
 void ss_proxy_shed(struct ss_proxy *p, uint32_t n)

@@ -7,6 +7,7 @@ static void (*const steps[])(struct px_exchange *x, const struct ss_snapshot *sn
 	[PX_STEP_RETRY] = px_retry_start,
 	[PX_STEP_FIRST] = px_forward,
 	[PX_STEP_ABORT] = px_fault_abort,
+	[PX_STEP_UNANSWERED] = px_ask_late,
 };
 
 /* Nothing moves for so long: a try before its head may have less patience than the stream. */

@@ -23,6 +23,8 @@ struct ss_route_request {
 	const struct ss_addr *peer;     /* NULL: matches no address */
 	const struct ss_addr *local;    /* the same; its port is the listener's */
 	const struct ss_claims *claims; /* of a verified token; NULL: none */
+	const struct ss_authz_passed *passed; /* authorizers that need not be asked any more */
+	uint8_t n_passed;
 	uint64_t draw;                  /* uniform over its 64 bits: the weighted split, a new client's key */
 	uint16_t worker;
 };
@@ -38,6 +40,7 @@ struct ss_route_decision {
 	const struct ss_weighted_cluster *share; /* by which it was drawn */
 	const struct ss_authz_rule *rule;      /* that denied or allowed, or NULL */
 	const struct ss_authz_rule *dry_rule;  /* that would deny, were it in force, or NULL */
+	const struct ss_authz_rule *custom;    /* whose authorizer is to be asked before all else, or NULL */
 	const struct ss_authz_rule *audit;     /* that marks the request, or NULL */
 	bool authorized;  /* policies were asked */
 	bool dry_denied;  /* allowed, but would be denied with what is only tried */

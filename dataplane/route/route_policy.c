@@ -1,8 +1,10 @@
 /*
- * route_policy.c - authorization in Istio's order: a deny rule that holds denies; where there are allow
- * rules, one must hold; else the default. (CUSTOM needs an authorizer elsewhere: ctrl/cfg refuses it.) Rules
- * that are only tried or only watched never change that: they are looked at beside it.
+ * route_policy.c - authorization in Istio's order: a custom rule that holds has an authorizer elsewhere asked
+ * first (by the caller, who then decides again); a deny rule that holds denies; where there are allow rules,
+ * one must hold; else the default. Rules that are only tried or only watched never change that: they are
+ * looked at beside it.
  */
+#include "contract/ext_authz.h"
 #include "route/route_int.h"
 
 /* The first rule of each class that holds, over all scopes. */
@@ -11,18 +13,30 @@ struct verdict {
 	bool any_allow, any_dry_allow, default_deny;
 };
 
+/* A custom rule whose authorizer has let the request through has nothing more to say; what was only tried with an
+ * authorizer does not stand for what is in force. */
+static bool asked(const struct ss_authz_rule *r, const struct ss_route_request *rq)
+{
+	for (uint8_t i = 0; i < rq->n_passed; i++)
+		if (rq->passed[i].provider == r->provider->name &&
+		    (r->class == SS_AUTHZ_C_DRY_CUSTOM || !rq->passed[i].dry_run))
+			return true;
+	return false;
+}
+
 void ss_route_try_rule(struct ss_route_hunt *h, uint32_t i)
 {
 	const struct ss_authz_rule *r = &h->a->rules[i];
 
-	if (i < h->best[r->class] && ss_route_rule_holds(r, h->f))
+	if (i < h->best[r->class] && !(r->provider && asked(r, h->f->rq)) && ss_route_rule_holds(r, h->f))
 		h->best[r->class] = i;
 }
 
 static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdict *v)
 {
-	struct ss_route_hunt h = {
-		.a = a, .f = f, .best = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+	struct ss_route_hunt h = {.a = a, .f = f, .best = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX,
+							   UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+	int classes = a->any_custom ? SS_AUTHZ_CLASSES : SS_AUTHZ_C_CUSTOM;
 
 	if (!(f->known & SS_ROUTE_KNOWN_ID)) {
 		f->domain = ss_id_trust_domain(f->rq->peer_identity);
@@ -35,7 +49,7 @@ static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdi
 		ss_route_try_index(&h);
 	for (uint32_t i = 0; !a->index && i < a->n_rules; i++)
 		ss_route_try_rule(&h, i);
-	for (int c = 0; c < SS_AUTHZ_CLASSES; c++)
+	for (int c = 0; c < classes; c++)
 		if (!v->first[c] && h.best[c] != UINT32_MAX)
 			v->first[c] = &a->rules[h.best[c]];
 }
@@ -69,6 +83,7 @@ bool ss_route_authorize(const struct ss_listener *l, struct ss_route_facts *f, s
 	d->authorized = true;
 	if (f->broken)
 		return false;
+	d->custom = v.first[SS_AUTHZ_C_CUSTOM] ? v.first[SS_AUTHZ_C_CUSTOM] : v.first[SS_AUTHZ_C_DRY_CUSTOM];
 	d->audit = v.first[SS_AUTHZ_C_AUDIT];
 	d->rule = v.first[SS_AUTHZ_C_DENY];
 	if (d->rule)

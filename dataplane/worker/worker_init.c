@@ -152,6 +152,7 @@ static int make_proxy(struct ss_worker *w, uint64_t now)
 				      .max_mirrors = mirrors(&w->conf),
 				      /* An eighth of the packet buffers. */
 				      .mirror_bytes = w->conf.mbufs / 8 * 2048,
+				      .max_checks = ss_max_u32(w->conf.exchanges / 4, 8),
 				      .worker = w->index,
 				      .seed = w->conf.seed + w->index,
 				      .http = w->http,

@@ -20,9 +20,11 @@
 
 enum ss_authz_action { SS_AUTHZ_ALLOW = 0, SS_AUTHZ_DENY = 1, SS_AUTHZ_AUDIT = 2, SS_AUTHZ_CUSTOM = 3 };
 
-/* Order of decision: deny, allow; then what is only watched. */
+/* Order of decision: deny, allow; then what is only watched. Custom ones come first of all, but stand last, where
+ * policies without them need not look. */
 enum ss_authz_class {
 	SS_AUTHZ_C_DENY = 0, SS_AUTHZ_C_ALLOW, SS_AUTHZ_C_DRY_DENY, SS_AUTHZ_C_DRY_ALLOW, SS_AUTHZ_C_AUDIT,
+	SS_AUTHZ_C_CUSTOM, SS_AUTHZ_C_DRY_CUSTOM,
 	SS_AUTHZ_CLASSES,
 };
 
@@ -80,6 +82,7 @@ struct ss_authz_part {
 	};
 };
 
+struct ss_ext_authz;
 struct ss_authz_rule {
 	uint32_t name;   /* name id */
 	uint32_t slot;   /* in struct ss_policies */
@@ -88,6 +91,7 @@ struct ss_authz_rule {
 	bool dry_run;
 	uint16_t n_parts;
 	const struct ss_authz_part *parts;
+	const struct ss_ext_authz *provider; /* of a custom rule (contract/ext_authz.h); else NULL */
 };
 
 struct hs_database;
@@ -145,11 +149,17 @@ struct ss_authz_index {
 struct ss_authz {
 	bool default_deny; /* what happens where no allow rule stands */
 	bool inherit;      /* the policy of the scope around this one counts, too */
-	bool any_allow, any_dry_allow;
+	bool any_allow, any_dry_allow, any_custom;
 	uint32_t n_rules;
 	const struct ss_authz_rule *rules;
 	const struct ss_authz_index *index; /* NULL: few rules, look at each */
 	const struct ss_authz_regex *regex; /* NULL: no expressions */
+};
+
+/* An authorizer that a request has been through. */
+struct ss_authz_passed {
+	uint32_t provider; /* name id */
+	bool dry_run;      /* for a rule that is only tried */
 };
 
 #define SS_AUTHZ_HASH_START 0xcbf29ce484222325ull

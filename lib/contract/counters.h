@@ -71,6 +71,15 @@
 	X(MIRRORS_FULL, c, "copies not sent or given up: no memory set aside for mirrors is left") \
 	X(MIRRORS_TOO_LARGE, c, "copies given up: body longer than max_body")   \
 	X(MIRRORS_CUT, c, "copies given up: the request itself ended early")    \
+	X(EXT_AUTHZ_CHECKS, c, "requests that an external authorizer was asked about") \
+	X(EXT_AUTHZ_ALLOWED, c, "of these, allowed")                            \
+	X(EXT_AUTHZ_DENIED, c, "of these, denied (in a dry run, too)")          \
+	X(EXT_AUTHZ_FAILED, c, "checks without a good answer: one of those below, a 5xx, or no sense") \
+	X(EXT_AUTHZ_FAIL_OPEN, c, "of these, let through (fail_open)")          \
+	X(EXT_AUTHZ_LATE, c, "checks not answered in time")                     \
+	X(EXT_AUTHZ_REFUSED, c, "checks not sent: no endpoint, or over the limits of the authorizer's cluster") \
+	X(EXT_AUTHZ_FULL, c, "checks not made: no memory set aside for them is left") \
+	X(EXT_AUTHZ_CUT, c, "checks given up: the request itself ended before")  \
 	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
 	X(PANIC_PICKS, c, "picks that took no heed of health (panic threshold)") \
 	X(BREAKERS_OPENED, c, "times a cluster's breaker opened, or opened again after a probe") \

@@ -98,6 +98,8 @@
 	X(NO_HEALTHY, r, "UH", "no healthy endpoint")                                    \
 	X(NO_SUBSET, r, "UH", "no endpoint has the subset's labels")                    \
 	X(DENIED, r, "RBAC", "denied by authorization")                                  \
+	X(EXT_AUTHZ_DENIED, r, "UAEX", "denied by an external authorizer")               \
+	X(EXT_AUTHZ_FAILED, r, "UAEX", "no good answer from an external authorizer")     \
 	X(TOKEN_MISSING, r, "JWT", "no token, and one is required")                      \
 	X(TOKEN_INVALID, r, "JWT", "token malformed or its signature wrong")             \
 	X(TOKEN_EXPIRED, r, "JWT", "token expired or not yet valid")                     \

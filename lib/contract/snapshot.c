@@ -40,3 +40,11 @@ const struct ss_endpoint *ss_snapshot_endpoint(const struct ss_snapshot *s, cons
 	/* The slot may be another cluster's: what the map says is asked of this one. */
 	return i < c->n_endpoints && c->endpoints[i].ep == ep ? &c->endpoints[i] : NULL;
 }
+
+const struct ss_ext_authz *ss_snapshot_ext_authz(const struct ss_snapshot *s, uint32_t name)
+{
+	for (uint32_t i = 0; i < s->n_ext_authz; i++)
+		if (s->ext_authz[i].name == name)
+			return &s->ext_authz[i];
+	return NULL;
+}

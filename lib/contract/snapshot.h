@@ -18,6 +18,7 @@
 #include "base/addr.h"
 #include "contract/balance.h"
 #include "contract/endpoints.h"
+#include "contract/ext_authz.h"
 #include "contract/jwt.h"
 #include "contract/policies.h"
 #include "contract/routes.h"
@@ -85,10 +86,11 @@ struct ss_snapshot {
 	uint64_t generation;
 	char hash[17]; /* hex of 64 bits over the configuration's text, NUL-terminated */
 	uint32_t n_workers;
-	uint32_t n_listeners, n_clusters, n_limits;
+	uint32_t n_listeners, n_clusters, n_limits, n_ext_authz;
 	const struct ss_listener *listeners;
 	const struct ss_cluster *clusters;
 	const struct ss_limit *limits;
+	const struct ss_ext_authz *ext_authz;
 	const struct ss_wall *wall;   /* NULL: nobody knows the time of day; no token is good then */
 	struct ss_policies *policies; /* counters of policies; may be NULL. They outlive snapshots. */
 	/* Where things are (ctrl/build/build_places.c). NULL in snapshots made by hand: one looks then. */
@@ -111,6 +113,7 @@ struct ss_snapshot_box {
 /* By stable name id; NULL when this generation has none. */
 const struct ss_listener *ss_snapshot_listener(const struct ss_snapshot *s, uint32_t name);
 const struct ss_cluster *ss_snapshot_cluster(const struct ss_snapshot *s, uint32_t name);
+const struct ss_ext_authz *ss_snapshot_ext_authz(const struct ss_snapshot *s, uint32_t name);
 /* The endpoint of a cluster that has a slot of the endpoint table; NULL when the cluster has none there. */
 const struct ss_endpoint *ss_snapshot_endpoint(const struct ss_snapshot *s, const struct ss_cluster *c, uint32_t ep);
 
