@@ -37,6 +37,9 @@ class Appliance:
         records = os.environ.get("SIDESTEP_TLS_RECORDS")
         if records:  # the same suites over another record layer
             self.settings["tls"] = {**self.settings.get("tls", {}), "records": records}
+        threads = os.environ.get("SIDESTEP_HANDSHAKE_THREADS")
+        if threads:  # and with other threads, or none; a suite that says how many keeps its own
+            self.settings["tls"] = {"handshake_threads": int(threads), **self.settings.get("tls", {})}
         self.config = lab.path(f"{name}.cfg")
         self.write_config()
         self.process = None
