@@ -1,15 +1,16 @@
 """External authorization: authorizers that allow, deny, stall, reset and lie, over HTTP/1.1 and HTTP/2 clients, and over mutual TLS."""
 import json
+import os
 import threading
 import time
 
 from local.bench_site import ORIGIN, ORIGINS, Site, VIP, cluster, listener, one_host, route
 from local.lab import wait_for
-from local.programs import curl, h2load, nginx, script, wait_listening
+from local.programs import curl, h2load, nghttpd, script, wait_listening
 from local.suite import TestSuite
 from TestSuite_tls import Certs
 
-PORT, ASK, ASK_TLS = 8080, 9000, 9443
+PORT, ASK, ASK_TLS, ASK_H2 = 8080, 9000, 9443, 9002
 TIMEOUT = 400  # ms
 # Else the cluster's breaker answers for the authorizer after ten failures, as it should.
 CALM = {"outlier": {"consecutive_errors": 0}, "breaker": {"enabled": False}}
@@ -154,6 +155,21 @@ class TestExtAuthz(TestSuite):
         self.verify_equal(self.send("/tls/allow")[0], 200, "allowed")
         self.verify_equal(self.send("/tls/deny")[0], 403, "denied")
         self.verify_equal(len(self.asked("/check/tls/")), 2, "asked")
+
+    def test_over_http2(self):
+        """An authorizer that speaks HTTP/2 (nghttpd: a file that is there allows, 404 denies)."""
+        lab = self.site.lab
+        root = lab.path("root")
+        os.makedirs(os.path.join(root, "check"))
+        with open(os.path.join(root, "check", "known"), "w", encoding="ascii") as f:
+            f.write("yes")
+        nghttpd(lab, "origin", "sso-h2", ORIGINS[0], ASK_H2, root)
+        self.reload(provider={"cluster": "sso-h2", "timeout": "2s"},
+                    clusters=[cluster("sso-h2", [(ORIGINS[0], ASK_H2)], protocol="http2")])
+        for version in ("--http1.1", "--http2-prior-knowledge"):
+            self.verify_equal(self.send("/known", version)[0], 200, "allowed")
+            status, text = self.send("/unknown", version)
+            self.verify(status == 404 and "x-sidestep-flag: uaex" in text, text)
 
     def test_reload_while_it_waits(self):
         """A reload takes rule, provider and cluster away while checks are under way: each request gets an answer."""
