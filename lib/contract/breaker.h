@@ -8,8 +8,9 @@
  *          workers that see its cause together exactly one makes it.
  * Units:   nanoseconds of ss_clock.
  *
- * The window tumbles: counts begin at zero with each one. What was sent before the breaker opened and
- * ends while it is open or half-open says nothing; only probes decide then.
+ * The window slides by tenths: what ended up to a window ago counts, the oldest tenth in part. A good request
+ * costs one compare-and-swap, a bad one a look at the other tenths too. What was sent before the breaker opened
+ * and ends while it is open or half-open says nothing; only probes decide then.
  */
 #ifndef SS_BREAKER_H
 #define SS_BREAKER_H
@@ -29,10 +30,12 @@ struct ss_breaker_conf {
 	uint64_t window_ns, open_ns;
 };
 
+#define SS_BREAKER_TENTHS 10
+
 /* In the endpoint table, per cluster. */
 struct ss_breaker {
 	_Atomic uint64_t open_until; /* 0: closed; in the past: half-open */
-	_Atomic uint64_t window;     /* number of the window : 16, requests : 24, failures : 24 */
+	_Atomic uint64_t tenth[SS_BREAKER_TENTHS]; /* by number: number : 20, requests : 22, failures : 22 */
 	_Atomic uint32_t probes;     /* under way */
 	_Atomic uint32_t good;       /* successes in a row while half-open */
 	_Atomic uint32_t opened;     /* times, in all */

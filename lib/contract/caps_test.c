@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "base/rng.h"
 #include "contract/endpoints.h"
 
 #define THREADS 4
@@ -151,7 +152,7 @@ static void opens_at_half_of_ten(void **state)
 	for (int i = 0; i < 9; i++)
 		assert_int_equal(ends(false, false, 100 * S), SS_BREAKER_SAME);
 	assert_int_equal(ss_breaker_state(table, slot, 100 * S), SS_BREAKER_CLOSED);
-	/* The next window begins at zero. */
+	/* A window later they count no more. */
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(ends(false, true, 111 * S), SS_BREAKER_SAME);
 	for (int i = 0; i < 4; i++)
@@ -163,6 +164,61 @@ static void opens_at_half_of_ten(void **state)
 	assert_false(ss_breaker_admit(table, slot, &conf, 140 * S, &probe));
 	/* What was under way says nothing. */
 	assert_int_equal(ends(false, true, 112 * S), SS_BREAKER_SAME);
+}
+
+/* Failures on both sides of any moment count together while they are within one window of each other. */
+static void the_window_slides(void **state)
+{
+	const uint64_t w = conf.window_ns;
+
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(ends(false, false, 20 * w - 1), SS_BREAKER_SAME);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(ends(false, false, 20 * w + w / 2), SS_BREAKER_SAME);
+	/* The first five are out by then; four and one more are not ten. */
+	assert_int_equal(ends(false, false, 21 * w + w / 10), SS_BREAKER_SAME);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(ends(false, false, 21 * w + 3 * w / 10), SS_BREAKER_SAME);
+	assert_int_equal(ends(false, false, 21 * w + 4 * w / 10), SS_BREAKER_OPENED);
+}
+
+/* Against a list of everything that ended, at random times: never off by more than the oldest tenth. */
+static void as_a_list_would_count(void **state)
+{
+	enum { N = 4000 };
+	static struct {
+		uint64_t at;
+		bool good;
+	} all[N];
+	const uint64_t tenth = conf.window_ns / 10;
+	struct ss_rng rng;
+	uint64_t now = 1000 * conf.window_ns;
+	uint32_t first = 0, opened = 0;
+
+	ss_rng_seed(&rng, 11);
+	for (uint32_t i = 0; i < N; i++) {
+		uint32_t n = 0, bad = 0;
+		now += ss_rng_below(&rng, (uint32_t)(conf.window_ns / 1000 / 6)) * 1000ull;
+		all[i].at = now;
+		all[i].good = ss_rng_below(&rng, 100) < 60;
+		for (uint32_t k = first; k <= i; k++) {
+			if (all[k].at / tenth + 10 <= now / tenth)
+				continue;
+			n++;
+			bad += !all[k].good;
+		}
+		bool opens = !all[i].good && n >= conf.min_requests && bad * 100 >= n * conf.failure_percent;
+		assert_int_equal(ends(false, all[i].good, now), opens ? SS_BREAKER_OPENED : SS_BREAKER_SAME);
+		if (!opens)
+			continue;
+		opened++;
+		now += conf.open_ns;
+		for (uint32_t k = 0; k < conf.successes; k++)
+			ends(true, true, now);
+		assert_int_equal(ss_breaker_state(table, slot, now), SS_BREAKER_CLOSED);
+		first = i + 1;
+	}
+	assert_true(opened > 10);
 }
 
 static void probes_close_it_or_open_it_again(void **state)
@@ -267,6 +323,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_retry_budget_is_a_share_of_first_tries, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slot_in_use_is_not_given_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(opens_at_half_of_ten, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_window_slides, setup, teardown),
+		cmocka_unit_test_setup_teardown(as_a_list_would_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes_close_it_or_open_it_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_of_four_threads_opens_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_endpoint_comes_back_on_trial, setup, teardown),
