@@ -96,24 +96,40 @@ class Appliance:
     def drops(self, reason):
         return int(self.metric("sidestep_drops_total", reason=reason) or 0)
 
-    def access(self, kind="request"):
-        """Access-log records so far."""
+    def read_access(self, at, kind="request"):
+        """(whole records from that byte of the access log on, where the next one begins)."""
         records = []
         try:
-            with open(self.access_log, encoding="utf-8") as f:
+            with open(self.access_log, "rb") as f:
+                f.seek(at)
                 for line in f:
-                    if line.endswith("\n"):
-                        r = json.loads(line)
-                        if kind is None or r.get("kind", "request") == kind:
-                            records.append(r)
+                    if not line.endswith(b"\n"):
+                        break
+                    at += len(line)
+                    r = json.loads(line)
+                    if kind is None or r.get("kind", "request") == kind:
+                        records.append(r)
         except FileNotFoundError:
             pass
-        return records
+        return records, at
 
-    def wait_access(self, predicate, timeout=5, kind="request"):
-        """The first access-log record that satisfies predicate."""
-        return wait_for("an access-log record",
-                        lambda: next((r for r in self.access(kind) if predicate(r)), None), timeout, 0.05)
+    def access(self, kind="request"):
+        """Access-log records so far."""
+        return self.read_access(0, kind)[0]
+
+    def access_end(self):
+        """Where a wait may begin that wants nothing of what is in the access log already."""
+        return os.path.getsize(self.access_log) if os.path.exists(self.access_log) else 0
+
+    def wait_access(self, predicate, timeout=5, kind="request", after=0):
+        """The first access-log record that satisfies predicate; each is read once. after: see access_end."""
+        at = after
+
+        def look():
+            nonlocal at
+            records, at = self.read_access(at, kind)
+            return next((r for r in records if predicate(r)), None)
+        return wait_for("an access-log record", look, timeout, 0.05)
 
     def reload(self, settings=None, check=True):
         if settings is not None:
