@@ -81,7 +81,7 @@ int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_er
 {
 	uint32_t before = errors->n;
 	struct ss_pace pace;
-	ss_pace_begin(&pace);
+	ss_pace_begin(&pace, ss_model_core_shared(&a->first->process, a->first->process.control_core, 0));
 	int err = reload(a, errors);
 	ss_pace_end(&pace);
 	*generation = err < 0 ? 0 : a->generation;

@@ -22,7 +22,7 @@ static void yield(int signo)
 	sched_yield();
 }
 
-void ss_pace_begin(struct ss_pace *p)
+void ss_pace_begin(struct ss_pace *p, bool shared)
 {
 	struct sigaction act = { .sa_handler = yield, .sa_flags = SA_RESTART };
 	struct sigevent event;
@@ -32,7 +32,7 @@ void ss_pace_begin(struct ss_pace *p)
 	event.sigev_notify = SIGEV_THREAD_ID;
 	event.sigev_signo = SIGRTMIN;
 	event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-	p->on = sigaction(SIGRTMIN, &act, NULL) == 0 && timer_create(CLOCK_MONOTONIC, &event, &p->timer) == 0;
+	p->on = shared && sigaction(SIGRTMIN, &act, NULL) == 0 && timer_create(CLOCK_MONOTONIC, &event, &p->timer) == 0;
 	if (p->on && timer_settime(p->timer, 0, &every, NULL) < 0)
 		ss_pace_end(p);
 }

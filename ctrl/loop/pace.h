@@ -22,7 +22,8 @@ struct ss_pace {
 	bool on;
 };
 
-void ss_pace_begin(struct ss_pace *p);
+/* shared: somebody else of ours runs on this core; false: nothing is done. */
+void ss_pace_begin(struct ss_pace *p, bool shared);
 void ss_pace_end(struct ss_pace *p);
 
 #endif

@@ -31,6 +31,15 @@ struct ss_model *ss_model_new(void)
 	return m;
 }
 
+bool ss_model_core_shared(const struct ss_model_process *p, uint32_t core, uint32_t besides)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < p->n_workers; i++)
+		n += p->worker_core[i] == core;
+	return n > besides;
+}
+
 void ss_model_free(struct ss_model *m)
 {
 	if (!m)

@@ -260,6 +260,9 @@ struct ss_model_errors {
 };
 
 /* An empty model; NULL without memory. */
+/* Do more than `besides` workers run on this core? */
+bool ss_model_core_shared(const struct ss_model_process *p, uint32_t core, uint32_t besides);
+
 struct ss_model *ss_model_new(void);
 void ss_model_free(struct ss_model *m);
 /* Zeroed memory that lives as long as the model; NULL without memory. */

@@ -15,6 +15,7 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 	struct ss_fleet_conf fleet = { .process = &m->process, .clock = &n->clock, .box = &n->box };
 	struct ss_publish_conf publish = { .box = &n->box,
 					   .n_workers = m->process.n_workers,
+					   .paced = ss_model_core_shared(&m->process, m->process.control_core, 0),
 					   .destroy = ss_build_destroy };
 	struct ss_apply_conf apply = { .path = file, .model = m };
 	int code;

@@ -125,7 +125,7 @@ bool ss_publish_poll(struct ss_publish *p)
 
 	if (!p->oldest || !past(p, p->oldest))
 		return p->n_old > 0;
-	ss_pace_begin(&pace);
+	ss_pace_begin(&pace, p->conf.paced);
 	/* Grace periods end in the order in which they began. */
 	while (p->oldest && past(p, p->oldest))
 		destroy_oldest(p);

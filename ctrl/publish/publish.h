@@ -24,6 +24,7 @@ struct ss_publish_conf {
 	uint32_t n_workers;
 	struct ss_mailbox *const *mail; /* one per worker, borrowed; NULL: nobody to wake (tests) */
 	void (*destroy)(struct ss_snapshot *s); /* ss_build_destroy */
+	bool paced; /* a worker runs on our core: old generations are freed in short pieces */
 };
 
 int ss_publish_create(struct ss_publish **out, const struct ss_publish_conf *conf);

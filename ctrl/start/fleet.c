@@ -141,13 +141,10 @@ static void size_worker(struct ss_worker_conf *c, const struct ss_model_process 
 	c->shed_delay_ns = p->shed_delay_ns;
 }
 
+/* With the control thread, or with another worker. */
 static bool shares_core(const struct ss_model_process *p, uint32_t worker)
 {
-	bool shares = p->worker_core[worker] == p->control_core;
-
-	for (uint32_t i = 0; i < p->n_workers; i++)
-		shares |= i != worker && p->worker_core[i] == p->worker_core[worker];
-	return shares;
+	return p->worker_core[worker] == p->control_core || ss_model_core_shared(p, p->worker_core[worker], 1);
 }
 
 static int make_worker(struct ss_fleet *f, uint32_t i, uint64_t seed, char *err, size_t err_n)
