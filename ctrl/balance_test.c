@@ -614,6 +614,45 @@ static void a_reload_leaves_subsets_to_those_under_way(void **state)
 	bed_end(b);
 }
 
+/* Requests that never get a connection: who comes after them is refused by rank once nobody escapes the wait. */
+static void a_standing_line_takes_no_more(void **state)
+{
+	struct bed *b = bed_start(SS_LB_ROUND_ROBIN, 1);
+	struct ss_up_wait first = {.rank = 1}, more[4] = {{.rank = 1}, {.rank = 0}, {.rank = 1}, {.rank = 2}};
+	const struct {
+		uint32_t after_ms, who;
+		bool admitted;
+	} steps[] = {
+		{150, 0, true},  /* nobody is known to have waited for long */
+		{110, 2, false}, /* 260 ms: the first one's 150 ms are over the watermark */
+		{1, 1, false},
+		{1, 3, true},	 /* the most urgent wait until twice of it */
+		{110, 3, false},
+	};
+
+	b->k->pending_delay_ns = 100 * SS_NS_PER_MS;
+	bed_publish(b);
+	assert_int_equal(bed_hold(b, 0, &first), 0);
+	for (size_t i = 0; i < SS_ARRAY_LEN(steps); i++) {
+		struct ss_up_wait *w = &more[steps[i].who];
+		b->now += steps[i].after_ms * SS_NS_PER_MS;
+		ss_up_cancel(b->up[0], w);
+		w->n_tried = 0;
+		if ((bed_hold(b, 0, w) == 0) != steps[i].admitted)
+			fail_msg("step %zu", i);
+		if (!steps[i].admitted)
+			assert_int_equal(b->why, SS_DROP_PENDING_DELAY);
+	}
+	/* The cluster's own: other workers' lines are short. */
+	assert_int_equal(bed_pick(b, 1, &(struct ss_up_wait){.rank = 1}), 0);
+	/* The line is gone: so is the wait. */
+	ss_up_cancel(b->up[0], &first);
+	for (size_t i = 0; i < SS_ARRAY_LEN(more); i++)
+		ss_up_cancel(b->up[0], &more[i]);
+	assert_int_equal(bed_pick(b, 0, &(struct ss_up_wait){.rank = 0}), 0);
+	bed_end(b);
+}
+
 /* Nothing is done for an endpoint before it is picked; then its pool knows nothing of whose slot it was. */
 static void a_slot_given_anew_begins_anew(void **state)
 {
@@ -665,6 +704,7 @@ int main(void)
 		cmocka_unit_test(load_is_bounded),
 		cmocka_unit_test(a_hot_key_spreads_far),
 		cmocka_unit_test(new_endpoints_start_slowly),
+		cmocka_unit_test(a_standing_line_takes_no_more),
 		cmocka_unit_test(a_slot_given_anew_begins_anew),
 		cmocka_unit_test(panic_takes_all),
 		cmocka_unit_test(many_are_looked_at_by_and_by),

@@ -109,6 +109,26 @@ class TestOneHop(DecisionSuite):
         self.verify(self.dut.drops("overloaded") >= 1, "drops")
         wait_for("relief", lambda: self.code("/") == 200, 20, 0.2)
 
+    def test_pending_delay(self):
+        """A cluster's only connection is taken and somebody waits for it: after a while newcomers get 503, UO at once;
+        when it is free again, nobody does. Another cluster is not disturbed."""
+        gate = self.site.lab.path("line")
+        one = dict(self.all_origins(protocol="http1", max_connections=1, pending_delay="200ms"))
+        one["endpoints"] = one["endpoints"][:1]
+        self.start([route("other", prefix="/other", timeout="20s"), route("web", timeout="20s", max_retries=0)],
+                   [one, dict(one, name="other")])
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            held = [pool.submit(self.get, f"/hold{gate}", check=False)]
+            wait_for("the first", lambda: (self.dut.metric("sidestep_exchanges") or 0) >= 1, 10, 0.05)
+            held.append(pool.submit(self.get, "/waits", check=False))
+            wait_for("refusals", lambda: "x-sidestep-flag: UO" in self.get("/new", "-i", "-m", "0.4", check=False), 10)
+            self.verify_equal(self.code("/other"), 200, "another cluster")
+            self.site.lab.write("line", "open")
+            for h in held:
+                h.result()
+        self.verify(self.dut.drops("pending_delay") >= 1, "drops")
+        wait_for("relief", lambda: self.code("/") == 200, 20, 0.1)
+
     def test_breaker(self):
         """Ten failures open it: 503, UO, no endpoint is asked; after its time two good probes close it. Both are in
         the log, the status and the metrics."""
@@ -165,7 +185,7 @@ class TestThreeHops(TestSuite):
                 "listeners": [{"name": "in", "address": f"10.{i + 1}.0.2", "port": 80, "virtual_hosts": ["all"],
                                "edge": i == 0}],
                 "virtual_hosts": one_host([route("next")]), "clusters": [ahead]}).start())
-            ahead = cluster("next", [(f"10.{i + 1}.0.2", 80)], protocol="http2")
+            ahead = cluster("next", [(f"10.{i + 1}.0.2", 80)], protocol="http2", mesh_hop=True)
 
     def tear_down_test_case(self):
         for address in FAR:

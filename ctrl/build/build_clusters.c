@@ -101,6 +101,8 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 		.http = m->http,
 		.caps = {m->caps[0], m->caps[1]},
 		.budget = m->budget,
+		.pending_delay_ns = m->pending_delay_ns,
+		.mesh_hop = m->mesh_hop,
 	};
 	if (build_breaker(j, &m->breaker, c) < 0)
 		return SS_ERR_NO_MEM;

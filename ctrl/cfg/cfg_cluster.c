@@ -91,6 +91,8 @@ static const struct ss_cfg_key cluster_keys[] = {
 	{ "max_pending", SS_CFG_U32, CLUSTER(caps[0].max[SS_CAP_PENDING]), .def = "4096", .min = 1, .max = 4194304 },
 	{ "max_requests", SS_CFG_U32, CLUSTER(caps[0].max[SS_CAP_REQUESTS]), .def = "8192", .min = 1, .max = 4194304 },
 	{ "max_retries", SS_CFG_U32, CLUSTER(caps[0].max[SS_CAP_RETRIES]), .def = "0", .max = 4194304 },
+	{ "pending_delay", SS_CFG_DURATION, CLUSTER(pending_delay_ns), .def = "0s", .max = 60 * SS_NS_PER_SEC },
+	{ "mesh_hop", SS_CFG_BOOL, CLUSTER(mesh_hop), .def = "false" },
 	{ "high_priority", SS_CFG_GROUP, CLUSTER(caps[1]), .table = &ss_cfg_high_priority },
 	{ "retry_budget", SS_CFG_GROUP, CLUSTER(budget), .table = &ss_cfg_retry_budget },
 	{ "breaker", SS_CFG_GROUP, CLUSTER(breaker), .table = &ss_cfg_breaker },

@@ -182,6 +182,8 @@ struct ss_model_cluster {
 	struct ss_caps caps[SS_PRIORITY_COUNT]; /* whole process */
 	struct ss_retry_budget budget;
 	struct ss_model_breaker breaker;
+	uint64_t pending_delay_ns; /* 0: none */
+	bool mesh_hop;
 	struct ss_model_tls tls;
 	struct ss_outlier_conf outlier;
 	struct ss_http_limits http;

@@ -61,6 +61,7 @@ static int close_bufs(void **state)
 static SS_UNUSED void make_snapshot(struct world *w)
 {
 	w->cluster = (struct ss_cluster){
+		.mesh_hop = true,
 		.name = 7,
 		.n_endpoints = EPS,
 		.endpoints = w->eps,

@@ -261,7 +261,7 @@ void px_forward(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t 
 /* What the cluster's limits refuse is not for a hop above to try again. */
 static void refused(struct px_exchange *x, uint64_t now)
 {
-	x->told |= x->wait.reason == SS_DROP_BREAKER_OPEN || x->wait.reason == SS_DROP_UPSTREAM_OVERFLOW;
+	x->told |= px_overload((enum ss_drop)x->wait.reason);
 	if (!px_hedge_awaited(x, x->wait.reason))
 		px_reply(x, x->wait.reason, now);
 }
@@ -333,7 +333,7 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 	if (x->head_sent)
 		return;
 	x->upstream_ns = now - x->sent_at;
-	px_hear_hop(x, ss_http_head(x->up));
+	px_hear_hop(x, snap, ss_http_head(x->up));
 	if (px_retry_head(x, snap, now))
 		return;
 	px_retry_over(x);

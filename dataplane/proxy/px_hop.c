@@ -157,7 +157,8 @@ void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const st
 			x->ends = ss_min_u64(x->ends, now + ns);
 	}
 	x->wait.priority = r->priority;
-	if (px_rank_of(x, l->edge) == PX_RANK_HIGH)
+	x->wait.rank = (uint8_t)px_rank_of(x, l->edge);
+	if (x->wait.rank == PX_RANK_HIGH)
 		x->wait.priority = SS_PRIORITY_HIGH;
 	x->deadline = px_deadline(x, now);
 }
@@ -167,6 +168,11 @@ uint64_t px_deadline(const struct px_exchange *x, uint64_t now)
 	uint64_t at = x->timeout_ns ? now + x->timeout_ns : SS_NEVER;
 
 	return ss_min_u64(at, ss_min_u64(x->cap, x->ends));
+}
+
+bool px_overload(enum ss_drop why)
+{
+	return why == SS_DROP_UPSTREAM_OVERFLOW || why == SS_DROP_BREAKER_OPEN || why == SS_DROP_PENDING_DELAY;
 }
 
 /* -- what is said -- */
@@ -194,12 +200,24 @@ void px_add_hop(const struct px_exchange *x, struct ss_hdrs *h, struct px_hop_te
 		    ss_number_put(t->grpc, ss_min_u64(left_ms(x->ends, now), 99999999), 'm'));
 }
 
-void px_hear_hop(struct px_exchange *x, const struct ss_hdrs *h)
+/*
+ * The mark keeps us from retrying and the endpoint from being blamed, so not anybody may set it: a peer whose
+ * certificate names an identity of the mesh, or one in a cluster that the operator calls a hop.
+ */
+static bool believed(const struct px_exchange *x, const struct ss_snapshot *snap)
+{
+	const struct ss_cluster *c = px_cluster(x, snap);
+	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->up));
+
+	return (c && c->mesh_hop) || ss_span_starts(peer->identity, SS_SPAN("spiffe://"));
+}
+
+void px_hear_hop(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_hdrs *h)
 {
 	const struct ss_hdr *f = ss_hdrs_find(h, SS_H_X_SIDESTEP_RETRIED);
 	uint64_t n;
 
-	if (!f)
+	if (!f || !believed(x, snap))
 		return;
 	x->told = x->told_below = true;
 	x->below = ss_number(f->value, &n) ? (uint8_t)ss_min_u64(n, ABOVE_MAX) : 0;
@@ -207,7 +225,7 @@ void px_hear_hop(struct px_exchange *x, const struct ss_hdrs *h)
 
 void px_say_hop(const struct px_exchange *x, struct ss_hdrs *h, enum ss_drop why, char text[SS_NUMBER_TEXT])
 {
-	if (why == SS_DROP_UPSTREAM_OVERFLOW || why == SS_DROP_BREAKER_OPEN || why == SS_DROP_OVERLOADED)
+	if (px_overload(why) || why == SS_DROP_OVERLOADED)
 		ss_hdrs_add(h, SS_SPAN("x-envoy-overloaded"), SS_SPAN("true"), 0);
 	if (x->from_hop && (x->told || x->attempts > 1))
 		say(h, SS_H_X_SIDESTEP_RETRIED,

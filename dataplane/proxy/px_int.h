@@ -229,7 +229,9 @@ struct px_hop_text {
 /* Adds to a head the fields of one attempt, at most PX_HOP_FIELDS; their bytes are in t. */
 void px_add_hop(const struct px_exchange *x, struct ss_hdrs *h, struct px_hop_text *t, uint64_t now);
 /* What the hop below says on a response's head. */
-void px_hear_hop(struct px_exchange *x, const struct ss_hdrs *h);
+void px_hear_hop(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_hdrs *h);
+/* Refused because a cluster has enough to do, which a retry would only add to. */
+bool px_overload(enum ss_drop why);
 /* What our answer says to the hop above: at most two fields. */
 void px_say_hop(const struct px_exchange *x, struct ss_hdrs *h, enum ss_drop why, char text[SS_NUMBER_TEXT]);
 

@@ -6,6 +6,7 @@
  */
 #include "base/err.h"
 #include "proxy/px_int.h"
+#include "wire/httpdate.h"
 
 /* -- the policy -- */
 
@@ -104,20 +105,41 @@ static uint32_t of_status(const struct ss_retry *r, uint16_t status)
 	return met;
 }
 
-/* RFC 9110 10.2.3: seconds, or a date. A date is not looked at: a worker reads no wall clock. */
-static uint64_t patience(const struct ss_hdrs *h)
+/* RFC 9110 10.2.3: seconds, or a date, which the turn's time of day makes seconds of; 0 when it is over. */
+static bool retry_after(const struct ss_snapshot *snap, struct ss_span v, uint64_t now, uint64_t *s)
+{
+	int64_t offset;
+	uint64_t now_s, at;
+
+	if (ss_number(v, s))
+		return true;
+	if (!snap->wall)
+		return false;
+	offset = atomic_load_explicit(&snap->wall->offset_ns, memory_order_relaxed);
+	now_s = (uint64_t)((int64_t)now + offset) / SS_NS_PER_SEC;
+	if (!ss_httpdate(v, now_s, &at))
+		return false;
+	*s = at > now_s ? at - now_s : 0;
+	return true;
+}
+
+static uint64_t patience(const struct ss_snapshot *snap, const struct ss_hdrs *h, uint64_t now)
 {
 	const struct ss_hdr *f = ss_hdrs_find(h, SS_H_RETRY_AFTER);
 	uint64_t s = 0;
 
-	if (!f || !ss_number(f->value, &s))
+	if (!f || !retry_after(snap, f->value, now, &s)) {
 		f = ss_hdrs_find_name(h, SS_SPAN("x-ratelimit-reset"));
-	return f && ss_number(f->value, &s) && s < 86400 ? s * SS_NS_PER_SEC : 0;
+		if (!f || !ss_number(f->value, &s))
+			return 0;
+	}
+	return s < 86400 ? s * SS_NS_PER_SEC : 0;
 }
 
-static struct outcome of_head(const struct px_exchange *x, const struct ss_retry *r, const struct ss_hdrs *h)
+static struct outcome of_head(const struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_retry *r,
+			      const struct ss_hdrs *h, uint64_t now)
 {
-	struct outcome o = {.met = of_status(r, h->status), .after = patience(h)};
+	struct outcome o = {.met = of_status(r, h->status), .after = patience(snap, h, now)};
 
 	if (x->grpc)
 		o.met |= of_grpc(h);
@@ -292,7 +314,7 @@ bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 
 	if (!worth_a_look(x, h) || !(r = px_retry_policy(x, snap)))
 		return false;
-	o = of_head(x, r, h);
+	o = of_head(x, snap, r, h, now);
 	if (x->told && (o.met & x->retry_on)) {
 		refuse(x, SS_DROP_RETRY_GUARD);
 		return false;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "proxy/px_bed.h"
+#include "wire/httpdate.h"
 
 static const char *cases_path;
 
@@ -106,7 +107,10 @@ static void use_policy(struct world *w, const struct line *l)
 	*r = (struct ss_retry){
 		.max_ns = S, .max_after_ns = 300 * S, .body_max = 65536, .status = codes, .headers = names};
 	for (uint32_t i = 0; i < l->policy.n; i++)
-		set_policy(r, l->policy.w[i]);
+		if (!strcmp(l->policy.w[i], "stranger"))
+			w->cluster.mesh_hop = false;
+		else
+			set_policy(r, l->policy.w[i]);
 	if (!r->on)
 		r->on = SS_RETRY_DEFAULT;
 	if (!r->max_retries)
@@ -141,6 +145,17 @@ static struct ss_http_stream *send_request(struct world *w, const struct line *l
 
 /* -- endpoints -- */
 
+/* The world's day begins at some time in 2026. */
+static struct ss_wall wall = {.offset_ns = 1790000000ll * SS_NS_PER_SEC};
+
+static const char *date_text(const struct world *w, int from_now)
+{
+	static char text[SS_HTTPDATE_TEXT];
+
+	ss_httpdate_put(text, (uint64_t)((int64_t)((w->now + (uint64_t)wall.offset_ns) / SS_NS_PER_SEC) + from_now));
+	return text;
+}
+
 static void act(struct world *w, struct ss_http_stream *u, char *what)
 {
 	char *rest = NULL, *h;
@@ -163,7 +178,11 @@ static void act(struct world *w, struct ss_http_stream *u, char *what)
 	while ((h = strtok_r(NULL, "/", &rest))) {
 		char *v = strchr(h, '=');
 		*v = '\0';
-		field(u, h, v + 1);
+		/* date+2, date-5: so many seconds from now, as the world's calendar has it */
+		if (!strncmp(v + 1, "date", 4))
+			field(u, h, date_text(w, atoi(v + 5)));
+		else
+			field(u, h, v + 1);
 	}
 	fake_status(u, strncmp(what, "grpc:", 5) ? (uint16_t)atoi(what) : 200);
 	fake_end(u);
@@ -215,6 +234,7 @@ static void run(struct line *l)
 	uint32_t tries;
 
 	use_policy(w, l);
+	w->snap.wall = &wall;
 	w->cluster.outlier.consecutive_errors = 0;
 	d = send_request(w, l);
 	tries = play(w, l, d);

@@ -53,6 +53,9 @@ struct up_cluster {
 	uint64_t scanned;            /* when the last ones were looked at: once in a turn */
 	uint64_t scan_due;           /* when some of those looked at want another look */
 	bool stale;                  /* a pick has found one down that the lists have */
+	/* up_delay.c, where the cluster has a watermark. */
+	uint64_t standing, least; /* wait that nobody escaped: in the last while, and in this one so far */
+	uint64_t look_at;         /* the end of this one */
 };
 
 struct ss_up {
@@ -83,6 +86,12 @@ void up_pick_latency(struct ss_up *u, const struct ss_cluster *c, uint32_t ep, u
 void up_pick_failed(struct ss_up *u, const struct ss_cluster *c, uint32_t ep, uint64_t now);
 /* The cluster's balancing state; made new where its slot was another cluster's. */
 struct up_cluster *up_cluster_of(struct ss_up *u, const struct ss_cluster *c);
+
+/* up_delay.c: a request of w's rank would have to stand in p's line. May it? */
+bool up_delay_admits(struct ss_up *u, const struct ss_cluster *c, const struct up_pool *p, const struct ss_up_wait *w,
+		     uint64_t now);
+/* Somebody got a connection after so long. */
+void up_delay_seen(struct up_cluster *k, uint64_t ns, uint64_t now);
 
 /* up_pool.c */
 struct up_pool *up_pool_of(struct ss_up *u, const struct ss_cluster *c, const struct ss_endpoint *e);

@@ -181,6 +181,7 @@ void up_pool_serve(struct ss_up *u, struct up_pool *p, uint64_t now, struct ss_l
 	while (!ss_list_empty(&p->line) && (c = up_pool_free_slot(p))) {
 		struct ss_up_wait *w = ss_list_entry(p->line.next, struct ss_up_wait, node);
 		up_line_leave(u, w);
+		up_delay_seen(&u->clusters[p->slot], now - w->since, now);
 		if (w->panic || ss_ep_pickable(u->conf.endpoints, w->at.ep, now)) {
 			c->promised++;
 			w->place = SS_UP_SERVED;

@@ -132,12 +132,17 @@ int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 	/* Those who came first go first. */
 	if (!p->n_line)
 		conn = up_pool_free_slot(p);
+	if (conn && c->pending_delay_ns)
+		up_delay_seen(&u->clusters[c->slot], 0, now);
+	if (!conn && !up_delay_admits(u, c, p, w, now))
+		return refuse_taken(u, w, SS_DROP_PENDING_DELAY);
 	if (!conn &&
 	    !ss_cap_take(u->conf.endpoints, c->slot, w->priority, SS_CAP_PENDING, caps->max[SS_CAP_PENDING]))
 		return refuse_taken(u, w, SS_DROP_UPSTREAM_OVERFLOW);
 	w->at = c->endpoints[i];
 	w->cluster = c->name;
 	w->slow = w->again = false;
+	w->since = now;
 	w->reason = SS_DROP_NONE;
 	w->result = 0;
 	if (w->n_tried < SS_ARRAY_LEN(w->tried))

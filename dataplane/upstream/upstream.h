@@ -48,6 +48,7 @@ struct ss_up_wait {
 	uint8_t n_tried;
 	uint8_t whose;             /* the caller's mark; not looked at here */
 	uint8_t priority;          /* enum ss_priority: whose limits count */
+	uint8_t rank;              /* how urgent: the lowest are refused first where a line stands */
 	bool probe;                /* of the cluster's half-open breaker */
 	bool again;                /* the request is sent again: the cluster may still serve it */
 	bool slow;                 /* its head took longer than the breaker likes */
@@ -57,6 +58,7 @@ struct ss_up_wait {
 	uint32_t tier;             /* of the pick */
 	uint32_t subset;           /* name id of the labels wanted; 0: any endpoint */
 	uint64_t hash;
+	uint64_t since;            /* it stands in line */
 	uint32_t tried[4];         /* endpoint slots already tried: not picked again unless nothing else is left */
 };
 

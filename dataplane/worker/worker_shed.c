@@ -5,6 +5,7 @@
  * during a turn waits for its end, so the shortest busy turn of a while is a queue that stands (as in CoDel: Nichols,
  * Jacobson 2012). Requests of low rank go first, well below the watermark; those of high rank last.
  */
+#include "contract/shed.h"
 #include "worker/worker_int.h"
 
 /* A look at the pools visits every thread's cache. */
@@ -20,19 +21,11 @@ static uint32_t by_share(uint32_t used, uint32_t mark)
 	return used < mark ? 1 : used < (mark + 100) / 2 ? 2 : 3;
 }
 
-/* The same by a delay: low from half of the watermark, high from twice of it. */
-static uint32_t by_delay(uint64_t ns, uint64_t mark)
-{
-	if (!mark || ns < mark / 2)
-		return 0;
-	return ns < mark ? 1 : ns < 2 * mark ? 2 : 3;
-}
-
 uint32_t ss_worker_shed_level(const struct ss_worker_conf *c, const struct ss_worker_use *u)
 {
 	uint32_t level = ss_max_u32(by_share(u->mbufs, c->shed_mbufs), by_share(u->conns, c->shed_conns));
 
-	return ss_max_u32(level, by_delay(u->delay_ns, c->shed_delay_ns));
+	return ss_max_u32(level, ss_shed_by_delay(u->delay_ns, c->shed_delay_ns));
 }
 
 static uint32_t mbufs_used(const struct ss_worker *w)

@@ -114,6 +114,7 @@
 	X(UPSTREAM_STREAM_RESET, r, "UR", "endpoint reset the stream")                   \
 	X(UPSTREAM_PROTOCOL, r, "UPE", "endpoint broke the protocol")                    \
 	X(UPSTREAM_OVERFLOW, r, "UO", "over the cluster's limits")                       \
+	X(PENDING_DELAY, r, "UO", "the line for a connection has stood for too long")    \
 	X(OVERLOADED, r, "OM", "refused at once: this worker is overloaded")             \
 	X(BREAKER_OPEN, r, "UO", "the cluster's breaker is open")                        \
 	X(TIMEOUT_TOTAL, r, "UT", "no response within the route's timeout")              \

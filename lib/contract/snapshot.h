@@ -78,6 +78,8 @@ struct ss_cluster {
 	struct ss_caps caps[SS_PRIORITY_COUNT]; /* of all workers together */
 	struct ss_retry_budget budget;
 	const struct ss_breaker_conf *breaker; /* NULL: none */
+	uint64_t pending_delay_ns; /* watermark of the time in line for a connection; 0: none */
+	bool mesh_hop; /* what it tells of retries is believed, whoever it is */
 	struct ss_http_limits http;
 	uint32_t line;
 };
