@@ -9,10 +9,15 @@
 #include "tls/tls_aead.h"
 
 struct tls_slot {
-	alignas(SS_CACHE_LINE) uint8_t x[TLS_XKEY];
 	struct ss_list lru;
 	struct tls_half *half; /* whose key it is; NULL: nobody's */
+	alignas(SS_CACHE_LINE) uint8_t x[]; /* the backend's ops->xkey bytes */
 };
+
+static struct tls_slot *slot_at(const struct tls_aead *a, uint32_t i)
+{
+	return (struct tls_slot *)(a->slots + (size_t)i * a->stride);
+}
 
 int ss_tls_aead_create(struct tls_aead **out, const struct tls_aead_ops *ops, uint32_t slots)
 {
@@ -28,16 +33,18 @@ int ss_tls_aead_create(struct tls_aead **out, const struct tls_aead_ops *ops, ui
 		OPENSSL_free(a);
 		return SS_ERR_NOT_FOUND;
 	}
-	a->slots = aligned_alloc(SS_CACHE_LINE, slots * sizeof(*a->slots));
+	a->stride = (sizeof(struct tls_slot) + ops->xkey + SS_CACHE_LINE - 1) / SS_CACHE_LINE * SS_CACHE_LINE;
+	a->slots = aligned_alloc(SS_CACHE_LINE, slots * a->stride);
 	if (!a->slots) {
 		ss_tls_aead_free(a);
 		return SS_ERR_NO_MEM;
 	}
 	a->n = slots;
 	for (uint32_t i = 0; i < slots; i++) {
-		memset(a->slots[i].x, 0, sizeof(a->slots[i].x));
-		a->slots[i].half = NULL;
-		ss_list_push_back(&a->lru, &a->slots[i].lru);
+		struct tls_slot *s = slot_at(a, i);
+
+		memset(s, 0, a->stride);
+		ss_list_push_back(&a->lru, &s->lru);
 	}
 	*out = a;
 	return 0;
@@ -48,8 +55,10 @@ void ss_tls_aead_free(struct tls_aead *a)
 	if (!a)
 		return;
 	for (uint32_t i = 0; i < a->n; i++) {
-		a->ops->release(a->slots[i].x);
-		OPENSSL_cleanse(a->slots[i].x, TLS_XKEY);
+		struct tls_slot *s = slot_at(a, i);
+
+		a->ops->release(s->x);
+		OPENSSL_cleanse(s->x, a->ops->xkey);
 	}
 	free(a->slots);
 	a->ops->destroy(a->lib);

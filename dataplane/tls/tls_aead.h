@@ -23,8 +23,6 @@ enum tls_alg { TLS_AES_128_GCM, TLS_AES_256_GCM, TLS_CHACHA20_POLY1305, TLS_ALGS
 #define TLS_TAG 16u
 #define TLS_KEY_MAX 32u
 #define TLS_SECRET_MAX 48u
-/* Room for an expanded key, of whichever backend. */
-#define TLS_XKEY 1024u
 
 /* n bytes (1 or more) from byte off (inside m) on, maybe over several mbufs. */
 struct tls_part {
@@ -42,11 +40,12 @@ struct tls_job {
 
 struct tls_aead_ops {
 	const char *name;
+	size_t xkey; /* bytes of an expanded key, or of what stands for it */
 	/* One worker's library state; NULL where the machine lacks what it needs. */
 	void *(*create)(void);
 	void (*destroy)(void *lib);
 	bool (*takes)(enum tls_alg alg);
-	/* x: TLS_XKEY bytes, zeroed before the first use, then reused for other keys. 0 or SS_ERR_NO_MEM. */
+	/* x: xkey bytes at a cache line's start, zeroed before the first use, then reused for other keys. 0 or SS_ERR_NO_MEM. */
 	int (*expand)(void *lib, enum tls_alg alg, bool sealing, const uint8_t *key, void *x);
 	/* Frees what x holds; forget only makes the key in it unreadable. */
 	void (*release)(void *x);
@@ -80,7 +79,8 @@ struct tls_aead {
 	void *lib;
 	struct ss_list lru; /* slots, the one used last at the back */
 	uint32_t n;
-	struct tls_slot *slots;
+	size_t stride;  /* bytes from one slot to the next */
+	uint8_t *slots; /* n of them */
 };
 
 /* slots: expanded keys held at most. 0, SS_ERR_NO_MEM, SS_ERR_NOT_FOUND (this machine cannot). */

@@ -127,6 +127,7 @@ static int evp_open(void *lib, enum tls_alg alg, void *x, const struct tls_job *
 
 const struct tls_aead_ops ss_tls_evp_ops = {
 	.name = "evp",
+	.xkey = sizeof(struct evp_key),
 	.create = evp_create,
 	.destroy = evp_destroy,
 	.takes = evp_takes,

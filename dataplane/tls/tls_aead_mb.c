@@ -9,8 +9,6 @@
 #include "base/err.h"
 #include "tls/tls_aead.h"
 
-_Static_assert(sizeof(struct gcm_key_data) <= TLS_XKEY, "an expanded key must fit");
-
 /* What differs between the key lengths, and between the directions. */
 struct mb_calls {
 	aes_gcm_pre_t expand;
@@ -34,6 +32,16 @@ static void mb_destroy(void *lib)
 	OPENSSL_clear_free(l, sizeof(*l));
 }
 
+/* Without the AES instructions version 1 emulates them: EVP does that better. Version 2 gives up by itself. */
+static bool emulated(IMB_ARCH arch)
+{
+#if IMB_VERSION_NUM < 0x20000
+	return arch == IMB_ARCH_NOAESNI;
+#else
+	return false;
+#endif
+}
+
 static void *mb_create(void)
 {
 	struct mb_lib *l = OPENSSL_zalloc(sizeof(*l));
@@ -44,8 +52,7 @@ static void *mb_create(void)
 	l->mgr = alloc_mb_mgr(0);
 	if (l->mgr)
 		init_mb_mgr_auto(l->mgr, &arch);
-	/* Without the AES instructions it would emulate them: EVP does that better. */
-	if (arch == IMB_ARCH_NONE || arch == IMB_ARCH_NOAESNI) {
+	if (arch == IMB_ARCH_NONE || emulated(arch)) {
 		mb_destroy(l);
 		return NULL;
 	}
@@ -116,6 +123,7 @@ static int mb_open(void *lib, enum tls_alg alg, void *x, const struct tls_job *j
 
 const struct tls_aead_ops ss_tls_mb_ops = {
 	.name = "ipsec-mb",
+	.xkey = sizeof(struct gcm_key_data),
 	.create = mb_create,
 	.destroy = mb_destroy,
 	.takes = mb_takes,
