@@ -11,7 +11,7 @@ from local.programs import curl, nginx, wait_listening
 from local.suite import TestSuite
 from TestSuite_tls import CLIENT_ID, Certs, NODE, ORIGIN_ID
 
-MAIN, AGED, LINKED = 443, 444, 445
+MAIN, AGED, LINKED, NAMES = 443, 444, 445, 446
 # What a bad file must be refused with: (files put in place of live.pem and live.key, what the reason says).
 WRONGS = {
     "expired": ("certificate 1 has expired",),
@@ -33,6 +33,9 @@ class TestRotation(TestSuite):
         c.authority("next")
         c.leaf("client", spiffe=CLIENT_ID)
         c.leaf("client-next", ca="next", spiffe=CLIENT_ID)
+        c.leaf("rsa", "mesh", None, ["dut.example"], 30, "--rsa")
+        c.leaf("shop", "mesh", None, ["shop.example", "*.shop.example"])
+        self.staple("shop", 1)
         c.leaf("origin", spiffe=ORIGIN_ID, dns=["origin.example"])
         for name in ("one", "two"):
             self.leaf(name)
@@ -50,18 +53,28 @@ class TestRotation(TestSuite):
                                        "location / { return 200 \"from the origin\\n\"; } }")
         wait_listening(lab, p, "origin", ORIGIN, 9001)
         tls = {"mode": "strict", "secret": "live", "trust": "mesh"}
-        self.dut = self.site.appliance(self.build, {
+        self.ticket_keys = lab.write("tickets.key", "")
+        with open(self.ticket_keys, "wb") as f:
+            f.write(os.urandom(80))
+        self.settings = {
+            "tls": {"ticket_keys": self.ticket_keys},
             "secrets": [{"name": "live", "certificate": c.pem("live"), "private_key": c.key("live")},
                         {"name": "linked", "certificate": lab.path("data/tls.pem"),
-                         "private_key": lab.path("data/tls.key")}],
+                         "private_key": lab.path("data/tls.key")},
+                        {"name": "rsa", "certificate": c.pem("rsa"), "private_key": c.key("rsa")},
+                        {"name": "shop", "certificate": c.pem("shop"), "private_key": c.key("shop"),
+                         "ocsp_staple": lab.path("certs/shop.ocsp")}],
             "trust": [{"name": "mesh", "trust_domain": "mesh.local", "bundle": c.pem("bundle")}],
             "listeners": [listener(MAIN, "main", tls=tls),
                           listener(AGED, "aged", tls=tls, http={"max_connection_age": "1500ms"}),
+                          listener(NAMES, "names", tls={"secret": "linked", "certificates": ["rsa", "shop"],
+                                                          "unknown_name": "refuse", "client_certificate": False}),
                           listener(LINKED, "linked", tls={**tls, "secret": "linked"})],
             "virtual_hosts": one_host([route("up", prefix="/up/"),
                                        {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": "direct\n"}}]),
             "clusters": [cluster("up", [(ORIGIN, 9001)], protocol="http1", outlier={"consecutive_errors": 0},
-                                 tls={"secret": "live", "trust": "mesh", "allowed_ids": [{"exact": ORIGIN_ID}]})]}).start()
+                                 tls={"secret": "live", "trust": "mesh", "allowed_ids": [{"exact": ORIGIN_ID}]})]}
+        self.dut = self.site.appliance(self.build, self.settings).start()
 
     def tear_down_suite(self):
         try:
@@ -71,6 +84,18 @@ class TestRotation(TestSuite):
 
     def leaf(self, name, *more):
         self.certs.leaf(name, "mesh", NODE, ["dut.example"], 30, *more)
+
+    def staple(self, name, days):
+        """A response about a certificate, by openssl's responder, in place of the one before."""
+        c, folder = self.certs, self.certs.folder
+        serial = sh("openssl", "x509", "-noout", "-serial", "-in", c.pem(name)).stdout.strip().split("=")[1]
+        with open(os.path.join(folder, "index.txt"), "w", encoding="ascii") as f:
+            f.write(f"V\t491231235959Z\t\t{serial}\tunknown\t/CN={name}\n")
+        new = os.path.join(folder, f"{name}.ocsp.new")
+        sh("openssl", "ocsp", "-issuer", c.pem("mesh"), "-cert", c.pem(name), "-no_nonce", "-reqout", new + ".req")
+        sh("openssl", "ocsp", "-index", os.path.join(folder, "index.txt"), "-CA", c.pem("mesh"), "-rsigner", c.pem("mesh"),
+           "-rkey", c.key("mesh"), "-reqin", new + ".req", "-respout", new, "-ndays", days)
+        os.rename(new, os.path.join(folder, f"{name}.ocsp"))
 
     def rename(self, source, target):
         """A whole file in place of another."""
@@ -167,6 +192,49 @@ class TestRotation(TestSuite):
         self.verify(29 * 86400 < left <= 30 * 86400, f"expires in {left} s")
         self.verify(self.dut.metric("sidestep_secret_expiry_seconds", secret="mesh", kind="trust") > left, "the bundle")
 
+    def ask(self, name, *more):
+        """What openssl s_client says of a handshake that asks for a name (None: for none)."""
+        argv = ["-servername", name] if name else ["-noservername"]
+        done = self.site.lab.run("client", "openssl", "s_client", "-connect", f"{VIP}:{NAMES}", "-CAfile",
+                                 self.certs.pem("mesh"), *argv, *more, check=False, input="")
+        return done.stdout + done.stderr
+
+    def test_certificates_by_name(self):
+        """openssl s_client is shown the certificate of the name that it asks for, exact or under a wildcard; RSA or ECDSA as
+        it can verify; without a name the first; for a name that nobody has the alert unrecognized_name, counted by name."""
+        def kind(text):
+            return re.search(r"Server public key is (\d+) bit", text)[1], re.search(r"subject=.*CN = (\S+)", text)[1]
+        for name, more, want in (("dut.example", (), ("256", "one", "two")), ("dut.example", ("-sigalgs", "ECDSA+SHA256"), ("256", "one", "two")),
+                                 ("dut.example", ("-sigalgs", "RSA-PSS+SHA256:RSA+SHA256"), ("2048", "rsa")),
+                                 ("dut.example", ("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"), ("2048", "rsa")),
+                                 ("shop.example", (), ("256", "shop")), ("a.shop.example", (), ("256", "shop")),
+                                 (None, (), ("256", "one", "two"))):
+            got = kind(self.ask(name, *more))
+            self.verify(got[0] == want[0] and got[1] in want[1:], f"{name} {more}: {got}")
+        before = self.dut.drops("tls_name")
+        for name in ("nobody.example", "a.b.shop.example"):
+            text = self.ask(name)
+            self.verify("unrecognized name" in text, text[-600:])
+        self.verify_equal(self.dut.drops("tls_name"), before + 2, "tls_name")
+        self.dut.wait_access(lambda r: r.get("reason") == "tls_name" and r.get("sni") == "nobody.example", kind="refused")
+
+    def test_staple(self):
+        """Who asks gets the staple, which openssl verifies; a new file is shown at once; one about another certificate is
+        refused by name and the last good one goes on."""
+        text = self.ask("shop.example", "-status")
+        self.verify("OCSP Response Status: successful" in text and "Cert Status: good" in text, text[:900])
+        self.verify("OCSP response: no response sent" in self.ask("dut.example", "-status"), "a staple of another")
+        days = re.search(r"Next Update: (.*)", text)[1]
+        self.staple("shop", 3)
+        wait_for("a new staple", lambda: days not in self.ask("shop.example", "-status"), 10, 0.05)
+        new = re.search(r"Next Update: (.*)", self.ask("shop.example", "-status"))[1]
+        self.staple("rsa", 3)
+        os.rename(os.path.join(self.certs.folder, "rsa.ocsp"), os.path.join(self.certs.folder, "shop.ocsp"))
+        wait_for("a refusal", lambda: "is not about this certificate" in (self.state("shop")["refused"] or ""), 10, 0.05)
+        self.verify(new in self.ask("shop.example", "-status"), "the last good staple")
+        self.staple("shop", 1)
+        wait_for("a good staple", lambda: self.state("shop")["refused"] is None, 10, 0.05)
+
     def test_a_bundle_with_another_authority(self):
         """A client of another authority is refused; let in when the bundle has both; refused when that is taken back."""
         c = self.certs
@@ -230,3 +298,25 @@ class TestRotation(TestSuite):
         self.verify(len({s for _, _, s in legs if int(s, 16) in until}) >= 2, "the origin saw one certificate alone")
         self.put("one")
         self.shown("one")
+
+    def test_tickets_over_workers_and_appliances(self):
+        """One ticket a handshake; it resumes on either of two workers, and at another appliance that has the same file of
+        keys (here: one that is started in place of the first)."""
+        c, saved = self.certs, self.site.lab.path("session.pem")
+
+        def visit(*more):
+            return self.site.lab.run("client", "openssl", "s_client", "-connect", f"{VIP}:{MAIN}", "-servername",
+                                     "dut.example", "-CAfile", c.pem("mesh"), "-cert", c.pem("client"), "-key",
+                                     c.key("client"), "-tls1_3", "-ign_eof", *more, check=False, timeout=30,
+                                     input="GET / HTTP/1.1\r\nHost: dut.example\r\nConnection: close\r\n\r\n").stdout
+        self.dut.stop()
+        self.dut = self.site.appliance(self.build, self.settings, "first", workers=2).start()
+        text = visit("-sess_out", saved)
+        self.verify_equal(text.count("Post-Handshake New Session Ticket arrived"), 1, "tickets of one handshake")
+        for n in range(12):
+            self.verify("Reused, TLSv1.3" in visit("-sess_in", saved), f"visit {n} was not resumed")
+        for worker in ("0", "1"):
+            self.verify(self.dut.metric("sidestep_tls_resumed_total", worker=worker) > 0, f"worker {worker} resumed none")
+        self.dut.stop()
+        self.dut = self.site.appliance(self.build, self.settings, "second").start()
+        self.verify("Reused, TLSv1.3" in visit("-sess_in", saved), "the other appliance has the same keys")

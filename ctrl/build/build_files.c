@@ -133,7 +133,7 @@ struct ss_build_files *ss_build_files_read(const struct ss_model *m, const struc
 		if (ok && t)
 			ok = add_file(u, t->bundle) && add_file(u, t->crl);
 		else if (ok)
-			ok = add_file(u, s->certificate) && add_file(u, s->private_key);
+			ok = add_file(u, s->certificate) && add_file(u, s->private_key) && add_file(u, s->staple);
 		if (!ok) {
 			unit_drop(u);
 			ss_build_files_free(f);

@@ -1,4 +1,5 @@
 /* build_pem.c - certificates, keys and bundles from PEM files, with errors that name the file. */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -7,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/err.h"
+#include "build/build_certs.h"
 #include "build/build_files.h"
 #include "build/build_tls.h"
 
@@ -118,6 +120,8 @@ int ss_build_secret_load(struct ss_build_job *j, const struct ss_model_secret *m
 			       m->certificate);
 		goto fail;
 	}
+	if (ss_build_staple_load(j, m, out) < 0)
+		goto fail;
 	return 0;
 fail:
 	ss_build_secret_free(out);
@@ -129,6 +133,7 @@ void ss_build_secret_free(struct ss_build_secret *s)
 	X509_free(s->leaf);
 	sk_X509_pop_free(s->chain, X509_free);
 	EVP_PKEY_free(s->key);
+	free(s->staple);
 	memset(s, 0, sizeof(*s));
 }
 

@@ -5,6 +5,7 @@
  * renegotiation, no compression. A listener gives session tickets when the process has keys for them (the
  * tls room seals and judges them); towards endpoints nothing is resumed: our connections stay.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -12,7 +13,7 @@
 #include <openssl/ssl.h>
 
 #include "base/err.h"
-#include "build/build_tls.h"
+#include "build/build_certs.h"
 
 #define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define SUITES_12                                                            \
@@ -309,10 +310,58 @@ static uint32_t executors(const struct ss_build_job *j)
 	return threads ? threads : j->n_workers;
 }
 
+/* One executor's context of one set. m: as of the listener, with its secret; the set's certificates go in its place. */
+static SSL_CTX *set_ctx(struct ss_build_job *j, const struct ss_model_tls *t, const struct material *m,
+			const struct ss_build_certs *certs, const struct ss_build_set *set, enum ss_protocol protocol)
+{
+	const struct ss_build_secret *shown[SS_BUILD_KINDS];
+	struct material one = *m;
+	uint32_t n = 0;
+	bool ok = true;
+
+	for (uint32_t k = 0; k < SS_BUILD_KINDS; k++)
+		if (set->cert[k])
+			shown[n++] = &certs->cert[set->cert[k] - 1];
+	one.own = *shown[0];
+	SSL_CTX *ctx = make_ctx(j, t, &one, true);
+	for (uint32_t k = 1; ctx && k < n; k++)
+		ok = ok && SSL_CTX_use_cert_and_key(ctx, shown[k]->leaf, shown[k]->key, shown[k]->chain, 1) == 1;
+	/* What a session that is resumed says of us is the first listed. */
+	for (uint32_t k = 1; k < n; k++)
+		one.own = shown[k]->leaf == certs->cert[0].leaf ? *shown[k] : one.own;
+	if (ctx)
+		SSL_CTX_select_current_cert(ctx, one.own.leaf);
+	if (ctx && !(ok && ss_build_staples_attach(ctx, shown, n))) {
+		ss_model_error(j->errors, &t->src, "tls.certificates", "%s", ss_build_openssl_reason());
+		return NULL;
+	}
+	if (ctx)
+		SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, (void *)(uintptr_t)&offers[protocol]);
+	return ctx;
+}
+
+/* One executor's contexts; the first leads to the others by the client's name. NULL after an error line. */
+static SSL_CTX *server_ctx(struct ss_build_job *j, const struct ss_model_tls *t, const struct material *m,
+			   const struct ss_build_certs *certs, enum ss_protocol protocol)
+{
+	SSL_CTX **ctx = calloc(certs->n_sets, sizeof(*ctx)), *first = NULL;
+	bool ok = ctx != NULL;
+
+	for (uint32_t i = 0; i < certs->n_sets && ok; i++)
+		ok = (ctx[i] = set_ctx(j, t, m, certs, &certs->set[i], protocol)) != NULL;
+	if (ok && ss_build_certs_attach(certs, ctx, t->unknown_name == SS_UNKNOWN_NAME_REFUSE))
+		first = ctx[0];
+	else if (ok)
+		ss_model_error(j->errors, &t->src, "tls.certificates", "out of memory");
+	free(ctx);
+	return first;
+}
+
 int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, enum ss_protocol protocol,
 			const struct ss_tls_server **out)
 {
 	struct ss_tls_server *s = ss_build_alloc(j, sizeof(*s));
+	struct ss_build_certs certs;
 	struct material m;
 	int err;
 
@@ -332,15 +381,13 @@ int ss_build_tls_server(struct ss_build_job *j, const struct ss_model_tls *t, en
 	    (err = material_load(j, t, &m)) < 0)
 		return err;
 	s->trust = m.believed;
+	err = ss_build_certs_load(j, t, &m.own, &certs);
 	for (uint32_t i = 0; i < executors(j) && err == 0; i++) {
-		SSL_CTX *ctx = make_ctx(j, t, &m, true);
-
-		if (ctx)
-			SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, (void *)(uintptr_t)&offers[protocol]);
-		else
+		s->ctx[i] = server_ctx(j, t, &m, &certs, protocol);
+		if (!s->ctx[i])
 			err = SS_ERR_CONFIG;
-		s->ctx[i] = ctx;
 	}
+	ss_build_certs_free(&certs);
 	material_free(&m);
 	return err;
 }

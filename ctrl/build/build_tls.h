@@ -19,6 +19,9 @@ struct ss_build_secret {
 	X509 *leaf;
 	STACK_OF(X509) *chain;
 	EVP_PKEY *key;
+	uint8_t *staple; /* an OCSP response in DER, or NULL */
+	uint32_t staple_n;
+	int64_t staple_until; /* Unix seconds; INT64_MAX: it does not say */
 };
 
 int ss_build_secret_load(struct ss_build_job *j, const struct ss_model_secret *m, struct ss_build_secret *out);

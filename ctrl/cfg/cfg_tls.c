@@ -17,6 +17,7 @@ static void check_secret(struct ss_cfg *c, config_setting_t *g, void *obj)
 	struct ss_model_secret *s = obj;
 	check_readable(c, g, "certificate", s->certificate);
 	check_readable(c, g, "private_key", s->private_key);
+	check_readable(c, g, "ocsp_staple", s->staple);
 }
 
 #define SECRET(field) offsetof(struct ss_model_secret, field)
@@ -24,6 +25,7 @@ static const struct ss_cfg_key secret_keys[] = {
 	{ "name", SS_CFG_TEXT, SECRET(name), .required = true, .min = 1 },
 	{ "certificate", SS_CFG_FILE, SECRET(certificate), .required = true },
 	{ "private_key", SS_CFG_FILE, SECRET(private_key), .required = true },
+	{ "ocsp_staple", SS_CFG_FILE, SECRET(staple) },
 };
 const struct ss_cfg_table ss_cfg_secret = { .what = "secret",
 					    .size = sizeof(struct ss_model_secret),
@@ -176,11 +178,43 @@ static const struct ss_cfg_word modes[] = {
 	{ NULL, 0 },
 };
 
+static const struct ss_cfg_word unknown_names[] = {
+	{ "first", SS_UNKNOWN_NAME_FIRST },
+	{ "refuse", SS_UNKNOWN_NAME_REFUSE },
+	{ NULL, 0 },
+};
+
+/* A name of a host, in whose place of the first label a star may stand. */
+static void check_certificate(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	const struct ss_model_certificate *m = obj;
+
+	for (uint32_t i = 0; i < m->n_names; i++) {
+		const char *rest = strncmp(m->names[i], "*.", 2) == 0 ? m->names[i] + 2 : m->names[i];
+
+		if (!*rest || strpbrk(rest, "*:/ "))
+			ss_cfg_error(c, g, "names", "\"%s\" is no name of a host, nor \"*.\" and one", m->names[i]);
+	}
+}
+
+#define CERTIFICATE(field) offsetof(struct ss_model_certificate, field)
+static const struct ss_cfg_key certificate_keys[] = {
+	{ "secret", SS_CFG_REF, CERTIFICATE(secret), .required = true, .what = "secret", .find = ss_model_secret },
+	{ "names", SS_CFG_TEXTS, CERTIFICATE(names), CERTIFICATE(n_names) },
+};
+static const struct ss_cfg_table cfg_certificate = { .what = "certificate",
+						     .size = sizeof(struct ss_model_certificate),
+						     .shorthand = "secret",
+						     .check = check_certificate,
+						     SS_CFG_KEYS(certificate_keys) };
+
 /* The default of mode is that of a group that is there; without the group nothing is encrypted. */
 static const struct ss_cfg_key listener_tls_keys[] = {
 	{ "mode", SS_CFG_WORD, TLS(mode), .def = "strict", .words = modes },
 	{ "secret", SS_CFG_REF, TLS(secret), .what = "secret", .find = ss_model_secret },
 	{ "trust", SS_CFG_REF, TLS(trust), .what = "trust", .find = ss_model_trust },
+	{ "certificates", SS_CFG_LIST, TLS(certificates), TLS(n_certificates), .table = &cfg_certificate },
+	{ "unknown_name", SS_CFG_WORD, TLS(unknown_name), .def = "first", .words = unknown_names },
 	{ "client_certificate", SS_CFG_BOOL, TLS(client_certificate) },
 	{ "min_version", SS_CFG_TEXT, TLS(min_version), .def = "1.2" },
 	{ "allowed_ids", SS_CFG_LIST, TLS(ids), TLS(n_ids), .table = &ss_cfg_id },

@@ -38,6 +38,7 @@ struct ss_model_port {
 struct ss_model_secret {
 	struct ss_model_src src;
 	char *name, *certificate, *private_key; /* PEM files; certificate: leaf first */
+	char *staple; /* an OCSP response in DER; NULL: none */
 };
 
 struct ss_model_trust {
@@ -51,12 +52,24 @@ struct ss_model_trust {
 	char **federates; /* names of trusts */
 };
 
+/* One of a listener's further certificates. */
+struct ss_model_certificate {
+	char *secret;
+	uint32_t n_names;
+	char **names; /* server names that get it, "a.example", "*.example"; none: the certificate's */
+};
+
+enum ss_unknown_name { SS_UNKNOWN_NAME_FIRST = 0, SS_UNKNOWN_NAME_REFUSE = 1 };
+
 /* tls of a listener or a cluster. */
 struct ss_model_tls {
 	struct ss_model_src src;
 	bool present;
 	enum ss_tls_mode mode;       /* listener */
 	char *secret, *trust;        /* names; NULL: none */
+	uint32_t n_certificates;     /* listener: besides secret's */
+	struct ss_model_certificate *certificates;
+	enum ss_unknown_name unknown_name; /* listener: a client that asks for a name of no certificate */
 	bool client_certificate;     /* listener: require one (default true when trust is set) */
 	char *min_version;           /* "1.2", "1.3" */
 	char *sni;                   /* cluster */

@@ -164,6 +164,8 @@ static enum ss_drop drop_of_reason(int reason, enum ss_drop drop)
 	switch (reason) {
 	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
 		return SS_DROP_TLS_NO_CERT;
+	case SSL_R_CALLBACK_FAILED: /* of the one that chooses by name: the others have words of their own */
+		return SS_DROP_TLS_NAME;
 	case SSL_R_HTTP_REQUEST:
 	case SSL_R_HTTPS_PROXY_REQUEST:
 		return SS_DROP_TLS_PLAINTEXT;

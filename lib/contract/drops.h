@@ -66,6 +66,7 @@
 	X(TLS_TRUST_DOMAIN, c, "-", "peer of a trust domain that nobody speaks for")     \
 	X(TLS_IDENTITY, c, "-", "peer certificate has the wrong identity")               \
 	X(TLS_DISTRUSTED, c, "-", "connection whose peer is not trusted any more")       \
+	X(TLS_NAME, c, "-", "client asked for a name that no certificate here has")      \
 	X(TLS_RECORD, c, "-", "TLS record refused")                                      \
 	X(TLS_TRUNCATED, c, "-", "endpoint ended its bytes without close_notify")        \
 	X(TLS_QUEUE_FULL, c, "-", "too many TLS handshakes waiting")                     \
