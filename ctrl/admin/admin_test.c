@@ -45,6 +45,12 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
 	return 0;
 }
 
+int ss_build_again(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
+		   struct ss_model_errors *errors)
+{
+	return ss_build_snapshot(b, m, generation, out, errors);
+}
+
 void ss_build_destroy(struct ss_snapshot *s)
 {
 	free(s);

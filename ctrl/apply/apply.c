@@ -104,6 +104,22 @@ bool ss_apply_refresh(struct ss_apply *a)
 	return true;
 }
 
+bool ss_apply_again(struct ss_apply *a)
+{
+	struct ss_model_errors errors = { 0 };
+	struct ss_snapshot *s;
+	int err = ss_build_again(a->build, a->current, a->generation + 1, &s, &errors);
+
+	for (uint32_t i = 0; err < 0 && i < errors.n; i++)
+		ss_log(SS_LOG_ERROR, "configuration refused", "reason", errors.text[i], NULL);
+	ss_model_errors_free(&errors);
+	if (err < 0)
+		return false;
+	a->generation++;
+	ss_publish_swap(a->publish, s);
+	return true;
+}
+
 const struct ss_model *ss_apply_model(const struct ss_apply *a)
 {
 	return a->current;

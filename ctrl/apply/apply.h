@@ -38,6 +38,8 @@ int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_er
 /* Files of secrets may have changed: takes those that are good, with the model in force, and logs which. True: a
  * generation was published. */
 bool ss_apply_refresh(struct ss_apply *a);
+/* Builds the model in force again, and publishes that. True: a generation was published; else the log says why. */
+bool ss_apply_again(struct ss_apply *a);
 /* The model in force. */
 const struct ss_model *ss_apply_model(const struct ss_apply *a);
 /* Its keys, defaults filled in, as members of the object that j is in; secrets by their files' names. */

@@ -13,6 +13,7 @@
 #define SS_BUILD_H
 
 #include "contract/names.h"
+#include "contract/offload.h"
 #include "contract/policies.h"
 #include "contract/snapshot.h"
 #include "model/model.h"
@@ -26,6 +27,7 @@ struct ss_build_conf {
 	uint32_t n_workers;
 	struct ss_limit_table *limits; /* as endpoints; NULL where a model has no rate limits */
 	const struct ss_wall *wall;    /* the same; NULL: no time of day */
+	const struct ss_offload *offload; /* as endpoints; NULL: none configured */
 	struct ss_policies *policies;  /* borrowed for the builder's life; NULL: policies are not told apart */
 };
 
@@ -41,6 +43,9 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
  * *out is NULL when there is nothing new. SS_ERR_NO_MEM: nothing has changed.
  */
 int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out);
+/* Compiles m, the model of the last snapshot, with the files that run: what keys are loaded with has changed. */
+int ss_build_again(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
+		   struct ss_model_errors *errors);
 /* The i-th of the files that they were read from; NULL: there are not so many. */
 const char *ss_build_secret_path(const struct ss_build *b, uint32_t i);
 /* How the i-th secret or trust stands; false: there are not so many. Texts are good until the next build. */

@@ -136,6 +136,12 @@ int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t gene
 	return 0;
 }
 
+int ss_build_again(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
+		   struct ss_model_errors *errors)
+{
+	return ss_build_compile(b, m, b->files, generation, out, errors);
+}
+
 bool ss_build_secret(const struct ss_build *b, uint32_t i, struct ss_secret_state *out)
 {
 	if (!b->files || i >= b->files->n)

@@ -185,7 +185,12 @@ static void ctx_free(void *ctx)
 static SSL_CTX *make_ctx(struct ss_build_job *j, const struct ss_model_tls *t, const struct material *m, bool server)
 {
 	SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	const struct ss_offload *offload = j->b ? j->b->conf.offload : NULL;
 	bool ok = ctx && set_protocol(ctx, t) && set_trust(ctx, m->believed, server);
+
+	/* A handshake may stop in the middle of an operation of the engine's. */
+	if (ok && offload && !ss_offload_is_off(offload))
+		SSL_CTX_set_mode(ctx, SSL_MODE_ASYNC);
 
 	/* The room sets how a peer is verified per connection; a context by itself refuses as well. */
 	if (ok && m->believed)

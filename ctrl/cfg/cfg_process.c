@@ -146,10 +146,22 @@ static const struct ss_cfg_key tls_keys[] = {
 	  .show = show_handshake_cores, .bytes = sizeof(((struct ss_model_process *)0)->handshake_core) },
 	{ "handshake_queue", SS_CFG_U32, P(handshake_queue), .def = "256", .min = 1, .max = 65536 },
 	{ "handshake_rate", SS_CFG_U32, P(handshake_rate), .def = "0", .max = 100000000 },
+	{ "engine", SS_CFG_TEXT, P(engine), .min = 1 },
+	{ "engine_path", SS_CFG_FILE, P(engine_path) },
+	{ "engine_commands", SS_CFG_TEXTS, P(engine_commands), P(n_engine_commands) },
 	{ "ticket_lifetime", SS_CFG_DURATION, P(ticket_lifetime_ns), .def = "1h", .max = 7 * 86400 * SS_NS_PER_SEC },
 	{ "ticket_keys", SS_CFG_FILE, P(ticket_keys) },
 };
-const struct ss_cfg_table ss_cfg_tls = { .what = "group", SS_CFG_KEYS(tls_keys) };
+
+static void check_tls(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	const struct ss_model_process *p = obj;
+
+	if (!p->engine && (p->engine_path || p->n_engine_commands))
+		ss_cfg_error(c, g, "engine", "is missing: the other keys of an engine need its name");
+}
+
+const struct ss_cfg_table ss_cfg_tls = { .what = "group", .check = check_tls, SS_CFG_KEYS(tls_keys) };
 
 /* ---- ports ---- */
 

@@ -569,7 +569,8 @@ static void model_is_shown_as_the_file_says_it(void **state)
 		"{\"node\":\"node-a\",\"profile\":\"default\",\"workers\":{\"count\":2,\"control_core\":0,\"cores\":[1,1],"
 		"\"busy_poll\":\"always\",\"idle_sleep\":\"100us\",\"stage_sampling\":7}",
 		"\"receive_buffer\":\"128KiB\"",
-		"\"tls\":{\"records\":\"evp\",\"handshake_threads\":1,\"handshake_cores\":[],\"handshake_queue\":256,\"handshake_rate\":0,\"ticket_lifetime\":\"1h\"}",
+		"\"tls\":{\"records\":\"evp\",\"handshake_threads\":1,\"handshake_cores\":[],\"handshake_queue\":256,\"handshake_rate\":0,"
+		"\"engine_commands\":[],\"ticket_lifetime\":\"1h\"}",
 		"\"drain_timeout\":\"2m\"",
 		"\"addresses\":[\"10.1.0.2/24\",\"10.1.0.3/24\"],\"gateway\":\"10.1.0.1\"",
 		"\"allowed_ids\":[{\"exact\":\"spiffe://mesh.local/b\"}]",

@@ -228,6 +228,9 @@ struct ss_model_process {
 	uint32_t handshake_core[SS_MAX_EXECUTORS];
 	uint32_t handshake_queue;    /* per worker */
 	uint32_t handshake_rate;     /* a second, of all workers; 0: any number */
+	char *engine, *engine_path;  /* for keys of handshakes; NULL: none */
+	uint32_t n_engine_commands;
+	char **engine_commands;
 	uint64_t ticket_lifetime_ns; /* 0: no session tickets */
 	char *ticket_keys;           /* file that appliances share; NULL: keys of our own, in turn */
 	uint32_t max_endpoints, max_clusters;

@@ -20,12 +20,15 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 	struct ss_apply_conf apply = { .path = file, .model = m };
 	int code;
 
+	if ((code = ss_node_make_engine(n, &m->process, err, err_n)) < 0)
+		return code;
 	snprintf(err, err_n, "no memory");
 	if (ss_loop_create(&n->loop) < 0 || ss_node_make_build(n, &m->process) < 0)
 		return SS_ERR_NO_MEM;
 	if ((code = ss_node_make_tickets(n, &m->process, err, err_n)) < 0)
 		return code;
 	fleet.tickets = n->tickets;
+	fleet.offload = ss_engine_offload(n->engine);
 	fleet.endpoints = n->endpoints;
 	fleet.limits = n->limits;
 	if ((code = ss_fleet_create(&n->fleet, &fleet, err, err_n)) < 0)
@@ -92,6 +95,7 @@ void ss_node_free(struct ss_node *n)
 		ss_publish_free(n->publish);
 	ss_node_free_build(n);
 	ss_ticket_ring_free(n->tickets);
+	ss_engine_close(n->engine);
 	ss_loop_free(n->loop);
 	free(n);
 }

@@ -8,7 +8,7 @@
 
 int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p)
 {
-	struct ss_build_conf conf = { .n_workers = p->n_workers };
+	struct ss_build_conf conf = { .n_workers = p->n_workers, .offload = ss_engine_offload(n->engine) };
 
 	n->names = ss_names_create(MAX_NAMES);
 	n->policies = ss_policies_create(p->max_policies, p->n_workers);
@@ -58,6 +58,10 @@ int ss_node_check(const char *file, bool show)
 
 	if ((code = ss_cfg_load(file, &m, &errors)) < 0)
 		goto out;
+	if ((code = ss_node_make_engine(&n, &m->process, err, sizeof(err))) < 0) {
+		ss_model_error(&errors, &m->process.src, NULL, "%s", err);
+		goto out;
+	}
 	if ((code = ss_node_make_build(&n, &m->process)) < 0) {
 		ss_model_error(&errors, NULL, file, "no memory");
 		goto out;
@@ -77,6 +81,7 @@ out:
 	ss_build_destroy(snap);
 	ss_node_free_build(&n);
 	ss_ticket_ring_free(n.tickets);
+	ss_engine_close(n.engine);
 	ss_model_free(m);
 	return code;
 }

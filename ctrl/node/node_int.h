@@ -3,7 +3,7 @@
  *
  * node.c makes, serves and ends it; node_poll.c answers signals, workers and the clock; node_ask.c lets
  * the operator's socket and the metrics see what they cannot reach; node_check.c compiles and nothing more;
- * node_tickets.c has the keys of session tickets, node_watch.c other files in place of secrets'.
+ * node_engine.c has the engine, node_tickets.c the keys of session tickets, node_watch.c other files in place of secrets'.
  */
 #ifndef SS_NODE_INT_H
 #define SS_NODE_INT_H
@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "build/build.h"
 #include "contract/tickets.h"
+#include "engine/engine.h"
 #include "loop/log.h"
 #include "loop/loop.h"
 #include "node/node.h"
@@ -33,6 +34,7 @@ struct ss_node {
 	struct ss_policies *policies;
 	struct ss_wall wall;
 	struct ss_build *build;
+	struct ss_engine *engine;       /* NULL: none is configured */
 	struct ss_ticket_ring *tickets; /* NULL: none are given */
 	struct stat ticket_file;        /* as it was read last */
 	struct ss_fleet *fleet;
@@ -52,6 +54,10 @@ struct ss_node {
 /* node_check.c: what compiling a model needs. */
 int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p);
 void ss_node_free_build(struct ss_node *n);
+
+/* node_engine.c: before what compiles; and, now and then, whether it has to go. */
+int ss_node_make_engine(struct ss_node *n, const struct ss_model_process *p, char *err, size_t err_n);
+void ss_node_watch_engine(struct ss_node *n);
 
 /* node_tickets.c: the first keys, refused with err; and those that follow. */
 int ss_node_make_tickets(struct ss_node *n, const struct ss_model_process *p, char *err, size_t err_n);

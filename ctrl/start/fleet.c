@@ -106,7 +106,8 @@ static int start_crew(struct ss_fleet *f, char *err, size_t err_n)
 				  .slots = p->handshake_queue,
 				  .n_cores = p->n_handshake_cores ? p->n_handshake_cores : 1,
 				  .core = p->n_handshake_cores ? p->handshake_core : &p->control_core,
-				  .mail = f->mail };
+				  .mail = f->mail,
+				  .offload = f->conf.offload };
 	int code = p->handshake_threads ? ss_crew_create(&f->crew, &c) : 0;
 
 	if (code < 0)
@@ -159,6 +160,7 @@ static int make_worker(struct ss_fleet *f, uint32_t i, uint64_t seed, char *err,
 				    .limits = f->conf.limits,
 				    .tickets = f->conf.tickets,
 				    .crew = f->crew,
+				    .offload = f->conf.offload,
 				    .counters = f->counters[i],
 				    .mail = f->mail[i],
 				    .events = f->events[i],

@@ -28,6 +28,7 @@ struct ss_fleet_conf {
 	struct ss_snapshot_box *box;
 	struct ss_ep_table *endpoints;
 	const struct ss_ticket_ring *tickets; /* NULL: none */
+	struct ss_offload *offload; /* NULL: no engine */
 	struct ss_limit_table *limits;
 };
 

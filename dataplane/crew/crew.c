@@ -46,7 +46,8 @@ int ss_crew_create(struct ss_crew **out, const struct ss_crew_conf *conf)
 	c->conf = *conf;
 	c->mask = power_of_two(conf->slots) - 1;
 	for (uint16_t i = 0; i < conf->n_threads; i++)
-		c->thread[i] = (struct crew_thread){ .crew = c, .index = i, .fd = -1 };
+		c->thread[i] = (struct crew_thread){ .crew = c, .index = i, .fd = -1,
+						     .kept_end = &c->thread[i].kept };
 	err = make_lanes(c);
 	for (uint16_t i = 0; i < conf->n_threads && err == 0; i++)
 		err = ss_crew_start(&c->thread[i]);

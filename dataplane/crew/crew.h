@@ -9,13 +9,15 @@
  * Errors:  SS_ERR_NO_MEM, SS_ERR_FATAL at create; a full ring refuses.
  *
  * A job given is not the worker's until take gives it back; one that a stuck thread has never comes back. A
- * sleeping worker is woken by what comes back.
+ * sleeping worker is woken by what comes back. A job that waits for something (an engine) stays with its thread,
+ * which runs it again and again beside the others, with naps between, until it has ended.
  */
 #ifndef SS_CREW_H
 #define SS_CREW_H
 
 #include "base/base.h"
 #include "contract/mailbox.h"
+#include "contract/offload.h"
 
 #define SS_MAX_CREW SS_MAX_WORKERS
 
@@ -24,6 +26,9 @@ struct ss_crew;
 struct ss_crew_job {
 	void (*run)(struct ss_crew_job *job); /* on the thread */
 	uint64_t ran_ns;                      /* when it is back: how long that took */
+	bool again;                           /* set by run: not over, to be run again soon */
+	uint16_t worker;                      /* the thread's: whose it is */
+	struct ss_crew_job *next;             /* the thread's */
 };
 
 struct ss_crew_conf {
@@ -32,6 +37,7 @@ struct ss_crew_conf {
 	uint32_t n_cores;     /* 0: wherever the process may run */
 	const uint32_t *core; /* thread i runs on core[i % n_cores] */
 	struct ss_mailbox *const *mail; /* where workers are woken */
+	const struct ss_offload *offload; /* what jobs may wait for; NULL: nothing */
 };
 
 /* Starts the threads. */

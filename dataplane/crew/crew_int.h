@@ -30,6 +30,7 @@ struct crew_thread {
 	bool started;
 	pthread_t id;
 	int fd; /* wakes it */
+	struct ss_crew_job *kept, **kept_end; /* jobs that wait for the offload, in order */
 	_Atomic bool asleep SS_CACHE_ALIGNED;
 };
 

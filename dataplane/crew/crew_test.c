@@ -29,6 +29,8 @@ struct job {
 };
 
 static struct job jobs[JOBS];
+/* A job with `turns` waits for it as for an engine: that many rounds; -1: for ever. */
+static _Atomic int turns[JOBS];
 static struct ss_mailbox *mail[2];
 
 static void run(struct ss_crew_job *j)
@@ -41,6 +43,10 @@ static void run(struct ss_crew_job *j)
 		sem_post(job->begun);
 	if (job->waits_for)
 		sem_wait(job->waits_for);
+	_Atomic int *left = &turns[job - jobs];
+	job->job.again = *left != 0;
+	if (*left > 0)
+		--*left;
 }
 
 static struct ss_crew *crew(uint16_t workers, uint16_t threads, uint32_t slots)
@@ -49,6 +55,8 @@ static struct ss_crew *crew(uint16_t workers, uint16_t threads, uint32_t slots)
 	struct ss_crew *c;
 
 	memset(jobs, 0, sizeof(jobs));
+	for (int i = 0; i < JOBS; i++)
+		turns[i] = 0;
 	for (int i = 0; i < JOBS; i++)
 		jobs[i].job.run = run;
 	for (uint16_t i = 0; i < workers; i++)
@@ -81,6 +89,34 @@ static struct job *take(struct ss_crew *c, uint16_t worker)
 		sched_yield();
 	((struct job *)j)->back = true;
 	return (struct job *)j;
+}
+
+/* A job that waits stays with its thread and runs again, in order; others are done meanwhile. */
+static void test_a_job_that_waits(void **state)
+{
+	struct ss_crew *c = crew(1, 1, 8);
+
+	turns[0] = -1;
+	turns[1] = 3;
+	for (int i = 0; i < 4; i++)
+		give(c, 0, 0, i);
+	ss_crew_flush(c, 0);
+	for (int i = 0; i < 3; i++)
+		assert_ptr_not_equal(take(c, 0), &jobs[0]);
+	assert_true(jobs[1].back && jobs[2].back && jobs[3].back);
+	assert_int_equal(jobs[1].runs, 4);
+	turns[0] = 0;
+	assert_ptr_equal(take(c, 0), &jobs[0]);
+	assert_true(jobs[0].runs > 1);
+	assert_false(jobs[0].job.again);
+	/* One that never ends comes back as it is when the threads end. */
+	turns[4] = -1;
+	give(c, 0, 0, 4);
+	ss_crew_flush(c, 0);
+	assert_true(ss_crew_stop(c));
+	assert_ptr_equal(ss_crew_take(c, 0), &jobs[4].job);
+	assert_null(ss_crew_take(c, 0));
+	end(c);
 }
 
 static void test_a_job_runs_elsewhere(void **state)
@@ -282,6 +318,7 @@ static void test_no_wake_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_job_that_waits),
 		cmocka_unit_test(test_a_job_runs_elsewhere),
 		cmocka_unit_test(test_without_a_crew),
 		cmocka_unit_test(test_late_and_out_of_order),

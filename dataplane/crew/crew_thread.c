@@ -2,6 +2,7 @@
  * A thread of the crew: takes one job from each worker in turn, so that none waits behind another's burst; sleeps
  * when there is none.
  */
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -13,6 +14,10 @@
 
 /* How long a stop waits for a job in hand. */
 #define STOP_SECONDS 2
+/* How long it sleeps while jobs of its own wait for the offload; and at most, where there is one: others (control, a
+ * token's verification) may wait for it on threads that do not poll it. */
+#define NAP_NS (50 * SS_NS_PER_US)
+#define POLL_NS SS_NS_PER_MS
 
 static uint64_t clock_ns(void)
 {
@@ -32,6 +37,51 @@ static void give_back(struct ss_crew *c, uint16_t worker, struct crew_pair *p, s
 		ss_mailbox_wake(c->conf.mail[worker]);
 }
 
+static void keep(struct crew_thread *t, struct ss_crew_job *job)
+{
+	job->next = NULL;
+	*t->kept_end = job;
+	t->kept_end = &job->next;
+}
+
+/* False: it is not over. */
+static bool run_job(struct crew_thread *t, struct ss_crew_job *job)
+{
+	uint64_t began = clock_ns();
+
+	job->again = false;
+	job->run(job);
+	job->ran_ns += clock_ns() - began;
+	if (job->again)
+		keep(t, job);
+	else
+		give_back(t->crew, job->worker, &t->crew->pair[job->worker][t->index], job);
+	return !job->again;
+}
+
+static struct ss_crew_job *take_kept(struct crew_thread *t)
+{
+	struct ss_crew_job *all = t->kept;
+
+	t->kept = NULL;
+	t->kept_end = &t->kept;
+	return all;
+}
+
+/* Each that waits, once. False: none of them is over. */
+static bool round_of_kept(struct crew_thread *t)
+{
+	struct ss_crew_job *job, *next;
+	bool any = false;
+
+	ss_offload_poll(t->crew->conf.offload);
+	for (job = take_kept(t); job; job = next) {
+		next = job->next;
+		any = run_job(t, job) || any;
+	}
+	return any;
+}
+
 /* One job of each worker that has any. False: nobody had. */
 static bool round_of_jobs(struct crew_thread *t)
 {
@@ -45,10 +95,9 @@ static bool round_of_jobs(struct crew_thread *t)
 		if (!job)
 			continue;
 		any = true;
-		uint64_t began = clock_ns();
-		job->run(job);
-		job->ran_ns = clock_ns() - began;
-		give_back(c, w, p, job);
+		job->worker = w;
+		job->ran_ns = 0;
+		run_job(t, job);
 	}
 	return any;
 }
@@ -63,23 +112,42 @@ static bool nothing_waits(struct crew_thread *t)
 
 static void sleep_until_woken(struct crew_thread *t)
 {
+	struct timespec nap = { .tv_nsec = t->kept ? NAP_NS : POLL_NS };
+	struct pollfd p = { .fd = t->fd, .events = POLLIN };
 	uint64_t count;
 
 	atomic_store_explicit(&t->asleep, true, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
 	/* An error means that it was a signal: the rings are looked at again. */
-	if (nothing_waits(t) && read(t->fd, &count, sizeof(count)) < 0)
+	if (nothing_waits(t) && ppoll(&p, 1, t->kept || t->crew->conf.offload ? &nap : NULL, NULL) > 0 &&
+	    read(t->fd, &count, sizeof(count)) < 0)
 		sched_yield();
 	atomic_store_explicit(&t->asleep, false, memory_order_relaxed);
+}
+
+/* What still waits goes back as it is. */
+static void give_up(struct crew_thread *t)
+{
+	struct ss_crew_job *job, *next;
+
+	for (job = take_kept(t); job; job = next) {
+		next = job->next;
+		give_back(t->crew, job->worker, &t->crew->pair[job->worker][t->index], job);
+	}
 }
 
 static void *live(void *arg)
 {
 	struct crew_thread *t = arg;
 
-	while (!atomic_load_explicit(&t->crew->stop, memory_order_relaxed))
-		if (!round_of_jobs(t))
+	ss_offload_begin(t->crew->conf.offload);
+	while (!atomic_load_explicit(&t->crew->stop, memory_order_relaxed)) {
+		bool any = round_of_jobs(t);
+
+		if (!(round_of_kept(t) || any))
 			sleep_until_woken(t);
+	}
+	give_up(t);
 	return NULL;
 }
 

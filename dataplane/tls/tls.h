@@ -21,6 +21,7 @@
 #include "tcp/tcp.h"
 
 struct ss_crew;
+struct ss_offload;
 struct ss_tls;
 struct ss_tls_conn;
 
@@ -40,6 +41,7 @@ struct ss_tls_conf {
 	enum ss_tls_records records; /* who opens and seals records after the handshake */
 	const struct ss_ticket_ring *tickets; /* contract/tickets.h; NULL: a server gives none */
 	struct ss_crew *crew;     /* runs handshakes; NULL: this worker does */
+	struct ss_offload *offload; /* does key operations of handshakes; NULL: none */
 	uint32_t handshake_queue; /* handshakes in a step or waiting for one, at most; 0: 64 */
 	uint32_t handshake_rate;  /* of clients, a second; 0: any number */
 	struct ss_tcp *tcp;

@@ -22,12 +22,15 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->tools.ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
 	t->tools.tickets = conf->tickets;
 	t->tools.chains = OPENSSL_zalloc(SS_MAX_EXECUTORS * sizeof(*t->tools.chains));
+	t->tools.offload = conf->offload;
+	t->tools.waits = &t->waits;
 	ss_wheel_init(&t->wheel, TLS_TICK_NS, now);
 	int err = ss_tls_records_create(t);
 	t->tools.secrets = t->gcm != NULL;
 	ss_gauge(conf->counters, SS_C_TLS_RECORD_LAYER, ss_tls_records(t));
 	ss_list_init(&t->pending);
 	ss_list_init(&t->parked);
+	ss_list_init(&t->paused);
 	ss_list_init(&t->ready);
 	ss_list_init(&t->dirty);
 	ss_list_init(&t->all);

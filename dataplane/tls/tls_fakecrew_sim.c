@@ -34,13 +34,22 @@ static void *work(void *arg)
 {
 	struct ss_crew *c = arg;
 
+	uint32_t kept = 0;
+	struct ss_crew_job *keep[ROOM];
+
 	while (c->n) {
 		struct ss_crew_job *job = c->job[--c->n];
 
+		job->again = false;
 		job->run(job);
 		job->ran_ns = 1000;
-		c->done[c->n_done++] = job;
+		if (job->again)
+			keep[kept++] = job;
+		else
+			c->done[c->n_done++] = job;
 	}
+	while (kept)
+		c->job[c->n++] = keep[--kept];
 	need(ERR_peek_error() == 0);
 	return NULL;
 }

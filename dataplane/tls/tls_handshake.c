@@ -131,6 +131,7 @@ static void came_back(struct ss_tls_conn *c, struct tls_shake *k)
 			ss_tls_park(c);
 		return;
 	case TLS_WENT_AGAIN:
+	case TLS_WENT_PAUSED: /* its thread has ended: never with a connection */
 		ss_tls_park_anyway(c);
 		return;
 	case TLS_WENT_DONE:

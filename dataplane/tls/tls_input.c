@@ -256,8 +256,8 @@ void ss_tls_expire(struct ss_tls *t, uint64_t now, struct ss_list *news)
 
 uint64_t ss_tls_next(const struct ss_tls *t)
 {
-	if (!ss_list_empty(&t->pending) || !ss_list_empty(&t->parked) || !ss_list_empty(&t->ready) ||
-	    !ss_list_empty(&t->dirty) || t->again)
+	if (!ss_list_empty(&t->pending) || !ss_list_empty(&t->parked) || !ss_list_empty(&t->paused) ||
+	    !ss_list_empty(&t->ready) || !ss_list_empty(&t->dirty) || t->again)
 		return t->now;
 	return ss_wheel_next(&t->wheel);
 }

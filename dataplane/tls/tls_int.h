@@ -12,7 +12,7 @@
  * tls_handshake.c  handshakes begun, and what a step brings back
  * tls_queue.c      admission; steps given to threads, or run here, a bounded number a turn
  * tls_shake.h      a handshake apart from its connection: tls_step.c, tls_secrets.c, tls_peer.c, tls_resume.c,
- *                  tls_until.c
+ *                  tls_until.c, tls_offload.c
  * tls_handover.c   who does records; the handshake's keys become the connection's
  * tls_record.c     what a turn does with records, whoever opens and seals them
  * tls_open.c       our records: opened where they lie
@@ -139,6 +139,7 @@ struct ss_tls {
 	struct ss_tls_conf conf;
 	struct ss_pool *pool, *trips;
 	struct tls_tools tools;
+	struct tls_waits waits;
 	uint32_t waiting; /* length of parked */
 	uint64_t budget_at; /* when the budget of handshakes is whole again */
 	struct tls_aead *gcm, *chacha; /* who does our records; NULL: OpenSSL does. chacha may be gcm */
@@ -147,6 +148,7 @@ struct ss_tls {
 	uint32_t steps; /* handshake steps left in this turn */
 	struct ss_list pending; /* news for the next list we are given */
 	struct ss_list parked;  /* handshakes with something to do */
+	struct ss_list paused;  /* trips of handshakes done here that wait for the offload */
 	struct ss_list ready;   /* stalled connections that may read again */
 	struct ss_list dirty;
 	struct ss_list all;

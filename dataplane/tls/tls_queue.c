@@ -4,6 +4,9 @@
  * thread, and comes back at a later turn; else a bounded number of steps runs here, each turn, after the
  * connections that are open have had theirs.
  *
+ * One that waits for an engine is away as well: its thread keeps it, and runs it again; here it is on t->paused, and
+ * runs again once a turn.
+ *
  * A handshake stays with one thread, because its SSL_CTX is that thread's. How many are in a step or wait for one
  * is bounded for new clients; one that has begun is never refused for that: its first half is paid for.
  */
@@ -107,15 +110,68 @@ static uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * SS_NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static void run_here(struct ss_tls_conn *c)
+/* What became of its wait for an engine. */
+static void book(struct ss_tls *t, const struct tls_shake *k)
+{
+	struct ss_counters *n = t->conf.counters;
+
+	if (k->went != TLS_WENT_DONE && k->went != TLS_WENT_FAILED)
+		return;
+	if (k->waited)
+		ss_count(n, SS_C_TLS_ENGINE_WAITED, 1);
+	if (k->engine_failed)
+		ss_count(n, SS_C_TLS_ENGINE_FAILED, 1);
+	if (k->went == TLS_WENT_DONE && !k->offloaded && ss_offload_is_off(t->conf.offload))
+		ss_count(n, SS_C_TLS_ENGINE_FALLBACKS, 1);
+}
+
+/* The trip is over: to the connection, or to nobody. */
+static void back(struct ss_tls *t, struct tls_trip *trip)
+{
+	struct tls_shake *k = trip->k;
+	struct ss_tls_conn *c = k->c;
+
+	k->away = false;
+	if (t->conf.offload)
+		book(t, k);
+	if (c) {
+		ss_tls_land(c);
+		return;
+	}
+	ss_pool_give(t->trips, trip);
+	ss_tls_shake_free(k);
+}
+
+static void run_here(struct ss_tls *t, struct tls_trip *trip)
 {
 	/* Two readings beside a step's hundreds of microseconds: a turn's own would say nothing. */
 	uint64_t began = clock_ns();
 
-	ss_tls_run(&c->trip->job);
-	count_step(c->t, clock_ns() - began);
-	c->t->steps--;
-	ss_tls_land(c);
+	ss_tls_run(&trip->job);
+	if (trip->job.again) {
+		trip->k->away = true;
+		ss_list_push_back(&t->paused, &trip->paused);
+		return;
+	}
+	count_step(t, clock_ns() - began);
+	t->steps--;
+	back(t, trip);
+}
+
+/* Those whose operation is still under way cost a microsecond each; the others a step. */
+static void run_paused(struct ss_tls *t)
+{
+	struct ss_list now;
+
+	if (ss_list_empty(&t->paused))
+		return;
+	ss_offload_poll(t->conf.offload);
+	ss_list_init(&now);
+	ss_list_splice(&now, &t->paused);
+	while (t->steps && !ss_list_empty(&now))
+		run_here(t, ss_list_entry(ss_list_pop(&now), struct tls_trip, paused));
+	ss_list_splice(&now, &t->paused);
+	ss_list_splice(&t->paused, &now);
 }
 
 static void send_away(struct ss_tls_conn *c)
@@ -141,23 +197,24 @@ static void step(struct ss_tls_conn *c, bool crew)
 	else if (crew)
 		send_away(c);
 	else
-		run_here(c);
+		run_here(c->t, c->trip);
 }
 
 static void came_back(struct ss_tls *t, struct tls_trip *trip)
 {
-	struct tls_shake *k = trip->k;
-	struct ss_tls_conn *c = k->c;
-
-	k->away = false;
 	count_step(t, trip->job.ran_ns);
 	ss_count(t->conf.counters, SS_C_TLS_STEPS_AWAY, 1);
-	if (c) {
-		ss_tls_land(c);
-		return;
-	}
-	ss_pool_give(t->trips, trip);
-	ss_tls_shake_free(k);
+	back(t, trip);
+}
+
+static void show_engine(struct ss_tls *t)
+{
+	struct ss_counters *n = t->conf.counters;
+
+	ss_gauge(n, SS_C_TLS_ENGINE_STATE, ss_offload_is_off(t->conf.offload) ? 2 : 1);
+	ss_gauge(n, SS_C_TLS_ENGINE_PAUSED, atomic_load_explicit(&t->waits.paused, memory_order_relaxed));
+	ss_gauge(n, SS_C_TLS_ENGINE_LATE, atomic_load_explicit(&t->waits.late, memory_order_relaxed));
+	ss_gauge(n, SS_C_TLS_ENGINE_LOST, atomic_load_explicit(&t->waits.lost, memory_order_relaxed));
 }
 
 void ss_tls_steps(struct ss_tls *t)
@@ -169,6 +226,7 @@ void ss_tls_steps(struct ss_tls *t)
 
 	for (int i = 0; i < TLS_BACK_PER_TURN && (job = ss_crew_take(t->conf.crew, t->conf.worker)); i++)
 		came_back(t, (struct tls_trip *)job);
+	run_paused(t);
 	ss_list_init(&now);
 	ss_list_splice(&now, &t->parked);
 	while (t->steps && !ss_list_empty(&now))
@@ -176,17 +234,23 @@ void ss_tls_steps(struct ss_tls *t)
 	ss_list_splice(&now, &t->parked);
 	ss_list_splice(&t->parked, &now);
 	ss_gauge(t->conf.counters, SS_C_TLS_STEPS_QUEUED, ss_pool_used(t->trips) + t->waiting);
+	if (t->conf.offload)
+		show_engine(t);
+}
+
+static void free_trip(struct ss_tls *t, struct tls_trip *trip)
+{
+	ss_tls_shake_free(trip->k);
+	ss_pool_give(t->trips, trip);
 }
 
 bool ss_tls_queue_end(struct ss_tls *t)
 {
 	struct ss_crew_job *job;
 
-	while ((job = ss_crew_take(t->conf.crew, t->conf.worker))) {
-		struct tls_trip *trip = (struct tls_trip *)job;
-
-		ss_tls_shake_free(trip->k);
-		ss_pool_give(t->trips, trip);
-	}
+	while ((job = ss_crew_take(t->conf.crew, t->conf.worker)))
+		free_trip(t, (struct tls_trip *)job);
+	while (!ss_list_empty(&t->paused))
+		free_trip(t, ss_list_entry(ss_list_pop(&t->paused), struct tls_trip, paused));
 	return !t->trips || ss_pool_used(t->trips) == 0;
 }

@@ -19,6 +19,7 @@
 #include "base/base.h"
 #include "base/span.h"
 #include "contract/drops.h"
+#include "contract/offload.h"
 #include "contract/snapshot.h"
 #include "contract/tickets.h"
 #include "contract/tlsconf.h"
@@ -35,6 +36,7 @@ struct tls_chains;
 /* What goes with a handshake for one step: more of either is another trip. */
 struct tls_trip {
 	struct ss_crew_job job; /* the first: the step, for a handshake thread */
+	struct ss_list paused;  /* on ss_tls.paused: where a worker does its own */
 	struct tls_shake *k;
 	uint32_t in_n, in_used;
 	uint32_t out_n, out_used;
@@ -44,7 +46,8 @@ struct tls_trip {
 /* How a step ended. */
 enum tls_went {
 	TLS_WENT_MORE,   /* wants more of the peer's bytes */
-	TLS_WENT_AGAIN,  /* wants to be called again: its output is full, an engine's job is pending */
+	TLS_WENT_AGAIN,  /* its output is full: wants to be called again with more room */
+	TLS_WENT_PAUSED, /* waits for the offload: wants to be called again, on the same thread, with the same trip */
 	TLS_WENT_DONE,
 	TLS_WENT_FAILED, /* drop, text */
 };
@@ -55,6 +58,13 @@ struct tls_policy {
 	struct ss_id_match id[];
 };
 
+/* What executors count for a worker while handshakes of its are away. */
+struct tls_waits {
+	_Atomic uint32_t paused; /* handshakes that wait for the offload now */
+	_Atomic uint32_t late;   /* of all, those that did for longer than SS_OFFLOAD_LATE_NS */
+	_Atomic uint32_t lost;   /* those that nobody wanted any more while they did */
+};
+
 /* Made once for all handshakes of a worker; read only. */
 struct tls_tools {
 	BIO_METHOD *bio;
@@ -62,6 +72,8 @@ struct tls_tools {
 	const struct ss_ticket_ring *tickets; /* NULL: a server gives none */
 	bool secrets; /* records can become ours */
 	struct tls_chains **chains; /* by executor, which makes its own */
+	struct ss_offload *offload; /* NULL: none is configured */
+	struct tls_waits *waits;
 };
 
 struct tls_shake {
@@ -89,6 +101,9 @@ struct tls_shake {
 	char *identity;         /* of the peer's certificate */
 	uint32_t identity_n;
 	bool cert_asked;        /* client: the server asked for ours */
+	bool offloaded;         /* its context was made for the offload */
+	bool late, lost;        /* counted as that */
+	uint64_t paused_at;     /* 0: it does not wait */
 	uint16_t refusal;       /* enum ss_drop: what the certificate check found */
 	const char *why;        /* the same in words; lives for ever */
 	struct ss_trust_mark mark; /* of the peer's chain, when it was good */
@@ -99,6 +114,8 @@ struct tls_shake {
 	uint8_t alpn, tls;      /* as in struct ss_peer */
 	int64_t until;          /* as in struct ss_peer */
 	bool resumed;
+	bool waited;            /* for the offload, at least once */
+	bool engine_failed;     /* with went: an operation of the offload did */
 	bool taken;             /* rd and wr have keys: records are ours */
 	uint16_t drop;
 	uint16_t text_n;
@@ -110,6 +127,8 @@ struct tls_shake {
 void ss_tls_step(struct tls_shake *k, struct tls_trip *trip);
 /* The same as a job. */
 void ss_tls_run(struct ss_crew_job *job);
+/* The handshake k has paused, or is over: counts, and tells the offload. tls_offload.c */
+void ss_tls_waited(struct tls_shake *k);
 /* Says why an OpenSSL call failed: drop and text, from its error queue and from the certificate check. */
 void ss_tls_explain(struct tls_shake *k, enum ss_drop drop);
 /* Ends the SSL object. */

@@ -83,6 +83,7 @@ static bool begin(struct tls_shake *k)
 	 * an idle connection saves (34 KB).
 	 */
 	SSL_set_mode(k->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	k->offloaded = k->tools->offload && SSL_get_mode(k->ssl) & SSL_MODE_ASYNC;
 	ss_tls_watch(k);
 	SSL_CTX_set_cert_verify_callback(k->ctx, ss_tls_chain_verify, NULL);
 	return k->server ? server_begin(k) : client_begin(k);
@@ -100,6 +101,8 @@ static void learn_sni(struct tls_shake *k)
 static void done(struct tls_shake *k)
 {
 	k->went = TLS_WENT_DONE;
+	/* Records are nothing to wait for. */
+	SSL_clear_mode(k->ssl, SSL_MODE_ASYNC);
 	k->resumed = SSL_session_reused(k->ssl) == 1;
 	if (k->resumed)
 		ss_tls_resumed(k);
@@ -111,6 +114,8 @@ static void done(struct tls_shake *k)
 static void failed(struct tls_shake *k, enum ss_drop drop)
 {
 	k->went = TLS_WENT_FAILED;
+	/* What libssl says when a signature of ours could not be made; no peer can make it say so. */
+	k->engine_failed = k->offloaded && ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_EVP_LIB;
 	ss_tls_explain(k, drop);
 }
 
@@ -128,9 +133,11 @@ static void go_on(struct tls_shake *k)
 		k->went = TLS_WENT_MORE;
 		return;
 	case SSL_ERROR_WANT_WRITE: /* the trip is full */
-	case SSL_ERROR_WANT_ASYNC: /* an engine's job is pending */
-	case SSL_ERROR_WANT_ASYNC_JOB:
 		k->went = TLS_WENT_AGAIN;
+		return;
+	case SSL_ERROR_WANT_ASYNC:     /* an engine's operation is under way */
+	case SSL_ERROR_WANT_ASYNC_JOB: /* as many are as may be */
+		k->went = TLS_WENT_PAUSED;
 		return;
 	default:
 		failed(k, SS_DROP_TLS_HANDSHAKE);
@@ -151,11 +158,17 @@ void ss_tls_step(struct tls_shake *k, struct tls_trip *trip)
 void ss_tls_run(struct ss_crew_job *job)
 {
 	struct tls_trip *trip = (struct tls_trip *)job;
+	struct tls_shake *k = trip->k;
 
-	if (atomic_load_explicit(&trip->k->unwanted, memory_order_relaxed))
-		trip->k->went = TLS_WENT_FAILED;
+	/* One that is in the middle of an operation cannot be freed (libssl would leave the job and its stack
+	 * behind): it goes on to where it can. */
+	if (atomic_load_explicit(&k->unwanted, memory_order_relaxed) && !(k->ssl && SSL_waiting_for_async(k->ssl)))
+		k->went = TLS_WENT_FAILED;
 	else
-		ss_tls_step(trip->k, trip);
+		ss_tls_step(k, trip);
+	job->again = k->went == TLS_WENT_PAUSED;
+	if (k->tools->offload)
+		ss_tls_waited(k);
 }
 
 /* What OpenSSL's reason means among our names; `drop` for all that have none of their own. */

@@ -11,6 +11,7 @@
 enum ss_tls_records world_records;
 const struct ss_ticket_ring *world_tickets;
 uint32_t world_rate;
+struct ss_offload *world_offload;
 uint16_t world_threads __attribute__((weak));
 
 const struct world_backend world_backends[] = {
@@ -39,6 +40,7 @@ void world_init(struct world *w, const char *name, uint64_t seed)
 	w->crew = world_threads ? fake_crew_create() : NULL;
 	struct ss_tls_conf conf = { .max_conns = 32, .max_plain = 32768, .records = world_records, .tcp = &w->tcp, .bufs = &w->bufs,
 				    .tickets = world_tickets, .crew = w->crew, .handshake_rate = world_rate,
+				    .offload = world_offload,
 				    .handshake_queue = 32, .counters = &w->counters, .events = w->events };
 	need(w->events && ss_tls_create(&w->tls, &conf, w->now) == 0);
 	w->ca = sim_ca("mesh");

@@ -26,6 +26,8 @@ extern enum ss_tls_records world_records;
 extern const struct ss_ticket_ring *world_tickets;
 /* Handshake threads of the worlds: 0, but where tls_threads_sim.c is linked in. */
 extern uint16_t world_threads;
+/* What does keys of their handshakes: nothing at first. */
+extern struct ss_offload *world_offload;
 /* New clients a second in the worlds made from now on: 0, any number, at first. */
 extern uint32_t world_rate;
 /* Whom a test runs with, one after the other; a NULL name ends the list. */

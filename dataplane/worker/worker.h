@@ -19,6 +19,7 @@
 
 struct ss_worker;
 struct ss_crew;
+struct ss_offload;
 struct ss_handover; /* rings between workers: one per ordered pair */
 
 enum ss_busy_poll { SS_POLL_ADAPTIVE = 0, SS_POLL_ALWAYS = 1 };
@@ -43,6 +44,7 @@ struct ss_worker_conf {
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
 	struct ss_crew *crew;                      /* runs handshakes; NULL: this worker does */
+	struct ss_offload *offload;                /* as in tls.h */
 	uint32_t handshake_queue, handshake_rate;  /* as in tls.h */
 	const struct ss_ticket_ring *tickets; /* NULL: no session is resumed */
 	enum ss_busy_poll busy_poll;

@@ -104,6 +104,7 @@ static int make_tls(struct ss_worker *w, uint64_t now)
 				    .records = w->conf.tls_records,
 				    .tickets = w->conf.tickets,
 				    .crew = w->conf.crew,
+				    .offload = w->conf.offload,
 				    .handshake_queue = w->conf.handshake_queue,
 				    .handshake_rate = w->conf.handshake_rate,
 				    .tcp = w->tcp,

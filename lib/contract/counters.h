@@ -44,6 +44,13 @@
 	X(TLS_STEPS_QUEUED, g, "TLS handshakes in a step or waiting for one")   \
 	X(TLS_CHAINS_KNOWN, c, "peers whose chain of certificates was known to be good") \
 	X(TLS_CHAINS_VERIFIED, c, "peers whose chain was verified, signature by signature") \
+	X(TLS_ENGINE_STATE, g, "the engine for keys of TLS handshakes: 0 none configured, 1 in use, 2 turned off") \
+	X(TLS_ENGINE_PAUSED, g, "TLS handshakes that wait for an operation of the engine") \
+	X(TLS_ENGINE_WAITED, c, "TLS handshakes over that had waited for the engine")  \
+	X(TLS_ENGINE_FAILED, c, "TLS handshakes that failed with an operation of the engine") \
+	X(TLS_ENGINE_LATE, c, "TLS handshakes that waited for the engine for more than a second") \
+	X(TLS_ENGINE_LOST, c, "TLS handshakes given up while the engine had an operation of theirs") \
+	X(TLS_ENGINE_FALLBACKS, c, "TLS handshakes done without the engine, because it is turned off") \
 	X(TLS_CONNS, g, "TLS connections held")                                 \
 	X(TLS_RECORD_LAYER, g, "who opens and seals TLS records: 1 ipsec-mb, 2 evp, 3 openssl") \
 	X(TLS_KEY_UPDATES, c, "new sending keys within a TLS connection (KeyUpdate)") \
