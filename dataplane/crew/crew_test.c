@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -194,6 +195,28 @@ static void test_a_full_ring_refuses(void **state)
 	end(c);
 }
 
+static void nothing(struct ss_crew_job *j)
+{
+}
+
+/* What comes back is the worker's to free at once: the thread has done with it (the sanitizers see it if not). */
+static void test_what_comes_back_may_be_freed(void **state)
+{
+	struct ss_crew *c = crew(1, 1, 4);
+
+	for (int i = 0; i < 5000; i++) {
+		struct job *job = calloc(1, sizeof(*job));
+
+		assert_non_null(job);
+		job->job.run = nothing;
+		assert_true(ss_crew_give(c, 0, 0, &job->job));
+		ss_crew_flush(c, 0);
+		assert_ptr_equal(take(c, 0), job);
+		free(job);
+	}
+	end(c);
+}
+
 /* A job comes back to the worker that gave it. Nobody's burst makes another worker's job wait for its end. */
 static void test_two_workers(void **state)
 {
@@ -323,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_without_a_crew),
 		cmocka_unit_test(test_late_and_out_of_order),
 		cmocka_unit_test(test_a_full_ring_refuses),
+		cmocka_unit_test(test_what_comes_back_may_be_freed),
 		cmocka_unit_test(test_two_workers),
 		cmocka_unit_test(test_stop_with_jobs_out),
 		cmocka_unit_test(test_a_thread_that_is_stuck),

@@ -44,7 +44,7 @@ static void keep(struct crew_thread *t, struct ss_crew_job *job)
 	t->kept_end = &job->next;
 }
 
-/* False: it is not over. */
+/* False: it is not over. True: it is its worker's again, and must not be looked at here. */
 static bool run_job(struct crew_thread *t, struct ss_crew_job *job)
 {
 	uint64_t began = clock_ns();
@@ -52,11 +52,12 @@ static bool run_job(struct crew_thread *t, struct ss_crew_job *job)
 	job->again = false;
 	job->run(job);
 	job->ran_ns += clock_ns() - began;
-	if (job->again)
+	if (job->again) {
 		keep(t, job);
-	else
-		give_back(t->crew, job->worker, &t->crew->pair[job->worker][t->index], job);
-	return !job->again;
+		return false;
+	}
+	give_back(t->crew, job->worker, &t->crew->pair[job->worker][t->index], job);
+	return true;
 }
 
 static struct ss_crew_job *take_kept(struct crew_thread *t)
