@@ -116,7 +116,7 @@ class TestMirrors(TestSuite):
     def test_killed_under_load(self):
         """The mirror's program is killed while requests come: no request fails."""
         before = self.counts()
-        p = self.site.lab.start("load", "client", "h2load", "-D", 3, "-c", 4, "-m", 8, f"http://{VIP}/seen")
+        p = self.site.lab.start("load", "client", "h2load", "-D", 6, "-c", 4, "-m", 8, f"http://{VIP}/seen")
         wait_for("copies under way", lambda: self.counts()["mirrors_answered"] > before["mirrors_answered"] + 200, 10, 0.01)
         self.programs["seen"].kill()
         self.verify_equal(p.wait(60), 0, p.log()[-500:])
