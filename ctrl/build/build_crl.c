@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "build/build_files.h"
 #include "build/build_tls.h"
+#include "contract/trust_digest.h"
 
 struct crls {
 	struct ss_build_job *j;
@@ -143,9 +144,9 @@ static int take_entries(struct crls *c, X509_CRL *list, const X509 *issuer)
 		return SS_ERR_NO_MEM;
 	c->revoked = v;
 	for (int i = 0; i < n; i++)
-		v[c->n_revoked++] = ss_build_name_digest(X509_get_subject_name(issuer),
+		v[c->n_revoked++] = ss_trust_name_digest(X509_get_subject_name(issuer),
 							 X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(all, i)));
-	c->listed[c->n_listed++] = ss_build_name_digest(X509_get_subject_name(issuer), NULL);
+	c->listed[c->n_listed++] = ss_trust_name_digest(X509_get_subject_name(issuer), NULL);
 	return 0;
 }
 

@@ -41,8 +41,6 @@ const struct ss_trust *ss_build_trust(struct ss_build_job *j, uint32_t index);
 int ss_build_crls(struct ss_build_job *j, const struct ss_model_trust *m, struct ss_trust_domain *d);
 /* Sorts v, drops doubles: it is the set's. */
 struct ss_trust_set ss_build_trust_set(uint64_t *v, uint32_t n);
-/* A name or a certificate's serial number in DER, for marks. */
-uint64_t ss_build_name_digest(const X509_NAME *name, const ASN1_INTEGER *serial);
 
 /* The end of a certificate's validity, in seconds of the calendar (Unix). */
 int64_t ss_build_expiry(const X509 *x);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "build/build_tls.h"
+#include "contract/trust_digest.h"
 
 static void domain_free(struct ss_trust_domain *d)
 {
@@ -51,26 +52,6 @@ struct ss_trust_set ss_build_trust_set(uint64_t *v, uint32_t n)
 		if (kept == 0 || v[kept - 1] != v[i])
 			v[kept++] = v[i];
 	return (struct ss_trust_set){ kept, v };
-}
-
-uint64_t ss_build_name_digest(const X509_NAME *name, const ASN1_INTEGER *serial)
-{
-	const unsigned char *der = NULL;
-	size_t n = 0;
-
-	X509_NAME_get0_der(name, &der, &n);
-	return ss_trust_digest(ss_span(der, (uint32_t)n),
-			       serial ? ss_span(ASN1_STRING_get0_data(serial), (uint32_t)ASN1_STRING_length(serial))
-				      : SS_SPAN_NONE);
-}
-
-static uint64_t cert_digest(X509 *x)
-{
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	X509_digest(x, EVP_sha256(), digest, &n);
-	return ss_trust_digest(ss_span(digest, n), SS_SPAN_NONE);
 }
 
 /* ---- signing certificates ---- */
@@ -141,7 +122,7 @@ static int set_anchors(struct ss_trust_domain *d)
 	if (!v)
 		return SS_ERR_NO_MEM;
 	for (int i = 0; i < n; i++)
-		v[i] = cert_digest(sk_X509_value(d->anchors, i));
+		v[i] = ss_trust_cert_digest(sk_X509_value(d->anchors, i));
 	d->anchor = ss_build_trust_set(v, (uint32_t)n);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 #include <time.h>
 
+#include "contract/trust_digest.h"
 #include "tls/tls_shake.h"
 
 /* A mesh's peers of one thread: 1024 in sets of four, the least recently used of a set goes. */
@@ -121,26 +122,6 @@ static void keep(struct tls_chains *c, const uint8_t *key, int64_t from, int64_t
 
 /* ---- what is remembered of a chain ---- */
 
-static uint64_t digest_of_name(const X509_NAME *name, const ASN1_INTEGER *serial)
-{
-	const unsigned char *der = NULL;
-	size_t n = 0;
-
-	X509_NAME_get0_der(name, &der, &n);
-	return ss_trust_digest(ss_span(der, (uint32_t)n),
-			       serial ? ss_span(ASN1_STRING_get0_data(serial), (uint32_t)ASN1_STRING_length(serial))
-				      : SS_SPAN_NONE);
-}
-
-static uint64_t digest_of_cert(X509 *x)
-{
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	X509_digest(x, EVP_sha256(), digest, &n);
-	return ss_trust_digest(ss_span(digest, n), SS_SPAN_NONE);
-}
-
 /* chain: leaf to authority, as verified. */
 static void mark_of(const struct ss_trust *trust, STACK_OF(X509) *chain, struct ss_trust_mark *m)
 {
@@ -148,12 +129,12 @@ static void mark_of(const struct ss_trust *trust, STACK_OF(X509) *chain, struct 
 
 	memset(m, 0, sizeof(*m));
 	m->trust = ss_trust_number(trust);
-	m->anchor = digest_of_cert(sk_X509_value(chain, n - 1));
+	m->anchor = ss_trust_cert_digest(sk_X509_value(chain, n - 1));
 	for (int i = 0; i < n - 1 && i < SS_TRUST_LINKS; i++) {
 		X509_NAME *issuer = X509_get_subject_name(sk_X509_value(chain, i + 1));
 
-		m->link[i].issuer = digest_of_name(issuer, NULL);
-		m->link[i].cert = digest_of_name(issuer, X509_get0_serialNumber(sk_X509_value(chain, i)));
+		m->link[i].issuer = ss_trust_name_digest(issuer, NULL);
+		m->link[i].cert = ss_trust_name_digest(issuer, X509_get0_serialNumber(sk_X509_value(chain, i)));
 		m->n++;
 	}
 }

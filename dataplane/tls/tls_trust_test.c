@@ -56,10 +56,10 @@ static struct ss_trust_domain *add(struct made *m, const char *name, X509 *ca, X
 	d->anchors = sk_X509_new_null();
 	d->anchor = (struct ss_trust_set){ also ? 2 : 1, v };
 	sk_X509_push(d->anchors, ca);
-	v[0] = digest_of_cert(ca);
+	v[0] = ss_trust_cert_digest(ca);
 	if (also) {
 		sk_X509_push(d->anchors, also);
-		v[1] = digest_of_cert(also);
+		v[1] = ss_trust_cert_digest(also);
 		sort2(v);
 	}
 	return d;
@@ -244,14 +244,14 @@ static void test_cache_bounds(void **state)
 /* Leaf c of ca as revocation lists name it. */
 static uint64_t serial_of(const struct sim_cert *ca, const struct sim_cert *c)
 {
-	return digest_of_name(X509_get_subject_name(ca->x), X509_get0_serialNumber(c->x));
+	return ss_trust_name_digest(X509_get_subject_name(ca->x), X509_get0_serialNumber(c->x));
 }
 
 static void revoke(const struct world *w, struct made *m, const struct sim_cert *c)
 {
 	struct ss_trust_domain *d = &m->domain[0];
 
-	m->listed[0] = digest_of_name(X509_get_subject_name(w->ca.x), NULL);
+	m->listed[0] = ss_trust_name_digest(X509_get_subject_name(w->ca.x), NULL);
 	m->revoked[0] = c ? serial_of(&w->ca, c) : 1;
 	d->crls = true;
 	d->listed = (struct ss_trust_set){ 1, m->listed };
