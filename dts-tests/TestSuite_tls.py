@@ -215,15 +215,15 @@ class TestTls(TestSuite):
         self.verify_equal(self.https(port=TLS_ONLY, cert=None).stdout, "direct\n", "TLS only")
 
     def test_suites_and_groups(self):
-        """Every AEAD suite of 1.3 and 1.2, groups X25519 and P-256; CBC suites and TLS 1.1 are refused."""
+        """Every AEAD suite of 1.3 and 1.2, groups X25519, P-256 and P-384; CBC suites and TLS 1.1 are refused."""
         for suite in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"):
             self.verify("direct" in self.s_client("-tls1_3", "-ciphersuites", suite), suite)
         for suite in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
                       "ECDHE-ECDSA-CHACHA20-POLY1305"):
             self.verify("direct" in self.s_client("-tls1_2", "-cipher", suite), suite)
-        for group in ("X25519", "P-256"):
+        for group in ("X25519", "P-256", "P-384"):
             self.verify("direct" in self.s_client("-groups", group), group)
-        self.verify("direct" in self.s_client("-tls1_3", "-groups", "P-384:P-256"), "hello retry")
+        self.verify("direct" in self.s_client("-tls1_3", "-groups", "P-521:P-256"), "hello retry")
         self.verify("direct" in self.s_client("-max_send_frag", "512"), "small records")
         self.verify("direct" not in self.s_client("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"), "CBC was taken")
         self.verify("direct" not in self.s_client("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), "TLS 1.1 was taken")

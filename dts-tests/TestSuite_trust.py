@@ -18,7 +18,8 @@ class Pki(Certs):
     """Certificates that tools/ca would not make."""
 
     def make(self, name, ca="mesh", uris=(), dns=(), usage="critical,digitalSignature", eku="serverAuth,clientAuth",
-             basic="critical,CA:FALSE", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="sha256"):
+             basic="critical,CA:FALSE", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="sha256",
+             days=30):
         sans = ",".join([f"URI:{u}" for u in uris] + [f"DNS:{d}" for d in dns])
         conf = os.path.join(self.folder, f"{name}.cnf")
         with open(conf, "w", encoding="ascii") as f:
@@ -26,7 +27,7 @@ class Pki(Certs):
                     f"basicConstraints={basic}\nkeyUsage={usage}\n"
                     + (f"extendedKeyUsage={eku}\n" if eku else "") + (f"subjectAltName={sans}\n" if sans else ""))
         signer = ["-CA", self.pem(ca), "-CAkey", self.key(ca)] if ca else []
-        sh("openssl", "req", "-x509", "-new", "-newkey", *key, "-nodes", f"-{digest}", "-days", "30", "-config", conf,
+        sh("openssl", "req", "-x509", "-new", "-newkey", *key, "-nodes", f"-{digest}", "-days", days, "-config", conf,
            *signer, "-keyout", self.key(name), "-out", self.pem(name))
         return self.pem(name)
 

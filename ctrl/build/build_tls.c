@@ -20,7 +20,8 @@
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"         \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"         \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-#define GROUPS "X25519:P-256"
+/* P-384 stands last and for certificates: in TLS 1.2 their curves must be in this list, too (RFC 8422 5.1). */
+#define GROUPS "X25519:P-256:P-384"
 /* 112 bits: RSA of 2048 bits, no signature over SHA-1 or MD5 (NIST SP 800-57 1 5.6.1), whatever openssl.cnf says. */
 #define SECURITY_LEVEL 2
 
