@@ -65,6 +65,7 @@ class TestPeers(TestSuite):
         # Towards origins we show another kind each time, so that each origin verifies each kind of ours.
         kinds = list(KINDS)
         mine = {name: kinds[(i + i // len(kinds)) % len(kinds)] for i, name in enumerate(self.origins)}
+        mine.update((name, "rsa2048") for name in self.narrow)
         return {
             "secrets": [{"name": k, "certificate": p.pem(f"dut-{k}"), "private_key": p.key(f"dut-{k}")} for k in KINDS],
             "trust": [{"name": "mesh", "trust_domain": "mesh.local", "bundle": p.pem("mesh")}],
@@ -98,16 +99,31 @@ class TestPeers(TestSuite):
         for process, at in started:
             wait_listening(self.site.lab, process, "origin", ORIGIN, at)
         self.origins = {f"{program}-{kind}-{v.replace('.', '')}": at for (program, kind, v), at in named.items()}
+        self.narrow = {}  # name -> what openssl says of such a connection
+        for i, (said, v, kind, argv) in enumerate(self.narrow_origins()):
+            name, at = f"narrow-{i}", 9100 + i
+            wait_listening(self.site.lab, self.openssl_origin(name, kind, v, at, *argv), "origin", ORIGIN, at)
+            self.origins[name], self.narrow[name] = at, said
+
+    def narrow_origins(self):
+        """Origins that take one suite, or one group, alone; with what openssl's page says when it is used."""
+        for suite in SUITES_13:
+            yield suite, "1.3", "p256", ("-ciphersuites", suite)
+        for suite in SUITES_12:
+            yield suite, "1.2", "rsa2048" if "-RSA-" in suite else "p256", ("-cipher", suite)
+        for group in GROUPS:
+            for v in VERSIONS:
+                yield "", v, "rsa2048", ("-groups", group)
 
     def one_each(self, ports, start):
         return [(start(f"up-{start.__name__}-{at}", kind, v, at), at) for (kind, v), at in ports.items()]
 
-    def openssl_origin(self, name, kind, v, port):
+    def openssl_origin(self, name, kind, v, port, *more):
         p = self.pki
         return self.site.lab.start(name, "origin", "openssl", "s_server", "-accept", f"{ORIGIN}:{port}", "-www",
                                    openssl_version(v), "-cert", p.pem(f"origin-{kind}"), "-key",
                                    p.key(f"origin-{kind}"), "-CAfile", p.pem("mesh"), "-Verify", "2",
-                                   "-verify_return_error")
+                                   "-verify_return_error", *more)
 
     def gnutls_origin(self, name, kind, v, port):
         p = self.pki
@@ -307,13 +323,21 @@ defaults
         """Each origin (openssl, gnutls, nginx, HAProxy, node, wolfSSL) with each kind of certificate over 1.2 and 1.3
         answers a request of ours; it verified our certificate, of every kind in turn, and we its identity."""
         failed = []
-        for name in self.origins:
+        wide = [name for name in self.origins if name not in self.narrow]
+        for name in wide:
             done = curl(self.site.lab, "client", "-w", "\n%{http_code}", f"http://{VIP}/{name}/", check=False)
             if done.stdout.split("\n")[-1] != "200":
                 failed.append(f"{name}: {done.stdout[-100:]}{done.stderr}")
         refused = self.dut.access(kind="refused")
-        self.verify(not failed, f"{len(failed)} of {len(self.origins)}: {failed}; {refused[-3:]}")
-        self.note(f"{len(self.origins)} origins")
+        self.verify(not failed, f"{len(failed)} of {len(wide)}: {failed}; {refused[-3:]}")
+        self.note(f"{len(wide)} origins")
+
+    def test_origin_suites(self):
+        """Origins that take one suite or one group alone: each suite of both versions, each group over both."""
+        for name, said in self.narrow.items():
+            done = curl(self.site.lab, "client", "-w", "\n%{http_code}", f"http://{VIP}/{name}/", check=False)
+            self.verify_equal(done.stdout.split("\n")[-1], "200", f"{name} ({said}): {done.stdout[-200:]}{done.stderr}")
+            self.verify(said in done.stdout, f"{name}: {said} not in {done.stdout[:900]}")
 
     def test_new_keys_by_the_client(self):
         """openssl s_client asks for new keys both ways (KeyUpdate), twice, on one connection; the answers go on."""
