@@ -70,17 +70,32 @@ static uint32_t fullest(const struct ss_limit_set *s, uint64_t *key, uint64_t *f
 	return best;
 }
 
-/* Who loses the swap looks again: another worker may have made room for the same key. */
+/* The key's place, or SS_LIMIT_WAYS; *empty: the first place that no key has. */
+static uint32_t place_of(const struct ss_limit_set *s, uint64_t h, uint32_t *empty)
+{
+	*empty = SS_LIMIT_WAYS;
+	for (uint32_t i = 0; i < SS_LIMIT_WAYS; i++) {
+		uint64_t key = atomic_load_explicit(&s->key[i], memory_order_relaxed);
+		if (key == h)
+			return i;
+		if (!key && *empty == SS_LIMIT_WAYS)
+			*empty = i;
+	}
+	return SS_LIMIT_WAYS;
+}
+
+/* Who loses the swap looks again: another worker may have made room for the same key. Empty places are taken in
+ * their order and never given back, so two workers that both miss a key swap at the same place, and one bucket is
+ * made. Only where all are taken may each throw out another, and the key then have a second burst. */
 static _Atomic uint64_t *bucket_of(struct ss_limit_set *s, uint64_t h, uint64_t ticks, bool *evicted)
 {
 	for (;;) {
-		uint64_t had = 0, full_at;
-		uint32_t i;
+		uint64_t had = 0, full_at = 0;
+		uint32_t empty, i = place_of(s, h, &empty);
 
-		for (i = 0; i < SS_LIMIT_WAYS; i++)
-			if (atomic_load_explicit(&s->key[i], memory_order_relaxed) == h)
-				return &s->full_at[i];
-		i = fullest(s, &had, &full_at);
+		if (i < SS_LIMIT_WAYS)
+			return &s->full_at[i];
+		i = empty < SS_LIMIT_WAYS ? empty : fullest(s, &had, &full_at);
 		if (!atomic_compare_exchange_strong_explicit(&s->key[i], &had, h, memory_order_relaxed,
 							     memory_order_relaxed))
 			continue;

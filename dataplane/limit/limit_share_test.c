@@ -3,10 +3,12 @@
  * to the token. Time is driven: all threads see a step, then all go on to the next.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "base/rng.h"
@@ -115,9 +117,54 @@ static void within_the_bound_when_clocks_lag(void **state)
 	ss_limit_table_free(table);
 }
 
+/* All workers meet each key in the same moment: one bucket is made, not one each. */
+#define KEYS 3000
+
+static _Atomic uint32_t met, passed_of[KEYS];
+
+static void *meet(void *arg)
+{
+	const struct ss_limit *l = &limit;
+	struct ss_limit_list list = {1, &l};
+	struct ss_limit_verdict v;
+	char who[32];
+
+	for (uint32_t k = 0; k < KEYS; k++) {
+		struct ss_limit_request rq = {.worker = (uint16_t)(uintptr_t)arg};
+		rq.identity = ss_span(who, (uint32_t)snprintf(who, sizeof(who), "spiffe://m/%u", k));
+		/* Nearer to each other than a barrier lets them go. */
+		atomic_fetch_add(&met, 1);
+		for (uint32_t spins = 0; atomic_load(&met) < (k + 1) * 2; spins++)
+			if (spins > 1000)
+				sched_yield();
+		for (int i = 0; i < BURST; i++)
+			passed_of[k] += ss_limit_pass(table, &list, NULL, &rq, SS_NS_PER_SEC, &v);
+	}
+	return NULL;
+}
+
+static void one_bucket_is_made(void **state)
+{
+	pthread_t thread[2];
+
+	assert_int_equal(ss_limit_table_create(&table, 1, 64 * KEYS, 2), 0);
+	limit = (struct ss_limit){.name = 1, .key = SS_LIMIT_IDENTITY, .enforce = true};
+	assert_true(ss_limit_pace_of(&limit.pace, RATE, SS_NS_PER_SEC, BURST));
+	assert_int_equal(ss_limit_hold(table, 1, &limit.slot), 0);
+	for (uintptr_t w = 0; w < 2; w++)
+		pthread_create(&thread[w], NULL, meet, (void *)w);
+	for (int w = 0; w < 2; w++)
+		pthread_join(thread[w], NULL);
+	assert_int_equal(ss_limit_counted(table, limit.slot).evicted, 0);
+	for (int k = 0; k < KEYS; k++)
+		assert_int_equal(passed_of[k], BURST);
+	ss_limit_table_free(table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_bucket_is_made),
 		cmocka_unit_test(together_to_the_token),
 		cmocka_unit_test(within_the_bound_when_clocks_lag),
 	};
