@@ -115,6 +115,19 @@ static void choose_profile(struct ss_cfg *c, config_t *file)
 			ss_cfg_set_profile(c, w->value);
 }
 
+/* Where @include looks: without the "/", for libconfig puts one in between, and some of its versions two. */
+static bool set_include_dir(struct ss_cfg *c, config_t *file)
+{
+	char *dir = ss_cfg_text(c, c->dir[0] ? c->dir : ".");
+	size_t n = dir ? strlen(dir) : 0;
+
+	if (n > 1 && dir[n - 1] == '/')
+		dir[n - 1] = '\0';
+	if (dir)
+		config_set_include_dir(file, dir);
+	return dir != NULL;
+}
+
 static void read_file(struct ss_cfg *c, config_t *file, const char *path)
 {
 	errno = 0;
@@ -142,8 +155,8 @@ int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors 
 	if (c.m->file && c.dir) {
 		config_t file;
 		config_init(&file);
-		config_set_include_dir(&file, c.dir[0] ? c.dir : ".");
-		read_file(&c, &file, path);
+		if (set_include_dir(&c, &file))
+			read_file(&c, &file, path);
 		config_destroy(&file);
 	}
 	if (c.no_memory)
