@@ -60,22 +60,16 @@ static void *count_turns(void *arg)
 	return NULL;
 }
 
-/* A thread on the same core gets its turns while this one works without a pause. */
-static void long_work_gives_the_core_away(void **state)
+/* How often a thread on the same core got a turn while this one worked for 40 ms without a pause. */
+static uint64_t turns_of_another(void)
 {
 	_Atomic uint32_t turns = 0;
 	struct ss_pace pace;
 	struct timespec begun, t;
-	cpu_set_t before, one;
 	pthread_t other;
-	int cpu = sched_getcpu();
 	uint64_t switches = 0, ns = 0;
 	uint32_t last = 0;
 
-	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
 	assert_int_equal(pthread_create(&other, NULL, count_turns, &turns), 0);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
 	ss_pace_begin(&pace, true);
@@ -88,9 +82,25 @@ static void long_work_gives_the_core_away(void **state)
 	ss_pace_end(&pace);
 	turns = UINT32_MAX;
 	pthread_join(other, NULL);
+	return switches;
+}
+
+static void long_work_gives_the_core_away(void **state)
+{
+	cpu_set_t before, one;
+	int cpu = sched_getcpu();
+	uint64_t most = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	/* By time slices of some milliseconds it would be ten times or fewer, however often it is tried. A host that takes
+	 * the core away may be counted as our own time, so one try alone says nothing. */
+	for (int i = 0; i < 10 && most <= 40; i++)
+		most = ss_max_u64(most, turns_of_another());
 	sched_setaffinity(0, sizeof(before), &before);
-	/* By time slices of some milliseconds it would be ten times or fewer. */
-	assert_true(switches > 40);
+	assert_true(most > 40);
 }
 
 static void timers_descriptors_signals(void **state)
