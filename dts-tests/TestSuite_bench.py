@@ -7,7 +7,7 @@ import time
 
 from local.lab import Lab, sh, wait_for
 from local.programs import nghttpd
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What each kind of cell owes for sidestep and for a peer.
@@ -19,6 +19,7 @@ OWED = {"h1-128-k": ("haproxy", ("throughput_rps", "busy_us", "both_cores_us")),
 
 
 class TestBench(TestSuite):
+    @tells_the_time
     def test_caller_omits_nothing(self):
         """bench-caller measures from the moment a request was due.
         Steps: 1,000 requests/s for a second; the origin stands still for 200 ms of it.
@@ -46,6 +47,7 @@ class TestBench(TestSuite):
         finally:
             lab.close()
 
+    @tells_the_time
     def test_quick(self):
         """One short round of one cell of each kind.
         Checks: nothing failed; each subject has its figures; table, drawings and page are written."""

@@ -8,7 +8,7 @@ from local.bench_site import ORIGIN, ORIGINS, Site, VIP, cluster, listener, one_
 from local.lab import sh, wait_for
 from local.libconfig import dumps
 from local.programs import curl, curl_code, nginx, script, wait_listening
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 
 STAGES = ["port_rx", "net_in", "tcp_in", "tls_in", "http_in", "upstream", "route", "proxy", "http_out", "tls_out",
           "tcp_out", "net_out", "port_tx", "bury", "other"]
@@ -109,7 +109,7 @@ class TestControl(TestSuite):
     def test_stages(self):
         """Under load `stages --for` shows every stage, in the order of the line; the stages of each worker sum to
         its busy time within 5 %, so do its metrics; those that carry the load have some of it."""
-        load = self.site.lab.start("stages", "client", "h2load", "-D", 8, "-c", 4, "-m", 4, f"http://{VIP}/")
+        load = self.site.lab.start("stages", "client", "h2load", "-D", 60, "-c", 4, "-m", 4, f"http://{VIP}/")
         try:
             wait_for("requests", lambda: (self.dut.metric("sidestep_requests_total") or 0) > 100, 10)
             got = self.dut.ctl_json("--for", "3s", "stages")
@@ -261,6 +261,7 @@ class TestControl(TestSuite):
         self.verify(done.returncode != 0, "started without root")
         self.verify(len((done.stdout + done.stderr).strip()) > 0, "no message")
 
+    @tells_the_time
     def test_silent_operator(self):
         """Half a command and then silence on the control socket holds up neither requests nor other commands."""
         s = socket.socket(socket.AF_UNIX)

@@ -7,7 +7,7 @@ import time
 from local.bench_site import ORIGIN, ORIGINS, Site, VIP, cluster, listener, one_host, route
 from local.lab import wait_for
 from local.programs import curl, curl_code, h2load, nginx, script, wait_listening
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 from TestSuite_tls import Certs
 
 PORT = 8080
@@ -180,6 +180,7 @@ class TestResilience(DecisionSuite):
             self.verify_equal(self.code(f"/{i}"), 200, f"request {i}")
         self.verify(self.dut.metric("sidestep_retries_total") >= 5, "no retry was counted")
 
+    @tells_the_time
     def test_total_timeout(self):
         """No response headers within the route's timeout: 504 with flag UT, at about that time."""
         self.start([route("web", timeout="400ms")], [self.all_origins(protocol="http1")])
@@ -190,6 +191,7 @@ class TestResilience(DecisionSuite):
         self.dut.wait_access(lambda r: r["status"] == 504 and r["flag"] == "UT")
         self.verify_equal(self.code("/slow/20480"), 200, "a slow body is not a late response")
 
+    @tells_the_time
     def test_connect_timeout(self):
         """An endpoint that does not answer SYN: 503 with flag UF after the connect timeout."""
         self.start([route("web", max_retries=0)], [cluster("web", [("10.2.0.99", 80)], protocol="http1",
@@ -199,6 +201,7 @@ class TestResilience(DecisionSuite):
         self.verify(time.monotonic() - begun < 4, "took too long")
         self.dut.wait_access(lambda r: r["flag"] == "UF")
 
+    @tells_the_time
     def test_ejection_four_workers(self):
         """Five failures eject, on all of four workers: requests that begin after the ejection do not reach
         the endpoint (its own log against ours); it returns after the base time; others are untouched."""

@@ -9,7 +9,7 @@ import subprocess
 from local.bench_site import Site, VIP, listener, one_host
 from local.lab import sh, wait_for
 from local.programs import curl
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 from TestSuite_tls import CLIENT_ID, NODE, Certs
 
 RSA, ECDSA, PLAIN = 443, 444, 80
@@ -120,6 +120,7 @@ class TestEngine(TestSuite):
         self.verify("Cipher is ECDHE-RSA" in out, f"TLS 1.2 did not end: {out[-500:]}")
         self.verify_equal(w["rsa"] - before["rsa"], 9, "RSA operations with TLS 1.2")
 
+    @tells_the_time
     def test_counts_on_threads(self):
         """Steps: handshakes at the same time over RSA and ECDSA certificates, on one handshake thread; each
         operation pauses at least three times and takes 2 ms; then one of TLS 1.2.
@@ -127,6 +128,7 @@ class TestEngine(TestSuite):
         of external polling and fallback, and was polled."""
         self.counts(1)
 
+    @tells_the_time
     def test_counts_on_the_worker(self):
         """Steps: the same with handshake_threads = 0.
         Check: the same."""
@@ -159,6 +161,7 @@ class TestEngine(TestSuite):
         for p in slow:
             p.kill()
 
+    @tells_the_time
     def test_never_on_threads(self):
         """Steps: as many clients as failures are allowed, whose operations never end; others meanwhile.
         Check: plaintext goes on; after a second each of them counts as late and control turns the engine off, with
@@ -166,6 +169,7 @@ class TestEngine(TestSuite):
         answers at last, nothing is held any more."""
         self.never(1)
 
+    @tells_the_time
     def test_never_on_the_worker(self):
         """Steps: the same with handshake_threads = 0.
         Check: the same."""

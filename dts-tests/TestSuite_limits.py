@@ -5,7 +5,7 @@ import os
 from local.bench_site import ORIGIN, Site, VIP, cluster, listener, one_host, route
 from local.lab import wait_for
 from local.programs import HERE, curl, nginx, wait_listening
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 from TestSuite_tls import Certs
 
 PLAIN, MUTUAL = 80, 443
@@ -50,6 +50,7 @@ class TestLimits(TestSuite):
         lines = text.replace("\r", "").split("\n\n")[0].split("\n")
         return int(lines[0].split()[1]), dict(x.lower().split(": ", 1) for x in lines[1:])
 
+    @tells_the_time
     def test_four_workers_three_identities(self):
         """1,000/s for each identity, 5,000/s offered by each of three over mutual TLS, four workers: each passes
         its burst and 1,000/s, nobody more; the bound is that of lib/contract/limits.h plus the ends of the run."""

@@ -7,7 +7,7 @@ from local.appliance import Appliance, ports
 from local.bench_site import cluster, one_host, route
 from local.lab import Lab, sh, wait_for
 from local.programs import curl, h2load, nghttpd, nginx, script, wait_listening
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 
 GEN, FAR = "10.7.0.2", "10.7.0.1"
 NEAR, ORIGIN = "10.8.0.2", "10.8.0.1"  # the two ends of a memif link
@@ -143,6 +143,7 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
 
     # -- wrong answers --
 
+    @tells_the_time
     def test_wrong_answers(self):
         """A fast wrong answer is an error.
         Steps: requests whose answer has another status, size, or body; a missing client certificate; a server
@@ -321,6 +322,7 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
             "--warmup", "100ms", "--quiet", *argv)["client"])
         origin.stop()
 
+    @tells_the_time
     def test_idle(self):
         """Connections that are opened and held.
         Steps: 300 idle mTLS h2 connections to nghttpd, beside one that works.
@@ -372,22 +374,26 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
             self.note(f"{' '.join(delays)} {loop}: p50 {lat['p50']:.0f} p99 {lat['p99']:.0f} p999 {lat['p999']:.0f} us")
             self.verify(not off(lat), f"{loop} loop with {delays}: {off(lat)}, wanted {wanted}; all: {lat}")
 
+    @tells_the_time
     def test_delay_100us(self):
         """An origin that waits 100 us reads back as that.
         Steps: 3,000 requests in a closed loop; 1,000 a second in an open one.
         Checks: p50 is 100 us, never less; at most 20 % and 150 us more (the wire, two turns, a busy machine)."""
         self.reads_back(["100us"], {"p50": 100})
 
+    @tells_the_time
     def test_delay_1ms(self):
         """The same with 1 ms, at p50 and p90."""
         self.reads_back(["1ms"], {"p50": 1000, "p90": 1000})
 
+    @tells_the_time
     def test_delay_share(self):
         """100 us, but 10 ms in 1 % of the requests; then in 2 %, so that p99 falls among them.
         Checks: p50 sees the one delay, p99.9 the other, and p99 the one that its share says."""
         self.reads_back(["100us", "10ms:1%"], {"p50": 100, "p999": 10000})
         self.reads_back(["100us", "10ms:2%"], {"p50": 100, "p99": 10000, "p999": 10000})
 
+    @tells_the_time
     def test_coordinated_omission(self):
         """One connection, 10 ms in 2 % of the requests, 1,000 due a second: each stall holds up nine more.
         Checks: the closed loop does not see them (p90 near 100 us); the open loop does: a tenth of all
@@ -401,6 +407,7 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
         self.verify(4000 < opened["latency_us"]["p90"] < 7500, f"open loop: {opened['latency_us']}")
         self.verify_equal(opened["latency_from"], "intended", "latency is from")
 
+    @tells_the_time
     def test_rate_not_reached(self):
         """A rate that one connection cannot carry shows.
         Steps: 1 ms for each answer, one connection, 5,000 due a second.
@@ -433,6 +440,7 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
                     took.append(at - begun)
                     begun = None
 
+    @tells_the_time
     def test_capture_agrees(self):
         """A capture on the far end of the veth agrees with the latencies.
         Steps: 2,000 requests to nginx over one connection, tcpdump on nginx's side, kernel time stamps.
@@ -460,6 +468,7 @@ server {{ listen 8004 ssl http2; {tls} ssl_verify_client on; root {root}; }}
         for q in ("p50", "p90"):
             self.verify(lat[q] <= seen[q] * 1.25 + slack, f"{q}: capture {seen[q]:.1f} us, client {lat[q]:.1f} us")
 
+    @tells_the_time
     def test_half_a_million(self):
         """At least 500,000 plaintext h1 requests a second against its own origin over memif.
         Steps: 128 connections, one request at a time on each, 128 bytes in each answer, 2 s; the best of four runs.

@@ -8,7 +8,7 @@ from local.bench_site import CLIENT, ORIGIN, Site, VIP, cluster, listener, one_h
 from local.appliance import Appliance, ports
 from local.lab import Lab, wait_for
 from local.programs import curl, h2load
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 
 
 def direct_response(body="hello from sidestep\n"):
@@ -39,6 +39,7 @@ class TestPackets(TestSuite):
     def start(self, **kw):
         self.dut = self.site.appliance(self.build, direct_response(), **kw).start()
 
+    @tells_the_time
     def test_ping(self):
         """The appliance answers ICMP echo on AF_XDP.
         Steps: 20 pings of 56 bytes, 20 of 1,400. Checks: none is lost, none duplicated."""
@@ -75,17 +76,24 @@ class TestPackets(TestSuite):
         finally:
             lab.close()
 
+    def accepted(self):
+        """Connections that each worker has accepted."""
+        found = re.findall(r'sidestep_tcp_accepted_total\{[^}]*worker="(\d+)"[^}]*\} (\d+)', self.dut.metrics())
+        return {worker: int(n) for worker, n in found}
+
     def workers(self, n, driver):
         self.start(workers=n, driver=driver)
-        # Each curl is a new source port, so that hand-over spreads them over the workers.
-        for _ in range(12):
+        # Each curl is a new source port, so that hand-over spreads them over the workers: chance gives one of two
+        # all of the first dozen once in two thousand times.
+        for asked in range(1, 41):
             self.ask(2)
+            if asked >= 12 and sum(1 for v in self.accepted().values() if v) >= 2:
+                break
         status = self.dut.ctl_json("stats")
-        text = self.dut.metrics()
-        accepted = dict(re.findall(r'sidestep_tcp_accepted_total\{[^}]*worker="(\d+)"[^}]*\} (\d+)', text))
+        accepted = self.accepted()
         self.verify_equal(len(accepted), n, "workers in the metrics")
-        self.verify_equal(sum(map(int, accepted.values())), 12, "connections accepted")
-        self.verify(sum(1 for v in accepted.values() if int(v)) >= 2, f"one worker took them all: {accepted}")
+        self.verify_equal(sum(accepted.values()), asked, "connections accepted")
+        self.verify(sum(1 for v in accepted.values() if v) >= 2, f"one worker took them all: {accepted}")
         self.verify(status is not None, "stats are JSON")
 
     def test_two_workers(self):
@@ -107,6 +115,7 @@ class TestPackets(TestSuite):
         text = self.dut.ctl("flows").stdout
         self.verify("client" in text and "origin" in text, f"flows names no port:\n{text}")
 
+    @tells_the_time
     def test_idle_cpu(self):
         """Idle workers sleep. Steps: 100 open connections, nothing sent for 5 s.
         Checks: the process uses under 3 % of a core, and answers at once afterwards."""
@@ -129,6 +138,7 @@ time.sleep(60)
         self.verify(share < (0.15 if self.small else 0.03), f"idle process uses {100 * share:.1f} % of a core")
         self.ask()
 
+    @tells_the_time
     def test_parallel_downloads(self):
         """Every packet buffer of an AF_XDP port can be sent from.
         Steps: 10 connections load 1 MiB each, 8 times, through the appliance from nghttpd; curl loads it once.
@@ -152,6 +162,7 @@ time.sleep(60)
         self.verify_equal(self.dut.metric("sidestep_tcp_rto_total"), 0.0, "retransmission timeouts")
         origin.kill()
 
+    @tells_the_time
     def test_interface_removed(self):
         """An interface that vanishes under a running appliance is reported and costs no CPU.
         Steps: the client's end of the wire is deleted. Checks: link down in status, under 10 % of a core,

@@ -8,7 +8,7 @@ from local.appliance import MEMORY, Appliance, ports
 from local.bench_site import ORIGINS, cluster, one_host, route
 from local.lab import Lab, wait_for
 from local.programs import curl, curl_code, h2load, script, wait_listening
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 from TestSuite_decisions import PORT, DecisionSuite
 
 SERVICE = "10.1.0.2"
@@ -16,6 +16,7 @@ FAR = [f"10.4.0.{n}" for n in (11, 12, 13, 14)]
 
 
 class TestOneHop(DecisionSuite):
+    @tells_the_time
     def test_retries_hide_failures(self):
         """A 503, a connection closed without an answer and a hang of one endpoint in four: no client sees any of
         them, over HTTP/1.1 and HTTP/2; the log names the attempts."""
@@ -55,6 +56,7 @@ class TestOneHop(DecisionSuite):
     def all_origins(self, name="web", **more):
         return cluster(name, [(o, PORT) for o in ORIGINS], **more)
 
+    @tells_the_time
     def test_deadlines(self):
         """What remains goes upstream; the smaller of two deadlines wins; gRPC gets status 4 in a head of its own."""
         self.start([route("web", timeout="3s")], [self.all_origins(protocol="http1")])
@@ -129,6 +131,7 @@ class TestOneHop(DecisionSuite):
         self.verify(self.dut.drops("pending_delay") >= 1, "drops")
         wait_for("relief", lambda: self.code("/") == 200, 20, 0.1)
 
+    @tells_the_time
     def test_breaker(self):
         """Ten failures open it: 503, UO, no endpoint is asked; after its time two good probes close it. Both are in
         the log, the status and the metrics."""

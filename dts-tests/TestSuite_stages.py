@@ -7,7 +7,7 @@ from local.bench_site import ORIGIN, Site, VIP, cluster, listener, one_host, rou
 from local.idle import IdlePolls
 from local.lab import sh
 from local.programs import nginx, wait_listening
-from local.suite import TestSuite
+from local.suite import TestSuite, tells_the_time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SPIN_US = 20
@@ -61,6 +61,7 @@ class TestStages(TestSuite):
         finally:
             dut.stop()
 
+    @tells_the_time
     def test_spin(self):
         """A build that waits 20 us for every request in http_in, beside one that does not, in turn: the row
         http_in grows by 20 us (20 % to spare), more than any other, and so does the median that h2load sees."""

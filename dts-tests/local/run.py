@@ -18,6 +18,7 @@ DTS = os.path.dirname(HERE)
 sys.path.insert(0, DTS)
 sys.path.insert(0, HERE)
 
+from local import timed  # noqa: E402
 from local.suite import CaseFailed, CaseSkipped, TestSuite  # noqa: E402
 
 CASE_SECONDS = 180
@@ -68,6 +69,46 @@ def guarded(step, seconds):
         signal.alarm(0)
 
 
+class Stage:
+    """A suite that stands, and the cases that run on it."""
+
+    def __init__(self, cls, args):
+        self.cls, self.args, self.suite = cls, args, None
+
+    def set_up(self):
+        self.suite = suite = self.cls()
+        suite.build, suite.small, suite.long = os.path.abspath(self.args.build), self.args.small, self.args.long
+        outcome, text = guarded(suite.set_up_suite, CASE_SECONDS)
+        return outcome, text if outcome == "ok" else "suite set-up: " + text
+
+    def tear_down(self):
+        return guarded(self.suite.tear_down_suite, 60)
+
+    def anew(self):
+        """Everything again, as before the first case: what a failed one left behind must not fail the next try."""
+        outcome, text = self.tear_down()
+        return self.set_up() if outcome == "ok" else (outcome, "suite tear-down: " + text)
+
+    def once(self, case):
+        step = getattr(self.suite, case)
+        outcome, text = guarded(self.suite.set_up_test_case, CASE_SECONDS)
+        if outcome == "ok":
+            outcome, text = guarded(step, getattr(step, "seconds", CASE_SECONDS))
+        after, after_text = guarded(self.suite.tear_down_test_case, 60)
+        if after == "FAIL":
+            outcome, text = "FAIL", (text + "\nafter the case: " + after_text).strip()
+        return outcome, text
+
+    def run(self, case):
+        if not getattr(getattr(self.suite, case), "tells_the_time", False):
+            return timed.explain(lambda: self.once(case))
+        return timed.judge(lambda: self.once(case), self.anew, say)
+
+
+def say(text):
+    print("        " + text.strip().replace("\n", "\n        "), flush=True)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--build", default=os.path.join(os.path.dirname(DTS), "build"))
@@ -89,42 +130,36 @@ def main():
         count[outcome] += 1
         print(f"{outcome:4} {name} ({seconds:.1f} s)", flush=True)
         if text:
-            print("        " + text.strip().replace("\n", "\n        "), flush=True)
+            say(text)
         if outcome == "FAIL":
             failed.append(name)
 
     try:
         for name, cls in find_suites():
-            suite = cls()
-            suite.build, suite.small, suite.long = os.path.abspath(args.build), args.small, args.long
-            cases = [c for c in suite.cases() if not args.names or name in args.names
-                     or f"{name}.{c[5:]}" in args.names]
-            unknown -= {name} | {f"{name}.{c[5:]}" for c in suite.cases()}
+            known = cls().cases()
+            cases = [c for c in known if not args.names or name in args.names or f"{name}.{c[5:]}" in args.names]
+            unknown -= {name} | {f"{name}.{c[5:]}" for c in known}
             if args.list:
                 for c in cases:
-                    print(f"{name}.{c[5:]}: {(inspect.getdoc(getattr(suite, c)) or '').splitlines()[0]}")
+                    print(f"{name}.{c[5:]}: {(inspect.getdoc(getattr(cls, c)) or '').splitlines()[0]}")
                 continue
             if not cases:
                 continue
             begun = time.monotonic()
-            outcome, text = guarded(suite.set_up_suite, CASE_SECONDS)
+            stage = Stage(cls, args)
+            outcome, text = stage.set_up()
             if outcome != "ok":
                 for c in cases:
-                    report(f"{name}.{c[5:]}", outcome, "suite set-up: " + text, time.monotonic() - begun)
-                guarded(suite.tear_down_suite, 60)
+                    report(f"{name}.{c[5:]}", outcome, text, time.monotonic() - begun)
+                stage.tear_down()
                 continue
             for c in cases:
                 begun = time.monotonic()
-                outcome, text = guarded(suite.set_up_test_case, CASE_SECONDS)
-                if outcome == "ok":
-                    outcome, text = guarded(getattr(suite, c), getattr(getattr(suite, c), "seconds", CASE_SECONDS))
-                after, after_text = guarded(suite.tear_down_test_case, 60)
-                if after == "FAIL":
-                    outcome, text = "FAIL", (text + "\nafter the case: " + after_text).strip()
+                outcome, text = stage.run(c)
                 report(f"{name}.{c[5:]}", outcome, text, time.monotonic() - begun)
                 if outcome == "FAIL" and args.stop:
                     raise KeyboardInterrupt
-            outcome, text = guarded(suite.tear_down_suite, 60)
+            outcome, text = stage.tear_down()
             if outcome == "FAIL":
                 report(f"{name}.tear_down", outcome, text, 0)
     except KeyboardInterrupt:

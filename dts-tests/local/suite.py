@@ -11,6 +11,14 @@ class CaseSkipped(Exception):
     pass
 
 
+def tells_the_time(case):
+    """Marks a case that real time decides: it bounds a time, a rate or a latency from above, or needs progress within some
+    hundred milliseconds (a timeout of the product that is configured so short, for one). Its failure counts when the host
+    took no processor away meanwhile (timed.py); nothing in it is any looser for that."""
+    case.tells_the_time = True
+    return case
+
+
 class TestSuite:
     """Override what is needed. `self.build` is the build folder, `self.small` asks for smaller sizes
     (the sanitizer build)."""
