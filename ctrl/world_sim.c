@@ -1,3 +1,5 @@
+#include <regex.h>
+
 #include "ctrl/world_sim.h"
 
 #define LIST 64 /* values of one word of a case file */
@@ -158,4 +160,17 @@ uint64_t world_seed(uint64_t otherwise)
 	const char *env = getenv("SEED");
 
 	return env ? strtoull(env, NULL, 0) : otherwise;
+}
+
+bool world_fits(const char *pattern, const char *subject)
+{
+	char whole[100];
+	regex_t re;
+	bool fits;
+
+	snprintf(whole, sizeof(whole), "^(%s)$", pattern);
+	assert_int_equal(regcomp(&re, whole, REG_EXTENDED | REG_NOSUB), 0);
+	fits = regexec(&re, subject, 0, NULL, 0) == 0;
+	regfree(&re);
+	return fits;
 }

@@ -57,6 +57,8 @@ struct ss_model_route *world_route(struct ss_model_host *h, const char *name, ui
 /* Does one of the errors say so? */
 bool world_told(const struct world *w, const char *part);
 const char *world_name(const struct world *w, uint32_t id);
+/* Does the whole subject fit the expression, by the C library's word? */
+bool world_fits(const char *pattern, const char *subject);
 /* The first seed of random rounds: SEED in the environment, or `otherwise`. */
 uint64_t world_seed(uint64_t otherwise);
 

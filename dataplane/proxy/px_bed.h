@@ -319,4 +319,17 @@ static SS_UNUSED void replied(struct world *w, struct ss_http_stream *d, uint16_
 	assert_string_equal(ss_drop_flag(e.drop), flag);
 }
 
+/* A random story with seeds 1 to 8; SEED=n in the environment runs that one alone. */
+static SS_UNUSED void each_seed(void (*story)(uint64_t seed))
+{
+	const char *one = getenv("SEED");
+
+	if (one) {
+		story(strtoull(one, NULL, 10));
+		return;
+	}
+	for (uint64_t seed = 1; seed <= 8; seed++)
+		story(seed);
+}
+
 #endif

@@ -730,17 +730,9 @@ static void whatever_happens(uint64_t seed)
 	end(w);
 }
 
-/* SEED=n in the environment runs that one alone. */
 static void whatever_happens_nothing_is_left(void **state)
 {
-	const char *one = getenv("SEED");
-
-	if (one) {
-		whatever_happens(strtoull(one, NULL, 10));
-		return;
-	}
-	for (uint64_t seed = 1; seed <= 8; seed++)
-		whatever_happens(seed);
+	each_seed(whatever_happens);
 }
 
 int main(void)
