@@ -19,28 +19,7 @@
 
 #include "base/err.h"
 #include "build/build_certs.h"
-
-static char dir[] = "/tmp/build_certs_XXXXXX";
-static char *tool;
-
-static char *in_dir(const char *name)
-{
-	static char paths[16][128];
-	static int i;
-
-	i = (i + 1) % 16;
-	snprintf(paths[i], sizeof(paths[i]), "%s/%s", dir, name);
-	return paths[i];
-}
-
-static void make(const char *args)
-{
-	char cmd[1024];
-
-	snprintf(cmd, sizeof(cmd), "%s %s %s", tool, dir, args);
-	if (system(cmd) != 0)
-		exit(1);
-}
+#include "build/certs_folder_sim.h"
 
 struct bench {
 	struct ss_model_secret secret[4];
@@ -330,9 +309,7 @@ static void who_demands_one_has_one(void **state)
 	b.secret[0].staple = in_dir("staple.der");
 	assert_int_equal(ss_build_tls_server(&b.job, &b.tls, SS_PROTO_AUTO, &s), 0);
 	bench_free(&b);
-	char cmd[512];
-	snprintf(cmd, sizeof(cmd), "cd %s && printf 'x' | dd of=staple.der bs=1 conv=notrunc status=none seek=$(($(stat -c %%s staple.der) - 4))", dir);
-	assert_int_equal(system(cmd), 0);
+	run("printf 'x' | dd of=staple.der bs=1 conv=notrunc status=none seek=$(($(stat -c %s staple.der) - 4))");
 	bench_init(&b, chained, 1);
 	b.secret[0].staple = in_dir("staple.der");
 	assert_int_equal(ss_build_tls_server(&b.job, &b.tls, SS_PROTO_AUTO, &s), SS_ERR_CONFIG);
@@ -349,22 +326,17 @@ int main(int argc, char **argv)
 		cmocka_unit_test(wrong_staples_are_refused),
 		cmocka_unit_test(who_demands_one_has_one),
 	};
-	char cmd[256];
 
-	if (argc < 2 || !mkdtemp(dir))
-		return 1;
-	tool = argv[1];
-	make("init mesh");
-	make("leaf --ca mesh --out a --dns a.example");
-	make("leaf --ca mesh --out a-rsa --rsa --dns a.example");
-	make("leaf --ca mesh --out b --dns b.example --dns b.w.example");
-	make("leaf --ca mesh --out wild --dns *.w.example");
-	make("leaf --ca mesh --out must --must-staple --dns must.example");
-	make("leaf --ca mesh --out chained --dns chained.example");
-	snprintf(cmd, sizeof(cmd), "cd %s && cat mesh.pem >> chained.pem", dir);
-	if (system(cmd) != 0)
-		return 1;
+	make_dir(argc, argv);
+	ca("init mesh");
+	ca("leaf --ca mesh --out a --dns a.example");
+	ca("leaf --ca mesh --out a-rsa --rsa --dns a.example");
+	ca("leaf --ca mesh --out b --dns b.example --dns b.w.example");
+	ca("leaf --ca mesh --out wild --dns '*.w.example'");
+	ca("leaf --ca mesh --out must --must-staple --dns must.example");
+	ca("leaf --ca mesh --out chained --dns chained.example");
+	run("cat mesh.pem >> chained.pem");
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
-	return failed | system(cmd);
+	remove_dir();
+	return failed;
 }

@@ -15,38 +15,15 @@
 
 #include "base/err.h"
 #include "build/build.h"
-
-static char dir[] = "/tmp/build_refresh_XXXXXX";
-static char *tool;
-
-static char *in_dir(const char *name)
-{
-	static char paths[8][128];
-	static int i;
-
-	i = (i + 1) % 8;
-	snprintf(paths[i], sizeof(paths[i]), "%s/%s", dir, name);
-	return paths[i];
-}
-
-static void run(const char *fmt, const char *a, const char *b)
-{
-	char cmd[1024];
-
-	snprintf(cmd, sizeof(cmd), fmt, a, b);
-	if (system(cmd) != 0) {
-		fprintf(stderr, "failed: %s\n", cmd);
-		exit(1);
-	}
-}
+#include "build/certs_folder_sim.h"
 
 /* A whole file in place of the one that is used. */
 static void put(const char *from, const char *to)
 {
-	char cmd[512];
+	char cmd[300];
 
-	snprintf(cmd, sizeof(cmd), "cd %s && cp %s new && mv new %s", dir, from, to);
-	assert_int_equal(system(cmd), 0);
+	snprintf(cmd, sizeof(cmd), "cp %s new && mv new %s", from, to);
+	run(cmd);
 }
 
 /* Two clusters: the first has secret "one" and the trust, the second secret "two" and the trust. */
@@ -271,19 +248,17 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_reload_judges_what_is_new),
 	};
 
-	if (argc < 2 || !mkdtemp(dir))
-		return 1;
-	tool = argv[1];
-	run("%s %s init mesh", tool, dir);
-	run("%s %s init other", tool, dir);
-	run("%s %s leaf --ca mesh --out a --spiffe spiffe://mesh.local/a --dns a.example", tool, dir);
-	run("%s %s leaf --ca mesh --out b --spiffe spiffe://mesh.local/b", tool, dir);
-	run("%s %s leaf --ca mesh --out expired --expired --spiffe spiffe://mesh.local/a", tool, dir);
-	run("%s %s leaf --ca mesh --out future --future --spiffe spiffe://mesh.local/a", tool, dir);
-	run("%s %s leaf --ca mesh --out other-domain --spiffe spiffe://else.local/a", tool, dir);
-	run("cd %s && head -c 300 a.pem > torn.pem && echo '-----END %s-----' >> torn.pem", dir, "CERTIFICATE");
-	run("cd %s && cat mesh.pem other.pem > both.pem%s", dir, "");
+	make_dir(argc, argv);
+	ca("init mesh");
+	ca("init other");
+	ca("leaf --ca mesh --out a --spiffe spiffe://mesh.local/a --dns a.example");
+	ca("leaf --ca mesh --out b --spiffe spiffe://mesh.local/b");
+	ca("leaf --ca mesh --out expired --expired --spiffe spiffe://mesh.local/a");
+	ca("leaf --ca mesh --out future --future --spiffe spiffe://mesh.local/a");
+	ca("leaf --ca mesh --out other-domain --spiffe spiffe://else.local/a");
+	run("head -c 300 a.pem > torn.pem && echo '-----END CERTIFICATE-----' >> torn.pem");
+	run("cat mesh.pem other.pem > both.pem");
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	run("rm -r %s%s", dir, "");
+	remove_dir();
 	return failed;
 }

@@ -16,30 +16,7 @@
 
 #include "base/err.h"
 #include "build/build_tls.h"
-
-static char dir[] = "/tmp/build_tls_XXXXXX";
-static char *tool;
-
-static char *in_dir(const char *name)
-{
-	static char paths[8][128];
-	static int i;
-
-	i = (i + 1) % 8;
-	snprintf(paths[i], sizeof(paths[i]), "%s/%s", dir, name);
-	return paths[i];
-}
-
-static void run(const char *fmt, const char *a, const char *b)
-{
-	char cmd[1024];
-
-	snprintf(cmd, sizeof(cmd), fmt, a, b);
-	if (system(cmd) != 0) {
-		fprintf(stderr, "failed: %s\n", cmd);
-		exit(1);
-	}
-}
+#include "build/certs_folder_sim.h"
 
 /* A model with one secret, one trust and the two groups under test. */
 struct bench {
@@ -361,18 +338,16 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_bundle_as_json),
 	};
 
-	if (argc < 2 || !mkdtemp(dir))
-		return 1;
-	tool = argv[1];
-	run("%s %s init mesh", tool, dir);
-	run("%s %s init other", tool, dir);
-	run("%s %s leaf --ca mesh --out a --spiffe spiffe://mesh.local/a --dns a.example", tool, dir);
-	run("%s %s leaf --ca mesh --out b --dns b.example", tool, dir);
-	run("cd %s && openssl pkcs8 -topk8 -in a.key -passout pass:%s -out locked.key", dir, "secret");
-	run("cd %s && head -c 300 a.pem > torn.pem && echo '-----END %s-----' >> torn.pem", dir, "CERTIFICATE");
-	run("cd %s && printf '\n {\"keys\":[{\"use\":\"jwt-svid\"},{\"use\":\"x509-svid\",\"x5c\":[\"%%s\"]}],\"spiffe_sequence\":1}' "
-	    "$(openssl x509 -in mesh.pem -outform DER | base64 -w0)%s > mesh.json", dir, "");
+	make_dir(argc, argv);
+	ca("init mesh");
+	ca("init other");
+	ca("leaf --ca mesh --out a --spiffe spiffe://mesh.local/a --dns a.example");
+	ca("leaf --ca mesh --out b --dns b.example");
+	run("openssl pkcs8 -topk8 -in a.key -passout pass:secret -out locked.key");
+	run("head -c 300 a.pem > torn.pem && echo '-----END CERTIFICATE-----' >> torn.pem");
+	run("printf '\n {\"keys\":[{\"use\":\"jwt-svid\"},{\"use\":\"x509-svid\",\"x5c\":[\"%s\"]}],\"spiffe_sequence\":1}' "
+	    "$(openssl x509 -in mesh.pem -outform DER | base64 -w0) > mesh.json");
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	run("rm -r %s%s", dir, "");
+	remove_dir();
 	return failed;
 }
