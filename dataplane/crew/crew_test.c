@@ -23,16 +23,16 @@
 
 struct job {
 	struct ss_crew_job job;
-	sem_t *waits_for, *begun; /* NULL: nothing */
 	pthread_t on;
 	int runs;
-	bool back;
+	bool held, back;
 };
 
 static struct job jobs[JOBS];
 /* A job with `turns` waits for it as for an engine: that many rounds; -1: for ever. */
 static _Atomic int turns[JOBS];
 static struct ss_mailbox *mail[2];
+static sem_t begun, go_on; /* a held job says that it has begun, and waits */
 
 static void run(struct ss_crew_job *j)
 {
@@ -40,10 +40,10 @@ static void run(struct ss_crew_job *j)
 
 	job->on = pthread_self();
 	job->runs++;
-	if (job->begun)
-		sem_post(job->begun);
-	if (job->waits_for)
-		sem_wait(job->waits_for);
+	if (job->held) {
+		sem_post(&begun);
+		sem_wait(&go_on);
+	}
 	_Atomic int *left = &turns[job - jobs];
 	job->job.again = *left != 0;
 	if (*left > 0)
@@ -56,6 +56,8 @@ static struct ss_crew *crew(uint16_t workers, uint16_t threads, uint32_t slots)
 	struct ss_crew *c;
 
 	memset(jobs, 0, sizeof(jobs));
+	sem_init(&begun, 0, 0);
+	sem_init(&go_on, 0, 0);
 	for (int i = 0; i < JOBS; i++)
 		turns[i] = 0;
 	for (int i = 0; i < JOBS; i++)
@@ -74,6 +76,11 @@ static void end(struct ss_crew *c)
 		ss_mailbox_free(mail[i]);
 		mail[i] = NULL;
 	}
+}
+
+static void hold(int i)
+{
+	jobs[i].held = true;
 }
 
 static void give(struct ss_crew *c, uint16_t worker, uint16_t thread, int i)
@@ -150,12 +157,8 @@ static void test_without_a_crew(void **state)
 static void test_late_and_out_of_order(void **state)
 {
 	struct ss_crew *c = crew(1, 2, 8);
-	sem_t hold, begun;
 
-	sem_init(&hold, 0, 0);
-	sem_init(&begun, 0, 0);
-	jobs[0].waits_for = &hold;
-	jobs[0].begun = &begun;
+	hold(0);
 	give(c, 0, 0, 0);
 	give(c, 0, 0, 1);
 	ss_crew_flush(c, 0);
@@ -167,7 +170,7 @@ static void test_late_and_out_of_order(void **state)
 		assert_ptr_equal(take(c, 0), &jobs[i]);
 	}
 	assert_int_equal(jobs[1].runs, 0);
-	sem_post(&hold);
+	sem_post(&go_on);
 	assert_ptr_equal(take(c, 0), &jobs[0]);
 	assert_ptr_equal(take(c, 0), &jobs[1]);
 	end(c);
@@ -176,17 +179,15 @@ static void test_late_and_out_of_order(void **state)
 static void test_a_full_ring_refuses(void **state)
 {
 	struct ss_crew *c = crew(1, 1, 4);
-	sem_t hold;
 
-	sem_init(&hold, 0, 0);
-	jobs[0].waits_for = &hold;
+	hold(0);
 	for (int i = 0; i < 4; i++)
 		give(c, 0, 0, i);
 	/* Also when the thread has taken one from its ring: it is still out. */
 	assert_false(ss_crew_give(c, 0, 0, &jobs[4].job));
 	ss_crew_flush(c, 0);
 	assert_false(ss_crew_give(c, 0, 0, &jobs[4].job));
-	sem_post(&hold);
+	sem_post(&go_on);
 	assert_ptr_equal(take(c, 0), &jobs[0]);
 	give(c, 0, 0, 4);
 	ss_crew_flush(c, 0);
@@ -221,22 +222,19 @@ static void test_what_comes_back_may_be_freed(void **state)
 static void test_two_workers(void **state)
 {
 	struct ss_crew *c = crew(2, 1, 16);
-	sem_t hold, begun;
 
-	sem_init(&hold, 0, 0);
-	sem_init(&begun, 0, 0);
-	jobs[0].waits_for = jobs[2].waits_for = &hold;
-	jobs[0].begun = jobs[2].begun = &begun;
+	hold(0);
+	hold(2);
 	give(c, 0, 0, 0);
 	ss_crew_flush(c, 0);
 	sem_wait(&begun);
 	for (int i = 1; i < 10; i++)
 		give(c, 0, 0, i);
 	give(c, 1, 0, 20);
-	sem_post(&hold);
+	sem_post(&go_on);
 	sem_wait(&begun); /* the worker's third job has begun: the other worker's came before it */
 	assert_ptr_equal(ss_crew_take(c, 1), &jobs[20]);
-	sem_post(&hold);
+	sem_post(&go_on);
 	for (int i = 0; i < 10; i++)
 		assert_ptr_equal(take(c, 0), &jobs[i]);
 	assert_null(ss_crew_take(c, 1));
@@ -266,18 +264,14 @@ static void test_stop_with_jobs_out(void **state)
 static void test_a_thread_that_is_stuck(void **state)
 {
 	struct ss_crew *c = crew(1, 2, 4);
-	sem_t never, begun;
 
-	sem_init(&never, 0, 0);
-	sem_init(&begun, 0, 0);
-	jobs[0].waits_for = &never;
-	jobs[0].begun = &begun;
+	hold(0);
 	give(c, 0, 0, 0);
 	ss_crew_flush(c, 0);
 	sem_wait(&begun);
 	assert_false(ss_crew_stop(c));
 	assert_null(ss_crew_take(c, 0));
-	sem_post(&never);
+	sem_post(&go_on);
 	assert_true(ss_crew_stop(c));
 	assert_ptr_equal(ss_crew_take(c, 0), &jobs[0]);
 	end(c);
@@ -294,18 +288,14 @@ static bool woken(int worker, int timeout_ms)
 static void test_a_sleeping_worker_is_woken(void **state)
 {
 	struct ss_crew *c = crew(1, 1, 4);
-	sem_t hold, begun;
 
-	sem_init(&hold, 0, 0);
-	sem_init(&begun, 0, 0);
-	jobs[0].waits_for = &hold;
-	jobs[0].begun = &begun;
+	hold(0);
 	give(c, 0, 0, 0);
 	ss_crew_flush(c, 0);
 	sem_wait(&begun);
 	assert_true(ss_crew_asleep(c, 0));
 	assert_false(woken(0, 0));
-	sem_post(&hold);
+	sem_post(&go_on);
 	assert_true(woken(0, 60000));
 	ss_crew_awake(c, 0);
 	assert_ptr_equal(take(c, 0), &jobs[0]);
