@@ -4,11 +4,7 @@
 
 #include "base/err.h"
 #include "build/build_int.h"
-
-struct block {
-	struct block *next;
-	void *bytes;
-};
+#include "mem/region.h"
 
 struct last_act {
 	struct last_act *next;
@@ -16,8 +12,9 @@ struct last_act {
 	void *arg;
 };
 
+/* Texts are only read, and lie dense: among objects they would share lines with what workers write. */
 struct ss_build_mem {
-	struct block *blocks;
+	struct ss_region objects, texts;
 	struct last_act *acts; /* newest first */
 };
 
@@ -28,34 +25,21 @@ struct ss_build_mem *ss_build_mem_create(void)
 
 void ss_build_mem_free(struct ss_build_mem *m)
 {
-	/* What the acts release may be remembered in the blocks: acts first. */
+	/* What the acts release may be remembered in the objects: acts first. */
 	while (m->acts) {
 		struct last_act *a = m->acts;
 		m->acts = a->next;
 		a->fn(a->arg);
 		free(a);
 	}
-	while (m->blocks) {
-		struct block *b = m->blocks;
-		m->blocks = b->next;
-		free(b->bytes);
-		free(b);
-	}
+	ss_region_free(&m->objects);
+	ss_region_free(&m->texts);
 	free(m);
 }
 
 void *ss_build_mem_take(struct ss_build_mem *m, size_t n)
 {
-	struct block *b = malloc(sizeof(*b));
-	size_t rounded = (n + SS_CACHE_LINE) & ~(size_t)(SS_CACHE_LINE - 1); /* never 0 */
-	if (!b || rounded < n || !(b->bytes = aligned_alloc(SS_CACHE_LINE, rounded))) {
-		free(b);
-		return NULL;
-	}
-	memset(b->bytes, 0, rounded);
-	b->next = m->blocks;
-	m->blocks = b;
-	return b->bytes;
+	return ss_region_take(&m->objects, n, SS_CACHE_LINE);
 }
 
 static void no_memory(struct ss_build_job *j)
@@ -82,8 +66,12 @@ void *ss_build_array(struct ss_build_job *j, size_t n, size_t size)
 
 struct ss_span ss_build_text(struct ss_build_job *j, const char *text)
 {
+	struct ss_build_mem *m = j->snap->memory;
 	uint32_t n = text ? (uint32_t)strlen(text) : 0;
-	char *copy = n ? ss_build_alloc(j, n + 1) : NULL;
+	char *copy = n ? ss_region_take(&m->texts, n + 1, 1) : NULL;
+
+	if (n && !copy)
+		no_memory(j);
 	return copy ? ss_span(memcpy(copy, text, n), n) : SS_SPAN_NONE;
 }
 

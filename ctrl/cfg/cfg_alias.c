@@ -92,16 +92,6 @@ void ss_cfg_aliases(ss_cfg_alias_fn fn, void *arg)
 
 /* -- moving a setting within the tree; its line goes along, for errors -- */
 
-static config_setting_t *child(config_setting_t *g, const char *name, size_t n)
-{
-	for (int i = 0; config_setting_is_group(g) && i < config_setting_length(g); i++) {
-		config_setting_t *s = config_setting_get_elem(g, (unsigned)i);
-		if (strlen(config_setting_name(s)) == n && !strncmp(config_setting_name(s), name, n))
-			return s;
-	}
-	return NULL;
-}
-
 static void same_place(config_setting_t *to, const config_setting_t *from)
 {
 	to->line = from->line;
@@ -146,7 +136,7 @@ static config_setting_t *make_place(config_setting_t *g, const char *ours, const
 		size_t n = strcspn(ours, ".");
 		bool last = !ours[n], entry = !strncmp(ours, "[]", n);
 		bool list = !last && !strncmp(ours + n + 1, "[]", 2);
-		config_setting_t *c = entry ? NULL : child(g, ours, n);
+		config_setting_t *c = entry ? NULL : ss_cfg_member(g, ours, n);
 		char name[64] = "";
 		if (c && last) {
 			*taken = c;
@@ -214,7 +204,7 @@ static void take_row(struct ss_cfg *c, config_setting_t *g, size_t row)
 
 	for (const char *p = rows[row].path; s && *p;) {
 		size_t n = strcspn(p, ".");
-		s = child(s, p, n);
+		s = ss_cfg_member(s, p, n);
 		p += n + (p[n] == '.');
 	}
 	if (!s)
@@ -263,42 +253,63 @@ static void rename_to(struct ss_cfg *c, config_setting_t *s, const char *name)
 	s->name = copy;
 }
 
+static bool has_capital(const char *name)
+{
+	while (*name && !isupper((unsigned char)*name))
+		name++;
+	return *name;
+}
+
 static void take_camel(struct ss_cfg *c, config_setting_t *g, const struct ss_cfg_table *t)
 {
-	for (uint32_t i = 0; i < t->n_keys; i++) {
-		const char *ours = t->keys[i].name;
-		for (int k = 0; strchr(ours, '_') && k < config_setting_length(g); k++) {
-			config_setting_t *s = config_setting_get_elem(g, (unsigned)k), *both;
+	for (int k = 0; k < config_setting_length(g); k++) {
+		config_setting_t *s = config_setting_get_elem(g, (unsigned)k), *both;
+		for (uint32_t i = 0; has_capital(config_setting_name(s)) && i < t->n_keys; i++) {
+			const char *ours = t->keys[i].name;
 			if (!is_camel(config_setting_name(s), ours))
 				continue;
-			both = child(g, ours, strlen(ours));
+			both = ss_cfg_member(g, ours, strlen(ours));
 			if (both)
 				twice(c, s, both);
 			rename_to(c, s, ours);
-			break;
 		}
 	}
 }
 
 /* -- the walk -- */
 
-void ss_cfg_take_aliases(struct ss_cfg *c, config_setting_t *g, const struct ss_cfg_table *t)
+/* What is asked of every group of the file is found once: the table of each row's base. */
+struct walk {
+	struct ss_cfg *c;
+	const struct ss_cfg_table *base[SS_ARRAY_LEN(rows)];
+};
+
+static void take_group(const struct walk *w, config_setting_t *g, const struct ss_cfg_table *t)
 {
 	if (!config_setting_is_group(g))
 		return;
-	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
-		const struct ss_cfg_key *base = ss_cfg_at(rows[i].base);
-		if (base && base->table == t)
-			take_row(c, g, i);
-	}
-	take_camel(c, g, t);
+	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++)
+		if (w->base[i] == t)
+			take_row(w->c, g, i);
+	take_camel(w->c, g, t);
 	for (uint32_t i = 0; i < t->n_keys; i++) {
 		const struct ss_cfg_key *k = &t->keys[i];
-		config_setting_t *s = k->table ? child(g, k->name, strlen(k->name)) : NULL;
+		config_setting_t *s = k->table ? ss_cfg_member(g, k->name, strlen(k->name)) : NULL;
 		if (!s)
 			continue;
-		ss_cfg_take_aliases(c, s, k->table);
+		take_group(w, s, k->table);
 		for (int e = 0; config_setting_is_list(s) && e < config_setting_length(s); e++)
-			ss_cfg_take_aliases(c, config_setting_get_elem(s, (unsigned)e), k->table);
+			take_group(w, config_setting_get_elem(s, (unsigned)e), k->table);
 	}
+}
+
+void ss_cfg_take_aliases(struct ss_cfg *c, config_setting_t *root)
+{
+	struct walk w = { .c = c };
+
+	for (size_t i = 0; i < SS_ARRAY_LEN(rows); i++) {
+		const struct ss_cfg_key *base = ss_cfg_at(rows[i].base);
+		w.base[i] = base ? base->table : NULL;
+	}
+	take_group(&w, root, &ss_cfg_root);
 }

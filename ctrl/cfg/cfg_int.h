@@ -15,6 +15,7 @@
 
 enum ss_cfg_profile { SS_CFG_PROFILE_DEFAULT, SS_CFG_PROFILE_ENVOY, SS_CFG_PROFILE_ISTIO, SS_CFG_PROFILES };
 #define SS_CFG_PROFILE_MAX 64
+#define SS_CFG_BEGUN_MAX 64
 
 struct ss_cfg_key;
 struct ss_cfg_table;
@@ -28,6 +29,12 @@ struct ss_cfg {
 	const char *file;     /* the last source file's name as libconfig holds it, and our copy */
 	const char *file_copy;
 	char why[256];        /* the reason a value was refused */
+	/* An element of a list as its defaults leave it, by table: thousands of elements begin alike. */
+	uint32_t n_begun;
+	struct {
+		const struct ss_cfg_table *table;
+		const void *obj;
+	} begun[SS_CFG_BEGUN_MAX];
 	uint32_t n_profiled;  /* keys whose default is the profile's */
 	struct {
 		const struct ss_cfg_key *key;
@@ -103,6 +110,8 @@ void ss_cfg_src(struct ss_cfg *c, const config_setting_t *s, struct ss_model_src
 /* Zeroed, the model's; NULL sets no_memory. */
 void *ss_cfg_alloc(struct ss_cfg *c, size_t n);
 char *ss_cfg_text(struct ss_cfg *c, const char *text);
+/* The member of that name, n bytes long, or NULL; g need not be a group. */
+config_setting_t *ss_cfg_member(config_setting_t *g, const char *name, size_t n);
 /* How many of the keys (a NULL-ended list) does group g have? */
 uint32_t ss_cfg_count(config_setting_t *g, const char *const *keys);
 /* A list or array of texts, or NULL with an error; *n its length. */
@@ -117,8 +126,8 @@ const char *ss_cfg_method_name(uint16_t bit);
 /* A duration or size as the file would say it. */
 char *ss_cfg_unit_text(enum ss_cfg_type type, uint64_t v, char *buf, size_t n);
 
-/* cfg_alias.c: renames what people know from elsewhere, in group g and below. */
-void ss_cfg_take_aliases(struct ss_cfg *c, config_setting_t *g, const struct ss_cfg_table *t);
+/* cfg_alias.c: renames what people know from elsewhere, in the whole file. */
+void ss_cfg_take_aliases(struct ss_cfg *c, config_setting_t *root);
 /* cfg_alias.c: the key at a path as of ss_cfg_keys; NULL when there is none. */
 const struct ss_cfg_key *ss_cfg_at(const char *path);
 /* cfg_profile.c */

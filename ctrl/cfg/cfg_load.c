@@ -64,21 +64,75 @@ const struct ss_cfg_table ss_cfg_root = { .what = "file", .check = check_root, S
 
 /* ---- loading ---- */
 
-/* 64 bits over what libconfig writes back: comments, spacing and the split into files do not count. */
-static void hash_text(struct ss_cfg *c, config_t *file)
+/* What was read, in pieces, each hashed with the hash so far as its key: comments, spacing and the split into
+ * files do not count. */
+struct digest {
+	struct ss_sipkey key;
+	uint32_t n;
+	uint8_t bytes[4096];
+};
+
+static void digest_piece(struct digest *d)
 {
-	static const struct ss_sipkey key = { { 0, 0 } };
-	char *text = NULL;
-	size_t n = 0;
-	FILE *f = open_memstream(&text, &n);
-	if (f) {
-		config_write(file, f);
-		if (fclose(f) == 0)
-			snprintf(c->m->hash, sizeof(c->m->hash), "%016llx",
-				 (unsigned long long)ss_siphash(&key, text, n));
+	d->key.k[0] = ss_siphash(&d->key, d->bytes, d->n);
+	d->n = 0;
+}
+
+static void digest_bytes(struct digest *d, const void *p, size_t n)
+{
+	const uint8_t *from = p;
+
+	while (n) {
+		uint32_t some = (uint32_t)(n < sizeof(d->bytes) - d->n ? n : sizeof(d->bytes) - d->n);
+		memcpy(d->bytes + d->n, from, some);
+		d->n += some;
+		from += some;
+		n -= some;
+		if (d->n == sizeof(d->bytes))
+			digest_piece(d);
 	}
-	c->no_memory |= c->m->hash[0] == '\0';
-	free(text);
+}
+
+/* Names and texts with their NUL, numbers as such; the type and the number of members keep them apart. */
+static void digest_setting(struct digest *d, const config_setting_t *s)
+{
+	const char *name = config_setting_name(s);
+	int32_t head[2] = { config_setting_type(s), config_setting_length(s) };
+	long long number;
+	double f;
+
+	digest_bytes(d, head, sizeof(head));
+	if (name)
+		digest_bytes(d, name, strlen(name) + 1);
+	switch (head[0]) {
+	case CONFIG_TYPE_STRING:
+		digest_bytes(d, config_setting_get_string(s), strlen(config_setting_get_string(s)) + 1);
+		break;
+	case CONFIG_TYPE_FLOAT:
+		f = config_setting_get_float(s);
+		digest_bytes(d, &f, sizeof(f));
+		break;
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		number = config_setting_get_int64(s);
+		digest_bytes(d, &number, sizeof(number));
+		break;
+	case CONFIG_TYPE_BOOL:
+		number = config_setting_get_bool(s);
+		digest_bytes(d, &number, sizeof(number));
+		break;
+	}
+	for (int i = 0; i < head[1]; i++)
+		digest_setting(d, config_setting_get_elem(s, (unsigned)i));
+}
+
+static void hash_file(struct ss_cfg *c, const config_t *file)
+{
+	struct digest d = { .n = 0 };
+
+	digest_setting(&d, config_root_setting(file));
+	digest_piece(&d);
+	snprintf(c->m->hash, sizeof(c->m->hash), "%016llx", (unsigned long long)d.key.k[0]);
 }
 
 static void parse_failed(struct ss_cfg *c, const config_t *file, const char *path)
@@ -135,8 +189,8 @@ static void read_file(struct ss_cfg *c, config_t *file, const char *path)
 		parse_failed(c, file, path);
 		return;
 	}
-	hash_text(c, file);
-	ss_cfg_take_aliases(c, config_root_setting(file), &ss_cfg_root);
+	hash_file(c, file);
+	ss_cfg_take_aliases(c, config_root_setting(file));
 	choose_profile(c, file);
 	ss_cfg_group(c, config_root_setting(file), &ss_cfg_root, c->m);
 }

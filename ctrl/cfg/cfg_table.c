@@ -71,6 +71,19 @@ char *ss_cfg_text(struct ss_cfg *c, const char *text)
 	return p;
 }
 
+/* libconfig's own search asks of each letter whether a path's part ends there. Its settings are public structs. */
+config_setting_t *ss_cfg_member(config_setting_t *g, const char *name, size_t n)
+{
+	const config_list_t *l = config_setting_is_group(g) ? g->value.list : NULL;
+
+	for (unsigned i = 0; l && i < l->length; i++) {
+		const char *its = l->elements[i]->name;
+		if (!strncmp(its, name, n) && !its[n])
+			return l->elements[i];
+	}
+	return NULL;
+}
+
 /* ---- unknown keys ---- */
 
 /* Levenshtein distance, on names shorter than 48 bytes. */
@@ -138,8 +151,8 @@ static void refuse_unknown(struct ss_cfg *c, config_setting_t *g, const struct s
 uint32_t ss_cfg_count(config_setting_t *g, const char *const *keys)
 {
 	uint32_t n = 0;
-	for (; config_setting_is_group(g) && *keys; keys++)
-		n += config_setting_get_member(g, *keys) != NULL;
+	for (; *keys; keys++)
+		n += ss_cfg_member(g, *keys, strlen(*keys)) != NULL;
 	return n;
 }
 
@@ -370,7 +383,7 @@ static void read_group(struct ss_cfg *c, config_setting_t *g, const struct ss_cf
 		ss_cfg_src(c, g, (struct ss_model_src *)(void *)obj);
 	refuse_unknown(c, g, t);
 	for (uint32_t i = 0; i < t->n_keys; i++) {
-		config_setting_t *s = config_setting_get_member(g, t->keys[i].name);
+		config_setting_t *s = ss_cfg_member(g, t->keys[i].name, strlen(t->keys[i].name));
 		if (s)
 			read_key(c, s, &t->keys[i], obj);
 		else if (t->keys[i].required)
@@ -380,8 +393,30 @@ static void read_group(struct ss_cfg *c, config_setting_t *g, const struct ss_cf
 		t->check(c, g, obj);
 }
 
+/* Its defaults' texts are shared by all elements: nobody writes to texts of a model. */
+static void begin_element(struct ss_cfg *c, const struct ss_cfg_table *t, void *obj)
+{
+	void *copy;
+
+	for (uint32_t i = 0; i < c->n_begun; i++)
+		if (c->begun[i].table == t) {
+			memcpy(obj, c->begun[i].obj, t->size);
+			return;
+		}
+	defaults(c, t, obj);
+	copy = c->n_begun < SS_CFG_BEGUN_MAX ? ss_cfg_alloc(c, t->size) : NULL;
+	if (!copy)
+		return;
+	memcpy(copy, obj, t->size);
+	c->begun[c->n_begun].table = t;
+	c->begun[c->n_begun++].obj = copy;
+}
+
 void ss_cfg_group(struct ss_cfg *c, config_setting_t *g, const struct ss_cfg_table *t, void *obj)
 {
-	defaults(c, t, obj);
+	if (t->size)
+		begin_element(c, t, obj);
+	else
+		defaults(c, t, obj);
 	read_group(c, g, t, obj);
 }

@@ -6,12 +6,6 @@
 #include "model/model.h"
 #include "model/text_index.h"
 
-/* A model is built once and freed whole, so its memory is a list of blocks. */
-struct ss_model_block {
-	struct ss_model_block *next;
-	_Alignas(16) unsigned char bytes[];
-};
-
 /* Of each kind of object: the first `seen` of them are in the index. */
 struct ss_model_names {
 	struct {
@@ -44,11 +38,8 @@ void ss_model_free(struct ss_model *m)
 {
 	if (!m)
 		return;
-	while (m->blocks) {
-		struct ss_model_block *b = m->blocks;
-		m->blocks = b->next;
-		free(b);
-	}
+	ss_region_free(&m->memory);
+	ss_region_free(&m->texts);
 	ss_text_index_free(&m->names->secrets.index);
 	ss_text_index_free(&m->names->trusts.index);
 	ss_text_index_free(&m->names->hosts.index);
@@ -63,20 +54,13 @@ void ss_model_free(struct ss_model *m)
 
 void *ss_model_alloc(struct ss_model *m, size_t n)
 {
-	struct ss_model_block *b = n < SIZE_MAX - sizeof(*b) ? calloc(1, sizeof(*b) + n) : NULL;
-	if (!b)
-		return NULL;
-	b->next = m->blocks;
-	m->blocks = b;
-	return b->bytes;
+	return ss_region_take(&m->memory, n, 16);
 }
 
 char *ss_model_text(struct ss_model *m, const char *text)
 {
-	if (!text)
-		return NULL;
-	size_t n = strlen(text) + 1;
-	char *copy = ss_model_alloc(m, n);
+	size_t n = text ? strlen(text) + 1 : 0;
+	char *copy = n ? ss_region_take(&m->texts, n, 1) : NULL;
 	return copy ? memcpy(copy, text, n) : NULL;
 }
 

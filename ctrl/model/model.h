@@ -17,6 +17,7 @@
 #include "contract/routes.h"
 #include "contract/snapshot.h"
 #include "contract/tlsconf.h"
+#include "mem/region.h"
 #include "model/model_actions.h"
 #include "model/model_balance.h"
 #include "model/model_faults.h"
@@ -247,14 +248,13 @@ struct ss_model_process {
 	struct ss_model_port *ports;
 };
 
-struct ss_model_block;
 struct ss_model_names;
 
 struct ss_model {
-	struct ss_model_block *blocks; /* its memory */
+	struct ss_region memory, texts;
 	struct ss_model_names *names;  /* what ss_model_secret() and its like have seen so far */
 	char *file;                    /* the file it was read from */
-	char hash[17];                 /* hex of 64 bits over the canonical text */
+	char hash[17];                 /* hex of 64 bits over what the file says, not how */
 	struct ss_model_process process;
 	uint32_t profile;  /* which defaults were taken */
 	bool default_deny; /* listeners without an authorization of their own */
@@ -277,10 +277,10 @@ struct ss_model_errors {
 	char **text; /* "file:line: key: what is wrong" */
 };
 
-/* An empty model; NULL without memory. */
 /* Do more than `besides` workers run on this core? */
 bool ss_model_core_shared(const struct ss_model_process *p, uint32_t core, uint32_t besides);
 
+/* An empty model; NULL without memory. */
 struct ss_model *ss_model_new(void);
 void ss_model_free(struct ss_model *m);
 /* Zeroed memory that lives as long as the model; NULL without memory. */

@@ -86,6 +86,9 @@ void ss_node_on_poll(void *arg)
 	uint32_t workers = ss_fleet_workers(n->fleet);
 	struct ss_mail mail;
 
+	/* Generations that were past at the last look: who waits for a new one is answered before the old one is
+	 * freed. */
+	ss_publish_poll(n->publish);
 	for (uint32_t i = 0; i < workers; i++) {
 		while (ss_mailbox_take_answer(ss_fleet_mail(n->fleet)[i], &mail))
 			read_answer(n, i, &mail);
@@ -95,7 +98,6 @@ void ss_node_on_poll(void *arg)
 	ss_node_watch_engine(n);
 	ss_node_watch_model(n);
 	steer(n);
-	ss_publish_poll(n->publish);
 	ss_admin_poll(n->admin);
 	if (n->draining && (n->drained >= workers || ss_clock_ns(&n->clock) >= n->drain_deadline))
 		ss_loop_stop(n->loop);
