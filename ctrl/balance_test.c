@@ -305,7 +305,6 @@ static void panic_takes_all(void **state)
 	}
 }
 
-/* A retry goes where no attempt was yet, by every policy; then anywhere. */
 enum { MANY = 2000 };
 
 /* One pick in each turn; whether each of first..first + n - 1 was hit. Nobody in [none, none + n_none) may be. */
@@ -366,6 +365,48 @@ static void many_are_looked_at_by_and_by(void **state)
 		}
 }
 
+/* A generation that nobody has looked at yet picks nobody who is down from its first pick on. */
+static void a_generation_begins_by_and_by(void **state)
+{
+	for (uint32_t i = 0; i < SS_ARRAY_LEN(policies); i++)
+		for (uint32_t weights = 0; weights < 2; weights++) {
+			struct bed *b = bed_start(policies[i], 0);
+			for (uint32_t k = 0; k < MANY; k++)
+				bed_endpoint(b, k, weights ? 1 + k % 3 : 1);
+			bed_publish(b);
+			set_health(b, 100, 600, true);
+			for (uint32_t k = 0; k < 5; k++) {
+				bed_publish(b);
+				hit_of(b, k < 4 ? 1 + 7 * k : 3000, 0, 0, 100, 600);
+			}
+			bed_end(b);
+		}
+}
+
+/* Turns that were given out by and by are as fair as others; so are those after a panic. */
+static void late_turns_are_fair(void **state)
+{
+	static uint32_t hits[MANY];
+
+	for (uint32_t panic = 0; panic < 2; panic++) {
+		struct bed *b = bed_start(SS_LB_ROUND_ROBIN, 0);
+		for (uint32_t k = 0; k < MANY; k++)
+			bed_endpoint(b, k, 1 + k % 3);
+		bed_publish(b);
+		set_health(b, 100, 1600, panic);
+		hit_of(b, 5000, 0, 0, 0, 0);
+		set_health(b, 100, 1600, false);
+		hit_of(b, 5000, 0, 0, 0, 0);
+		memset(hits, 0, sizeof(hits));
+		for (uint32_t i = 0; i < 10 * 2 * MANY; i++, b->now += SS_NS_PER_US)
+			hits[bed_pick(b, 0, NULL)]++;
+		for (uint32_t k = 0; k < MANY; k++)
+			assert_in_range(hits[k], 10 * (1 + k % 3) - 2, 10 * (1 + k % 3) + 2);
+		bed_end(b);
+	}
+}
+
+/* A retry goes where no attempt was yet, by every policy; then anywhere. */
 static void retries_go_elsewhere(void **state)
 {
 	for (size_t k = 0; k < 2 * SS_ARRAY_LEN(policies); k++) {
@@ -516,6 +557,8 @@ int main(void)
 		cmocka_unit_test(a_slot_given_anew_begins_anew),
 		cmocka_unit_test(panic_takes_all),
 		cmocka_unit_test(many_are_looked_at_by_and_by),
+		cmocka_unit_test(a_generation_begins_by_and_by),
+		cmocka_unit_test(late_turns_are_fair),
 		cmocka_unit_test(retries_go_elsewhere),
 		cmocka_unit_test(ejection_is_seen_at_once),
 		cmocka_unit_test(a_reload_leaves_subsets_to_those_under_way),

@@ -6,7 +6,8 @@
  * tenth of a second while somebody is down. What is picked is asked of the table again: a list may be old.
  *
  * Of a cluster with more endpoints than a slice it looks at a slice in each turn in which somebody picks, and no
- * turn takes long; until all were looked at, a pick may meet some that are down, and says so.
+ * turn takes long; until all were looked at, a pick may meet some that are down, and says so. A generation begins with
+ * the belief that all are up; where endpoints are taken by turns, some take theirs in each turn of ours.
  */
 #include <math.h>
 
@@ -14,6 +15,8 @@
 
 #define LOOK_AGAIN_NS (100 * SS_NS_PER_MS)
 #define SLICE 512u
+/* Endpoints that take their place in the order of turns: each costs ten times a look. */
+#define ENTER_MAX 96u
 
 /* -- slow start -- */
 
@@ -142,14 +145,17 @@ static struct up_choice choice_in(struct ss_up *u, const struct ss_cluster *c, s
 				  .now = now};
 }
 
+/* Each worker begins elsewhere, and goes on where it was when a generation ends. */
+static uint32_t start_of(const struct ss_up *u, const struct up_cluster *k, uint32_t n)
+{
+	return (uint32_t)(((uint64_t)n * u->conf.worker / ss_max_u32(u->conf.n_workers, 1) + k->cursor) % n);
+}
+
 static void settle_turns(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c,
 			 struct ss_lb_worker *w, uint32_t tier, uint64_t now)
 {
 	struct up_choice p = choice_in(u, c, w, tier, now);
-	/* Each worker begins elsewhere, and goes on where it was when a generation ends. */
-	uint32_t start = (uint32_t)(((uint64_t)p.tier->n * u->conf.worker / ss_max_u32(u->conf.n_workers, 1) +
-				     k->cursor) %
-				    p.tier->n);
+	uint32_t start = start_of(u, k, p.tier->n);
 
 	if (!w->seen)
 		p.sight->cursor = start;
@@ -190,8 +196,8 @@ static void look(struct ss_up *u, struct up_cluster *k, const struct ss_cluster 
 
 /* -- a large cluster: some in each turn -- */
 
-/* The place of endpoint i in the tier; its list ascends. */
-static bool place_of(const struct ss_lb_tier *t, uint32_t i, uint32_t *place)
+/* The first place in the tier of endpoint i or one behind it: its list ascends. */
+static uint32_t place_of(const struct ss_lb_tier *t, uint32_t i)
 {
 	uint32_t low = 0, high = t->n;
 
@@ -202,63 +208,69 @@ static bool place_of(const struct ss_lb_tier *t, uint32_t i, uint32_t *place)
 		else
 			high = mid;
 	}
-	*place = low;
-	return low < t->n && t->at[low] == i;
+	return low;
 }
 
-static void enter_turns(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w, const uint32_t *came,
-			uint32_t n, uint64_t now)
+/* Those of endpoints first to end that have no turn in this tier get one. Answers where it had to stop. */
+static uint32_t enter_some(struct up_choice *p, uint32_t first, uint32_t end, uint32_t *left)
 {
-	uint32_t place;
+	for (uint32_t place = place_of(p->tier, first); place < p->tier->n && p->tier->at[place] < end; place++) {
+		if (p->sight->in[place] || !up_usable(p, place))
+			continue;
+		if (!*left)
+			return p->tier->at[place];
+		up_turn_enter(p, place);
+		(*left)--;
+	}
+	return end;
+}
+
+static uint32_t enter_turns(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w, uint32_t first,
+			    uint32_t end, uint64_t now)
+{
+	uint32_t left = ENTER_MAX, stopped = end;
 
 	for (uint32_t t = 0; t < c->balance->n_tiers; t++) {
 		struct up_choice p = choice_in(u, c, w, t, now);
-		for (uint32_t i = 0; i < n; i++)
-			if (place_of(p.tier, came[i], &place))
-				up_turn_enter(&p, place);
+		stopped = ss_min_u32(stopped, enter_some(&p, first, end, &left));
 	}
+	return stopped;
 }
 
-/* The next slice. Who came up is entered in *came; true when somebody came or went. */
-static bool scan(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, struct ss_lb_worker *w,
-		 uint32_t came[SLICE], uint32_t *n_came, uint64_t now)
-{
-	uint32_t first = k->scan_at < c->n_endpoints ? k->scan_at : 0;
-	uint32_t end = ss_min_u32(first + ss_min_u32(SLICE, k->scan_left), c->n_endpoints);
-	bool changed = false;
-
-	for (uint32_t i = first; i < end; i++) {
-		if (!look_at_one(u, c, w, i, now, &k->scan_due))
-			continue;
-		changed = true;
-		if (w->ok[i])
-			came[(*n_came)++] = i;
-	}
-	k->scan_at = end;
-	k->scan_left -= end - first;
-	if (!k->scan_left)
-		w->look_at = k->scan_due;
-	return changed;
-}
-
+/* The next slice: those that came up take their turns, those that went lose them when these would come. */
 static void look_on(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, struct ss_lb_worker *w,
 		    uint64_t now)
 {
-	uint32_t came[SLICE], n_came = 0;
-	bool changed = k->stale;
+	uint32_t first = k->scan_at < c->n_endpoints ? k->scan_at : 0;
+	uint32_t end = ss_min_u32(first + ss_min_u32(SLICE, k->scan_left), c->n_endpoints);
+	bool changed = k->stale, looking = k->scan_left > 0, flipped;
 
-	if (k->scan_left)
-		changed |= scan(u, k, c, w, came, &n_came, now);
+	for (uint32_t i = first; i < end; i++)
+		changed |= look_at_one(u, c, w, i, now, &k->scan_due);
 	k->stale = false;
 	k->scanned = now;
-	if (!changed)
-		return;
-	/* Turns of a tier that panics, or no longer does, are laid out anew: its rare price. */
-	if (list_all(c, w))
-		for (uint32_t i = 0; i < c->balance->n_tiers; i++)
-			settle_turns(u, k, c, w, i, now);
-	else if (c->balance->by_turn)
-		enter_turns(u, c, w, came, n_came, now);
+	flipped = changed && list_all(c, w);
+	if (c->balance->by_turn)
+		end = enter_turns(u, c, w, first, end, now);
+	k->scan_at = end;
+	k->scan_left -= end - first;
+	if (flipped && c->balance->by_turn)
+		k->scan_left = c->n_endpoints; /* who is down has a turn in a panic */
+	if (looking && !k->scan_left)
+		w->look_at = k->scan_due;
+}
+
+/* Nobody was looked at yet in this generation. */
+static void begin(struct ss_up *u, struct up_cluster *k, const struct ss_cluster *c, struct ss_lb_worker *w)
+{
+	memset(w->ok, true, c->n_endpoints * sizeof(*w->ok));
+	list_all(c, w);
+	for (uint32_t i = 0; i < c->balance->n_tiers; i++)
+		w->sight[i].cursor = start_of(u, k, c->balance->tiers[i].n);
+	k->scan_at = start_of(u, k, c->n_endpoints);
+	k->stale = false;
+	k->scanned = 0;
+	w->seen = true;
 }
 
 void up_sight_lost(struct up_choice *p, struct up_cluster *k, uint32_t place)
@@ -279,7 +291,11 @@ struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struc
 	uint32_t changes = atomic_load(&u->conf.endpoints->cluster[c->slot].changes);
 	bool news = w->changes != changes || now >= w->look_at;
 
-	if (ss_unlikely(!w->seen || (large ? attempt == UP_PICKS - 2 : attempt > 0 || news))) {
+	if (ss_unlikely(large && !w->seen)) {
+		begin(u, k, c, w);
+		news = true;
+	}
+	if (ss_unlikely(large ? attempt == UP_PICKS - 2 : !w->seen || attempt > 0 || news)) {
 		w->changes = changes;
 		look(u, k, c, w, now);
 	} else if (ss_unlikely(news)) {

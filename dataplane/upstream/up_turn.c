@@ -122,6 +122,18 @@ void up_turn_settle(struct up_choice *p, uint32_t start)
 		sink(s->turns, n, i);
 }
 
+uint32_t up_pick_rotate(struct up_choice *p)
+{
+	struct ss_lb_sight *s = p->sight;
+	uint32_t k = s->cursor < s->n_up ? s->cursor : s->cursor % s->n_up;
+
+	k = up_next_new(p, k);
+	if (k == UINT32_MAX)
+		return k;
+	s->cursor = k + 1;
+	return s->up[k];
+}
+
 /*
  * Of the first n_tried + 1 in the heap one is new, unless there are no more. The soonest of these is taken:
  * it need not stand at the top, but only endpoints that were tried can stand above it.
@@ -139,23 +151,12 @@ uint32_t up_pick_turn(struct up_choice *p)
 		    (best == UINT32_MAX || sooner(&s->turns[i], &s->turns[best])))
 			best = i;
 	}
+	/* While a generation begins, not everybody has a turn. */
 	if (best == UINT32_MAX)
-		return best;
+		return s->n_turns < s->n_up ? up_pick_rotate(p) : best;
 	place = s->turns[best].place;
 	s->clock = s->turns[0].due;
 	s->turns[best].due += stride(p, place);
 	sink(s->turns, s->n_turns, best);
 	return place;
-}
-
-uint32_t up_pick_rotate(struct up_choice *p)
-{
-	struct ss_lb_sight *s = p->sight;
-	uint32_t k = s->cursor < s->n_up ? s->cursor : s->cursor % s->n_up;
-
-	k = up_next_new(p, k);
-	if (k == UINT32_MAX)
-		return k;
-	s->cursor = k + 1;
-	return s->up[k];
 }

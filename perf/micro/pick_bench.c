@@ -46,6 +46,23 @@ static void pick_after_change(void *at, uint32_t n)
 	}
 }
 
+/* The first pick of a generation: nobody was looked at yet. */
+static void pick_in_new_generation(void *at, uint32_t n)
+{
+	struct picks *p = at;
+	const struct ss_balance *b = p->c->balance;
+	enum ss_drop why;
+
+	for (uint32_t i = 0; i < n; i++) {
+		p->turn++;
+		b->worker[0].seen = false;
+		b->worker[0].sight[0].n_turns = 0;
+		if (b->by_turn)
+			memset(b->worker[0].sight[0].in, 0, p->c->n_endpoints);
+		micro_keep(up_pick(&p->u, p->c, &p->wait, SS_NS_PER_SEC + p->turn * SS_NS_PER_US, &why));
+	}
+}
+
 /* What a request does to its endpoint's counts when it begins and when it ends well. */
 static void account(void *at, uint32_t n)
 {
@@ -121,6 +138,11 @@ static void make(struct picks *p, const struct kind *k, uint32_t n)
 	p->wait.hashed = true;
 	ss_rng_seed(&p->u.rng, 1);
 	ss_model_free(m);
+	/* Until all are known, and have their turns. */
+	for (uint32_t i = 0; i < n / 32; i++) {
+		enum ss_drop why;
+		up_pick(&p->u, p->c, &p->wait, SS_NS_PER_SEC - n + i, &why);
+	}
 }
 
 static void drop(struct picks *p)
@@ -207,6 +229,9 @@ void micro_items(struct micro *m)
 			snprintf(name, sizeof(name), "upstream.look.%s.%u", kinds[k].name, sizes[i]);
 			if (k < 2)
 				micro_run(m, name, pick_after_change, &p);
+			snprintf(name, sizeof(name), "upstream.begin.%s.%u", kinds[k].name, sizes[i]);
+			if (k < 2)
+				micro_run(m, name, pick_in_new_generation, &p);
 			snprintf(name, sizeof(name), "upstream.account.%u", sizes[i]);
 			if (!k && i != 1)
 				micro_run(m, name, account, &p);
