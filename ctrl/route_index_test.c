@@ -79,6 +79,197 @@ static void routes_of_one_path_are_found(void **state)
 	}
 }
 
+/* 1,000 routes of one path, each with what `tell` says of it. */
+static const struct ss_route_inner *index_of(struct world *w, void (*tell)(struct ss_model_route *r, uint32_t i))
+{
+	struct ss_model_host *m;
+
+	world_start(w);
+	m = world_host(w, "h");
+	m->domains[m->n_domains++] = world_text("*");
+	for (uint32_t i = 0; i < 1000; i++)
+		tell(route_add(m, "r", i), i);
+	assert_int_equal(world_build(w), 0);
+	assert_non_null(w->l.hosts->hosts[0].index->any.inner);
+	return w->l.hosts->hosts[0].index->any.inner;
+}
+
+/* How many routes a request meets at most where it meets one value. */
+static uint32_t longest_value(const struct ss_route_inner *in)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i <= in->values_mask; i++)
+		if (in->values[i].name)
+			most = ss_max_u32(most, in->values[i].list.n);
+	return most;
+}
+
+static void tell_ids(struct ss_model_route *r, uint32_t i)
+{
+	char text[60];
+
+	for (uint32_t k = 0; k < 3; k++) {
+		snprintf(text, sizeof(text), "spiffe://d/ns/%u/sa/%u", i, k);
+		r->ids[r->n_ids++] = world_id(text);
+	}
+}
+
+static void tell_domains(struct ss_model_route *r, uint32_t i)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "domain:d%u.example", i);
+	r->ids[r->n_ids++] = world_id(text);
+	snprintf(text, sizeof(text), "spiffe://e/%u/*", i);
+	r->ids[r->n_ids++] = world_id(text);
+}
+
+static void tell_snis(struct ss_model_route *r, uint32_t i)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "a%u.example", i);
+	r->snis[r->n_snis++] = world_text(text);
+	snprintf(text, sizeof(text), "*.b%u.example", i);
+	r->snis[r->n_snis++] = world_text(text);
+}
+
+static void tell_ports(struct ss_model_route *r, uint32_t i)
+{
+	r->ports[r->n_ports++] = 1000 + 2 * i;
+	r->ports[r->n_ports++] = 1001 + 2 * i;
+}
+
+/* Whoever a list names finds it. */
+static void lists_of_sources_are_found(void **state)
+{
+	void (*const kinds[])(struct ss_model_route *, uint32_t) = {tell_ids, tell_domains, tell_snis, tell_ports};
+	static const struct asker who[] = {{.id = {(const uint8_t *)"spiffe://d/ns/700/sa/2", 22}},
+					   {.id = {(const uint8_t *)"spiffe://e/700/x", 16}},
+					   {.sni = {(const uint8_t *)"x.b700.example", 14}},
+					   {.port = 2401}};
+	struct ss_hdr v[1];
+	struct ss_hdrs h;
+
+	ss_hdrs_init(&h, v, 1);
+	h.method = SS_SPAN("GET");
+	h.path = SS_SPAN("/");
+	for (size_t k = 0; k < SS_ARRAY_LEN(kinds); k++) {
+		struct world w;
+		const struct ss_route_inner *in = index_of(&w, kinds[k]);
+		struct ss_route_decision d;
+		assert_int_equal(in->rest.n, 0);
+		assert_int_equal(longest_value(in), 1);
+		d = route_ask(&w, &h, &who[k], 0);
+		assert_non_null(d.route);
+		assert_int_equal(d.route - d.host->routes, 700);
+		world_end(&w);
+	}
+}
+
+static void tell_range(struct ss_model_route *r, uint32_t i)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "x-n=range:%u..%u", i * 10, i * 10 + 15); /* its end is in the next one's begin */
+	route_header(r, text, false);
+}
+
+static void tell_nested_range(struct ss_model_route *r, uint32_t i)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "x-n=range:%u..%u", i, 2000 - i);
+	route_header(r, text, false);
+}
+
+static const struct ss_route_name *name_of(const struct ss_route_inner *in)
+{
+	uint32_t i = 0;
+
+	while (!in->names[i].name.n)
+		i++;
+	return &in->names[i];
+}
+
+/* Pieces of a line of numbers; ranges that all lie in each other are looked up by their name alone. */
+static void ranges_are_found(void **state)
+{
+	struct world w;
+	const struct ss_route_ranges *r = name_of(index_of(&w, tell_range))->ranges;
+	struct ss_hdr v[1];
+	struct ss_hdrs h;
+	char number[12];
+
+	assert_non_null(r);
+	for (uint32_t i = 0; i < r->n; i++)
+		assert_true(r->from[i] < r->from[i + 1] && r->list[i].n <= 2);
+	for (uint32_t n = 0; n < 10020; n++) {
+		struct ss_route_decision d;
+		snprintf(number, sizeof(number), "%u", n);
+		ss_hdrs_init(&h, v, 1);
+		h.method = SS_SPAN("GET");
+		h.path = SS_SPAN("/");
+		ss_hdrs_add(&h, SS_SPAN("x-n"), ss_span_str(number), 0);
+		d = route_decide(&w, &h, 0);
+		if (n >= 10005)
+			assert_null(d.route);
+		else
+			assert_int_equal(d.route - d.host->routes, n < 10 ? 0 : n % 10 < 5 ? n / 10 - 1 : n / 10);
+	}
+	world_end(&w);
+	assert_null(name_of(index_of(&w, tell_nested_range))->ranges);
+	assert_int_equal(name_of(w.l.hosts->hosts[0].index->any.inner)->there.n, 1000);
+	world_end(&w);
+}
+
+/* Half of them say "not x-a: 1", the others "not x-b: 1" besides something of their own. */
+static void tell_unless(struct ss_model_route *r, uint32_t i)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "x-own=exact:%u", i);
+	route_header(r, i % 2 ? "x-a=exact:1" : "x-b=exact:1", true);
+	route_header(r, text, true);
+}
+
+/* What must not be is looked at once for all that share it. */
+static void what_must_not_be_is_shared(void **state)
+{
+	struct world w;
+	const struct ss_route_inner *in = index_of(&w, tell_unless);
+	struct ss_hdr v[3];
+	struct ss_hdrs h;
+
+	assert_int_equal(in->rest.n, 0);
+	assert_int_equal(in->n_unless, 2);
+	assert_int_equal(in->unless[0].list.n, 500);
+	for (uint32_t i = 0; i < 8; i++) {
+		struct ss_route_decision d;
+		uint32_t want = i & 2 ? 1 : 0;
+		ss_hdrs_init(&h, v, 3);
+		h.method = SS_SPAN("GET");
+		h.path = SS_SPAN("/");
+		if (i & 1)
+			ss_hdrs_add(&h, SS_SPAN("x-a"), SS_SPAN("1"), 0);
+		if (i & 2)
+			ss_hdrs_add(&h, SS_SPAN("x-b"), SS_SPAN("1"), 0);
+		if (i & 4)
+			ss_hdrs_add(&h, SS_SPAN("x-own"), want ? SS_SPAN("1") : SS_SPAN("0"), 0);
+		d = route_decide(&w, &h, 0);
+		if ((i & 3) == 3) {
+			assert_null(d.route);
+			continue;
+		}
+		/* Its own number is the next one's turn, of the same half or of the other one. */
+		if (i & 4)
+			want = i & 1 ? 2 : i & 2 ? 3 : 1;
+		assert_int_equal(d.route - d.host->routes, want);
+	}
+	world_end(&w);
+}
+
 /* -- splits and errors -- */
 
 static void weights_draw_exactly(void **state)
@@ -244,6 +435,9 @@ int main(void)
 		cmocka_unit_test(many_expressions_of_one_beginning),
 		cmocka_unit_test(many_routes_stay_cheap),
 		cmocka_unit_test(routes_of_one_path_are_found),
+		cmocka_unit_test(lists_of_sources_are_found),
+		cmocka_unit_test(ranges_are_found),
+		cmocka_unit_test(what_must_not_be_is_shared),
 		cmocka_unit_test(weights_draw_exactly),
 		cmocka_unit_test(every_error_is_told_at_once),
 		cmocka_unit_test(databases_are_shared),

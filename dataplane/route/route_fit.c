@@ -73,7 +73,7 @@ static bool in_range(const struct ss_route_field *m, struct ss_span value)
 	return ss_whole_number(value, &v) && v >= m->start && v < m->end;
 }
 
-static bool value_fits(const struct ss_route_field *m, struct ss_span value)
+bool ss_route_value_fits(const struct ss_route_field *m, struct ss_span value)
 {
 	switch (m->kind) {
 	case SS_HM_EXACT:
@@ -89,7 +89,7 @@ static bool value_fits(const struct ss_route_field *m, struct ss_span value)
 	}
 }
 
-static bool field_fits(struct ss_route_look *k, const struct ss_route_field *m)
+bool ss_route_field_fits(struct ss_route_look *k, const struct ss_route_field *m)
 {
 	struct ss_route_walk w = {0};
 	struct ss_span value;
@@ -99,7 +99,7 @@ static bool field_fits(struct ss_route_look *k, const struct ss_route_field *m)
 		fits = ss_route_scan_field(k, m->regex);
 	else
 		while (!fits && ss_route_next_value(k, m->on, m->name, &w, &value))
-			fits = value_fits(m, value);
+			fits = ss_route_value_fits(m, value);
 	return fits != m->invert;
 }
 
@@ -137,7 +137,7 @@ bool ss_route_rest_fits(struct ss_route_look *k, uint32_t i)
 	if (!method_fits(k, r) || (r->source && !source_fits(k, r->source)))
 		return false;
 	for (uint16_t f = 0; f < r->n_fields; f++)
-		if (!field_fits(k, &r->fields[f]))
+		if (!ss_route_field_fits(k, &r->fields[f]))
 			return false;
 	return true;
 }

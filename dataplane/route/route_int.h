@@ -26,6 +26,10 @@ struct ss_route_look {
 
 #define SS_ROUTE_NONE UINT32_MAX
 
+/* route_fit.c: one value, of a match that is no expression. */
+bool ss_route_value_fits(const struct ss_route_field *m, struct ss_span value);
+/* route_fit.c: a route's match, inverted ones the other way round. */
+bool ss_route_field_fits(struct ss_route_look *k, const struct ss_route_field *m);
 /* route_fit.c: all of route i but its path. */
 bool ss_route_rest_fits(struct ss_route_look *k, uint32_t i);
 /* route_list.c: lowers k->best to the first route of the list that fits. */

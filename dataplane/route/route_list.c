@@ -33,6 +33,23 @@ static void try_fit(struct ss_route_look *k, const struct ss_route_inner *in, co
 	}
 }
 
+static void try_ranges(struct ss_route_look *k, const struct ss_route_ranges *r, struct ss_span value)
+{
+	uint32_t lo = 0, hi = r->n;
+	int64_t v;
+
+	if (!ss_whole_number(value, &v) || v < r->from[0] || v >= r->from[hi])
+		return;
+	while (hi - lo > 1) {
+		uint32_t mid = (lo + hi) / 2;
+		if (v < r->from[mid])
+			hi = mid;
+		else
+			lo = mid;
+	}
+	ss_route_try_list(k, &r->list[lo]);
+}
+
 static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on,
 		      struct ss_span name, struct ss_span value)
 {
@@ -48,6 +65,8 @@ static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, 
 	for (uint64_t left = n->suffixes; left && (len = (uint32_t)__builtin_ctzll(left)) <= value.n;
 	     left &= left - 1)
 		try_fit(k, in, n, SS_HM_SUFFIX, ss_span(value.p + value.n - len, len));
+	if (n->ranges)
+		try_ranges(k, n->ranges, value);
 	ss_route_try_list(k, &n->there);
 }
 
@@ -72,6 +91,13 @@ static void try_headers(struct ss_route_look *k, const struct ss_route_inner *in
 			try_value(k, in, SS_ON_HEADER, k->head->v[i].name, k->head->v[i].value);
 }
 
+static void try_unless(struct ss_route_look *k, const struct ss_route_inner *in)
+{
+	for (uint32_t i = 0; i < in->n_unless && in->unless[i].list.first < k->best; i++)
+		if (ss_route_field_fits(k, in->unless[i].field))
+			ss_route_try_list(k, &in->unless[i].list);
+}
+
 static void try_inner(struct ss_route_look *k, const struct ss_route_inner *in)
 {
 	struct ss_span name, value, rest = k->query;
@@ -80,6 +106,8 @@ static void try_inner(struct ss_route_look *k, const struct ss_route_inner *in)
 		try_value(k, in, SS_ROUTE_ON_ID, SS_SPAN("id"), k->rq->peer_identity);
 	if (in->filter[SS_ROUTE_ON_SNI])
 		try_sni(k, in);
+	if (in->filter[SS_ROUTE_ON_PORT])
+		try_value(k, in, SS_ROUTE_ON_PORT, SS_SPAN("port"), ss_span(&k->port, sizeof(k->port)));
 	if (in->filter[SS_ON_HEADER])
 		try_headers(k, in);
 	while (in->filter[SS_ON_QUERY] && ss_query_next(&rest, &name, &value))
@@ -90,6 +118,7 @@ static void try_inner(struct ss_route_look *k, const struct ss_route_inner *in)
 			try_value(k, in, SS_ON_COOKIE, name, value);
 	}
 	ss_route_try_list(k, &in->rest);
+	try_unless(k, in);
 }
 
 void ss_route_try_list(struct ss_route_look *k, const struct ss_route_list *l)

@@ -15,7 +15,9 @@
  * whose beginning does not fit the path are not scanned. An expression must match the whole subject, as if
  * it stood in ^(?:...)$, and lists the routes that have it.
  * Lists: the routes of one path stand under what one of their matches wants of a header, parameter, cookie, of the
- * peer's identity or the SNI: a value, its beginning or its end, or that the name is there (struct ss_route_inner).
+ * peer's identity, the SNI or the port: a value, its beginning or its end, a number, or that the name is there
+ * (struct ss_route_inner); under each, where any of several will do. Those that only say what must not be stand together
+ * with others that say the same.
  */
 #ifndef SS_ROUTE_INDEX_H
 #define SS_ROUTE_INDEX_H
@@ -36,10 +38,17 @@ struct ss_route_list {
 };
 
 /* Besides enum ss_field_on: who asks, under names of our own. */
-enum ss_route_on { SS_ROUTE_ON_ID = SS_FIELD_ONS, SS_ROUTE_ON_SNI, SS_ROUTE_ONS };
+enum ss_route_on { SS_ROUTE_ON_ID = SS_FIELD_ONS, SS_ROUTE_ON_SNI, SS_ROUTE_ON_PORT, SS_ROUTE_ONS };
 
 /* A beginning or an end of more bytes than this is not looked up: its routes stand under `there`. */
 #define SS_ROUTE_AFFIX_MAX 63u
+
+/* The routes that want a number of this name: those of list[i] take one from from[i] up to, and without, from[i + 1]. */
+struct ss_route_ranges {
+	uint32_t n;
+	const int64_t *from; /* n + 1, ascending */
+	const struct ss_route_list *list;
+};
 
 /* A name that some matches of a list are about. n 0: an empty place. */
 struct ss_route_name {
@@ -48,6 +57,7 @@ struct ss_route_name {
 	uint8_t on;                  /* enum ss_field_on or ss_route_on */
 	uint64_t prefixes, suffixes; /* bit n: one is n bytes long */
 	struct ss_route_list there;  /* routes that need it, whatever its value */
+	const struct ss_route_ranges *ranges; /* NULL: none */
 };
 
 /* The routes of a list that want this value of this name, or one that begins or ends so. */
@@ -59,12 +69,20 @@ struct ss_route_value {
 	struct ss_route_list list;
 };
 
+/* Routes that share an inverted match: one look at it passes over all of them. */
+struct ss_route_unless {
+	const struct ss_route_field *field;
+	struct ss_route_list list;
+};
+
 struct ss_route_inner {
 	uint64_t filter[SS_ROUTE_ONS]; /* ss_route_name_bit of every name: what misses is not looked up */
 	uint32_t names_mask, values_mask;
 	const struct ss_route_name *names;
 	const struct ss_route_value *values;
 	struct ss_route_list rest; /* routes that need no name: looked at one by one */
+	uint32_t n_unless;
+	const struct ss_route_unless *unless; /* by first route; routes that need no name and have inverted matches */
 };
 
 /* Some expressions: ids in ss_route_index.expressions. first: the lowest route that has one. */

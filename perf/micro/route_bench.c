@@ -14,7 +14,7 @@
 #define ASKED 64u
 
 /* What the routes of a table differ in. */
-enum by { BY_PATH, BY_ALL, BY_HEADER, BY_BEGINNING, BY_QUERY, BY_COOKIE, BY_METHOD };
+enum by { BY_PATH, BY_ALL, BY_HEADER, BY_BEGINNING, BY_QUERY, BY_COOKIE, BY_METHOD, BY_RANGE, BY_SOURCES, BY_UNLESS };
 
 struct table {
 	enum ss_path_match kind;
@@ -37,6 +37,36 @@ static char *text(struct ss_model *m, const char *form, uint32_t i)
 
 #define VALUE "tenant-%u-%u"
 
+#define ID "spiffe://mesh.local/ns/tenant-%u-%u/sa/%s"
+
+/* A list of three identities. */
+static void add_sources(struct ss_model *m, struct ss_model_route *r, uint32_t i)
+{
+	static const char *const accounts[] = {"web", "cart", "batch"};
+	char t[96];
+
+	r->ids = ss_model_alloc(m, SS_ARRAY_LEN(accounts) * sizeof(*r->ids));
+	r->n_ids = SS_ARRAY_LEN(accounts);
+	for (uint32_t k = 0; k < r->n_ids; k++) {
+		snprintf(t, sizeof(t), ID, i % 97, i, accounts[k]);
+		r->ids[k] = (struct ss_model_id){.kind = SS_ID_EXACT, .value = ss_model_text(m, t)};
+	}
+}
+
+/* All but the last say that the request must not have what each request has, and something of their own. */
+static void add_unless(struct ss_model *m, const struct table *t, struct ss_model_route *r, uint32_t i)
+{
+	struct ss_model_header_match *h = ss_model_alloc(m, 2 * sizeof(*h));
+
+	h[0] = (struct ss_model_header_match){.name = ss_model_text(m, "user-agent"),
+					      .kind = SS_HM_PRESENT,
+					      .invert = i + 1 < t->n_routes};
+	h[1] = (struct ss_model_header_match){
+		.name = ss_model_text(m, "x-own"), .value = text(m, VALUE, i), .invert = true};
+	r->headers = h;
+	r->n_headers = 2;
+}
+
 /* One more match for what the table's routes differ in. */
 static void add_match(struct ss_model *m, const struct table *t, struct ss_model_route *r, uint32_t i)
 {
@@ -54,6 +84,15 @@ static void add_match(struct ss_model *m, const struct table *t, struct ss_model
 	} else if (t->by == BY_COOKIE) {
 		r->cookies = h;
 		r->n_cookies = 1;
+	} else if (t->by == BY_RANGE) {
+		*h = (struct ss_model_header_match){
+			.name = h->name, .kind = SS_HM_RANGE, .start = i * 10ll, .end = i * 10ll + 10};
+		r->headers = h;
+		r->n_headers = 1;
+	} else if (t->by == BY_SOURCES) {
+		add_sources(m, r, i);
+	} else if (t->by == BY_UNLESS) {
+		add_unless(m, t, r, i);
 	}
 	if (t->by == BY_ALL || t->by == BY_METHOD)
 		r->methods =
@@ -96,6 +135,16 @@ static void describe(struct ss_model *m, const struct table *t)
 		.name = domains[1], .addr = {ss_ip4(0x0a0000fe), 80}, .n_hosts = 1, .hosts = domains + 1};
 }
 
+/* What route number `route` of the table wants. */
+static int make_value(const struct table *t, uint32_t route, char **out)
+{
+	if (t->by == BY_RANGE)
+		return asprintf(out, "%u", route * 10 + 5);
+	if (t->by == BY_SOURCES)
+		return asprintf(out, ID, route % 97, route, "cart");
+	return asprintf(out, t->by == BY_COOKIE ? "a=1; x-tenant=" VALUE : VALUE, route % 97, route);
+}
+
 static void make(struct table *t)
 {
 	struct ss_model *m = ss_model_new();
@@ -109,8 +158,7 @@ static void make(struct table *t)
 		uint32_t route = (i * 7919u + t->n_routes / 2) % t->n_routes,
 			 at = t->by <= BY_ALL ? route : 0;
 		const char *more = t->kind == SS_PATH_PREFIX ? "/orders" : "";
-		if (asprintf(&t->values[i], t->by == BY_COOKIE ? "a=1; x-tenant=" VALUE : VALUE, route % 97,
-			     route) < 0 ||
+		if (make_value(t, route, &t->values[i]) < 0 ||
 		    asprintf(&t->paths[i], "/api/v%u/accounts/item-%u%s%s%s", at % 97, at, more,
 			     t->by == BY_QUERY ? "?a=1&x-tenant=" : "",
 			     t->by == BY_QUERY ? t->values[i] : "") < 0)
@@ -136,6 +184,8 @@ static void decide(void *at, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t asked = t->next++ % ASKED;
 		t->head.path = ss_span_str(t->paths[asked]);
+		if (t->by == BY_SOURCES)
+			rq.peer_identity = ss_span_str(t->values[asked]);
 		if (t->by != BY_PATH)
 			t->head.v[t->head.n - (t->by == BY_COOKIE ? 1 : 2)].value =
 				ss_span_str(t->values[asked]);
@@ -155,7 +205,9 @@ void micro_items(struct micro *m)
 		     {SS_PATH_EXACT, BY_ALL, "mixed"},     {SS_PATH_EXACT, BY_HEADER, "header"},
 		     {SS_PATH_EXACT, BY_BEGINNING, "beginning"},
 		     {SS_PATH_EXACT, BY_QUERY, "query"},   {SS_PATH_EXACT, BY_COOKIE, "cookie"},
-		     {SS_PATH_EXACT, BY_METHOD, "method"}, {SS_PATH_REGEX, BY_PATH, "regex"}};
+		     {SS_PATH_EXACT, BY_METHOD, "method"},
+		     {SS_PATH_EXACT, BY_RANGE, "range"},   {SS_PATH_EXACT, BY_SOURCES, "sources"},
+		     {SS_PATH_EXACT, BY_UNLESS, "unless"}, {SS_PATH_REGEX, BY_PATH, "regex"}};
 	static const uint32_t sizes[] = {10, 1000, 10000};
 	char name[48];
 
