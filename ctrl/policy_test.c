@@ -138,7 +138,8 @@ static void faults_are_compiled_as_they_are_written(void **state)
 		"", "",
 		"fault = { delay = { percent = 0.01; exponential = \"20ms\"; max = \"1s\"; };"
 		"  abort = { percent = 99.99; grpc_status = 14; };"
-		"  headers = ( { name = \"X-A\"; exact = \"1\"; }, { name = \"x-b\"; } ); max_active = 5; };",
+		"  headers = ( { name = \"X-A\"; exact = \"1\"; }, \"x-b\", { name = \"x-c\"; regex = \"a+\"; invert = "
+		"true; }, { name = \"x-d\"; range = [ 1, 9 ]; } ); max_active = 5; };",
 		"");
 	const struct ss_fault *f = route_of(s, 0)->fault;
 
@@ -150,15 +151,42 @@ static void faults_are_compiled_as_they_are_written(void **state)
 	assert_int_equal(f->abort_share, 9999);
 	assert_int_equal(f->status, 14);
 	assert_int_equal(f->max_active, 5);
-	assert_int_equal(f->n_headers, 2);
-	assert_true(ss_span_eq(f->headers[0].name, SS_SPAN("x-a")));
-	assert_false(f->headers[0].any);
-	assert_true(f->headers[1].any);
+	assert_int_equal(f->headers.n, 4);
+	assert_true(ss_span_eq(f->headers.v[0].name, SS_SPAN("x-a")));
+	assert_int_equal(f->headers.v[0].kind, SS_HM_EXACT);
+	assert_int_equal(f->headers.v[1].kind, SS_HM_PRESENT);
+	assert_int_equal(f->headers.v[2].kind, SS_HM_REGEX);
+	assert_true(f->headers.v[2].invert);
+	assert_non_null(f->headers.dbs[f->headers.v[2].regex]);
+	assert_int_equal(f->headers.v[3].end, 9);
 	assert_null(route_of(s, 1)->fault);
 	ss_build_destroy(s);
 	s = good("", "", "fault = { abort = { percent = 1; header = true; }; };", "");
 	assert_int_equal(route_of(s, 0)->fault->abort, SS_ABORT_BY_HEADER);
 	assert_int_equal(route_of(s, 0)->fault->delay, SS_DELAY_NONE);
+	ss_build_destroy(s);
+}
+
+static void matches_of_retries_are_compiled(void **state)
+{
+	struct ss_snapshot *s = good("", "",
+				     "retry = { retriable_headers = ( \"X-A\", { name = \"x-b\"; regex = \"b+\"; }, "
+				     "{ name = \"x-c\"; regex = \"c+\"; invert = true; } );"
+				     "  retriable_request_headers = ( { name = \"x-d\"; suffix = \"z\"; } ); };",
+				     "");
+	const struct ss_retry *r = route_of(s, 0)->retry;
+
+	assert_true(r->on & SS_RETRY_HEADERS);
+	assert_int_equal(r->headers.n, 3);
+	assert_int_equal(r->headers.v[0].kind, SS_HM_PRESENT);
+	assert_true(ss_span_eq(r->headers.v[0].name, SS_SPAN("x-a")));
+	assert_non_null(r->headers.dbs[0]);
+	assert_int_equal(r->headers.v[2].regex, 1);
+	assert_non_null(r->headers.dbs[1]);
+	assert_true(r->headers.v[2].invert);
+	assert_int_equal(r->request_headers.n, 1);
+	assert_int_equal(r->request_headers.v[0].kind, SS_HM_SUFFIX);
+	assert_int_equal(route_of(s, 1)->retry->headers.n, 0);
 	ss_build_destroy(s);
 }
 
@@ -235,6 +263,16 @@ static void mistakes_name_their_line(void **state)
 		{"",
 		 "fault = { abort = { percent = 1; status = 503; }; headers = ( { name = \"a b\"; } ); };",
 		 "\"a b\" is no header name"},
+		{"",
+		 "fault = { abort = { percent = 1; status = 503; }; headers = ( { name = \"a\"; regex = \"(\"; } ); };",
+		 ":6: fault.headers: regular expression \"(\""},
+		{"",
+		 "fault = { abort = { percent = 1; status = 503; }; headers = ( { name = \"a\"; prefix = \"x\"; exact = "
+		 "\"y\"; } ); };",
+		 "fault.headers[0]: needs one of exact, prefix"},
+		{"", "retry = { retriable_headers = ( { name = \"a\"; regex = \"[\"; } ); };",
+		 "retry.retriable_headers: regular expression \"[\""},
+		{"", "retry = { retriable_request_headers = [ \"a b\" ]; };", "\"a b\" is no header name"},
 		{"", "mirrors = ( { cluster = \"none\"; } );",
 		 "mirrors[0].cluster: there is no cluster named \"none\""},
 		{"", "mirrors = ( { } );", "mirrors[0].cluster: is missing"},
@@ -286,6 +324,7 @@ int main(void)
 		cmocka_unit_test(a_route_has_its_own_and_its_hosts),
 		cmocka_unit_test(a_name_keeps_its_bucket),
 		cmocka_unit_test(faults_are_compiled_as_they_are_written),
+		cmocka_unit_test(matches_of_retries_are_compiled),
 		cmocka_unit_test(mirrors_are_compiled_as_they_are_written),
 		cmocka_unit_test(mistakes_name_their_line),
 	};

@@ -37,6 +37,10 @@ class TestFaults(TestSuite):
                 route("web", prefix="/some", fault={"abort": {"percent": 12.5, "status": 500}}),
                 route("web", prefix="/headers", fault=by_header),
                 route("web", prefix="/scope", fault={**abort(status=503), "headers": [{"name": "x-chaos", "exact": "yes"}]}),
+                route("web", prefix="/kinds", fault={**abort(status=503), "headers": [
+                    {"name": "x-p", "prefix": "ab"}, {"name": "x-s", "suffix": "yz"},
+                    {"name": "x-r", "regex": "[0-9]+-v[12]"}, {"name": "x-n", "range": [10, 20]},
+                    {"name": "x-free", "present": True, "invert": True}]}),
                 route("web", prefix="/long", timeout="100ms", fault=delay(fixed="250ms")),
                 route("web", prefix="/gone", fault=delay(fixed="2s")),
                 {"match": {"prefix": "/direct"}, "direct_response": {"status": 200, "body": "direct"},
@@ -99,12 +103,25 @@ class TestFaults(TestSuite):
         self.verify_equal([self.reached(p) for p in ("/abort", "/pkg.Service/M", "/both", "/some")],
                           [0, 0, 0, n - got["5xx"]], "requests that reached the origin")
 
+    def kinds(self):
+        """All of a fault's matches must hold: one that does not, whatever its kind, and there is no fault."""
+        good = {"x-p": "abc", "x-s": "xyz", "x-r": "12-v2", "x-n": "19"}
+
+        def status(**other):
+            fields = {**good, **{k.replace("_", "-"): v for k, v in other.items()}}
+            return self.ask("/kinds", *[a for k, v in fields.items() if v is not None for a in ("-H", f"{k}: {v}")])[0]
+        self.verify_equal(status(), 503, "all hold")
+        for other in ({"x_p": "cab"}, {"x_s": "yzx"}, {"x_r": "12-v3"}, {"x_r": "a12-v2"}, {"x_n": "20"}, {"x_n": "9"},
+                      {"x_n": "ten"}, {"x_p": None}, {"x_r": None}, {"x_free": "here"}):
+            self.verify_equal(status(**other), 200, f"{other}")
+
     @tells_the_time
     def test_scope(self):
         """Own headers; faults by the request's header from inside only, bounded; a client that goes away meanwhile."""
         self.verify_equal(self.ask("/scope")[0], 200, "without the header")
         self.verify_equal(self.ask("/scope", "-H", "x-chaos: no")[0], 200, "another value")
         self.verify_equal(self.ask("/scope", "-H", "x-chaos: yes")[0], 503, "with it")
+        self.kinds()
         said = ("-H", "x-envoy-fault-abort-request: 451")
         self.verify_equal(self.ask("/headers", *said)[0], 451, "by header")
         self.verify_equal(self.ask("/headers", *said, port=EDGE)[0], 200, "by a stranger")

@@ -4,12 +4,15 @@ import os
 
 from local.bench_site import ORIGIN, ORIGINS, Site, VIP, cluster, listener, one_host, route
 from local.lab import wait_for
-from local.programs import curl, nginx, script, wait_listening
+from local.programs import curl, h2_origin, h2_records, h2load, nginx, script, wait_listening
 from local.suite import TestSuite
+from TestSuite_tls import Certs
 
 PORT = 8080
 PRIMARY, SEEN, OTHER, STALLED = ORIGIN, ORIGINS[0], ORIGINS[1], ORIGINS[2]
 NOBODY = "10.2.0.99"
+H2C, MTLS = 8090, 8443
+H2 = {"primary": PRIMARY, "seen": SEEN, "stalled": STALLED}
 KINDS = ("mirrors", "mirrors_answered", "mirrors_failed", "mirrors_late", "mirrors_refused", "mirrors_full",
          "mirrors_too_large", "mirrors_cut")
 
@@ -25,9 +28,18 @@ class TestMirrors(TestSuite):
         web = nginx(lab, "origin", "web", f"server {{ listen {PRIMARY}:81; return 200 'ok\\n'; }}")
         wait_listening(lab, web, "origin", PRIMARY, 81)
         loose = {"consecutive_errors": 0}
+        shown = self.start_h2(lab)
+        trusted = {"secret": "dut", "trust": "mesh"}
+        meant = {**trusted, "allowed_ids": [{"exact": "spiffe://mesh.local/ns/demo/sa/origin"}]}
+        other = {**trusted, "allowed_ids": [{"exact": "spiffe://mesh.local/ns/demo/sa/somebody"}]}
         self.dut = self.site.appliance(self.build, {
+            **shown,
             "listeners": [listener(80)],
-            "clusters": [cluster("primary", [(PRIMARY, PORT)], protocol="http1"),
+            "clusters": [*[cluster(f"{n}-h2c", [(a, H2C)], protocol="http2") for n, a in H2.items()],
+                         *[cluster(f"{n}-tls", [(a, MTLS)], protocol="http2", tls=meant) for n, a in H2.items()],
+                         cluster("wrong-tls", [(SEEN, MTLS)], protocol="http2", tls=other, outlier=loose),
+                         cluster("dead-h2c", [(SEEN, 9)], protocol="http2", outlier=loose),
+                         cluster("primary", [(PRIMARY, PORT)], protocol="http1"),
                          cluster("fast", [(PRIMARY, 81)], protocol="http1"),
                          cluster("seen", [(SEEN, PORT)], protocol="http1"),
                          cluster("other", [(OTHER, PORT)], protocol="http1"),
@@ -37,9 +49,26 @@ class TestMirrors(TestSuite):
             "virtual_hosts": one_host([
                 route("primary", prefix="/both", mirrors=[{"cluster": "seen"}, {"cluster": "other", "shadow_host": False}]),
                 route("primary", prefix="/none", mirrors=[{"cluster": "seen", "percent": 0}]),
+                route("primary-tls", prefix="/same/tls", mirrors=[{"cluster": "seen-tls"}, {"cluster": "seen-h2c"}]),
+                route("primary-h2c", prefix="/same/h2c", mirrors=[{"cluster": "seen-tls"}, {"cluster": "seen-h2c"}]),
+                *[route("primary-tls", prefix=f"/h2/{n}", mirrors=[{"cluster": n, "timeout": "300ms"}]) for n in
+                  ("stalled-tls", "stalled-h2c", "wrong-tls", "dead-h2c")],
                 *[route("fast", prefix=f"/{n}", mirrors=[{"cluster": n, "timeout": "1s"}]) for n in
                   ("stalled", "dead", "nobody", "seen")],
                 route("fast", prefix="/off")])}).start()
+
+    def start_h2(self, lab):
+        """The same three over HTTP/2, in plain text and with mutual TLS."""
+        certs = Certs(lab.path("certs"))
+        certs.authority("mesh")
+        for name in ("dut", "origin"):
+            certs.leaf(name, spiffe=f"spiffe://mesh.local/ns/demo/sa/{name}")
+        files = {"key": certs.key("origin"), "cert": certs.pem("origin"), "ca": certs.pem("mesh")}
+        for name, address in H2.items():
+            h2_origin(lab, "origin", f"{name}-h2c", [address], H2C, stall=name == "stalled")
+            h2_origin(lab, "origin", f"{name}-tls", [address], MTLS, stall=name == "stalled", **files)
+        return {"secrets": [{"name": "dut", "certificate": certs.pem("dut"), "private_key": certs.key("dut")}],
+                "trust": [{"name": "mesh", "trust_domain": "mesh.local", "bundle": certs.pem("mesh")}]}
 
     def tear_down_suite(self):
         self.dut.stop()
@@ -89,6 +118,52 @@ class TestMirrors(TestSuite):
                           {"shop.example:80"}, "primary: host")
         seen = self.since(before)
         self.verify_equal((seen["mirrors_answered"], seen["mirrors_too_large"]), (16, 4), f"{seen}")
+
+    def test_same_bodies_over_h2(self):
+        """Primary and mirrors over HTTP/2, in plain text and with mutual TLS: each mirror gets each request with the
+        same body; one too long reaches the primary only; a mirror sees our identity."""
+        lab, before = self.site.lab, self.counts()
+        sizes = (0, 1, 20000, 60000, 200000)
+        for size in sizes:
+            body = lab.path(f"h2-body-{size}")
+            with open(body, "wb") as f:
+                f.write(os.urandom(size))
+            for to in ("tls", "h2c"):
+                for tag, protocol in (("h1", "--http1.1"), ("h2", "--http2-prior-knowledge")):
+                    got = curl(lab, "client", protocol, "-H", "Host: shop.example", "-H", "Expect:", "--data-binary",
+                               f"@{body}", f"http://{VIP}/same/{to}/{tag}/{size}").stdout
+                    self.verify_equal(got, "1\n", f"{to} {tag} {size}")
+        counts = self.settle(before)
+        for to in ("tls", "h2c"):
+            want = {(r["method"], r["path"], r["sha256"]) for r in h2_records(lab, f"primary-{to}")
+                    if r["path"].startswith("/same")}
+            self.verify_equal(len(want), 2 * len(sizes), f"the primary's requests, {to}")
+            for mirror in ("tls", "h2c"):
+                got = [r for r in h2_records(lab, f"seen-{mirror}") if r["path"].startswith(f"/same/{to}")]
+                self.verify_equal({(r["method"], r["path"], r["sha256"]) for r in got},
+                                  {w for w in want if not w[1].endswith("/200000")}, f"{to} to {mirror}")
+                self.verify_equal({r["host"] for r in got}, {"shop.example-shadow"}, "host")
+                if mirror == "tls":
+                    self.verify_equal({r["peer"] for r in got}, {"URI:spiffe://mesh.local/ns/demo/sa/dut"}, "who asked")
+        self.verify_equal((counts["mirrors_answered"], counts["mirrors_too_large"]), (32, 8), f"{counts}")
+
+    def test_bad_mirrors_over_h2(self):
+        """Mirrors over HTTP/2 that never answer, have another identity or refuse connections: the primary, over mutual
+        TLS, answers everything, and its endpoint has no failure; what was left unanswered is reset."""
+        lab, before = self.site.lab, self.counts()
+        n = 100 if self.small else 400
+        for name in ("stalled-tls", "stalled-h2c", "wrong-tls", "dead-h2c"):
+            got = h2load(lab, "client", "-n", n, "-c", 2, "-m", 4, f"http://{VIP}/h2/{name}")
+            self.verify_equal(got["2xx"], n, name)
+        seen = self.settle(before)
+        self.note(f"copies: {seen}")
+        self.verify(seen.get("mirrors_late", 0) > 0 and seen.get("mirrors_failed", 0) > 0, f"{seen}")
+        for name in ("stalled-tls", "stalled-h2c"):
+            over = wait_for("resets", lambda n=name: h2_records(lab, n, "closed"), 5, 0.05)
+            self.verify_equal({r["rst"] for r in over}, {8}, f"{name}: how its streams ended")
+        for c in self.dut.ctl_json("clusters")["clusters"]:
+            if c["name"] == "primary-tls":
+                self.verify_equal([(e["failures"], e["ejections"]) for e in c["endpoints"]], [(0, 0)], c["name"])
 
     def p50(self, path, n):
         log = self.site.lab.path(f"latency{path.replace('/', '-')}.txt")

@@ -5,11 +5,12 @@ import json
 import time
 
 from local.appliance import MEMORY, Appliance, ports
-from local.bench_site import ORIGINS, cluster, one_host, route
+from local.bench_site import ORIGINS, VIP, cluster, one_host, route
 from local.lab import Lab, wait_for
-from local.programs import curl, curl_code, h2load, script, wait_listening
+from local.programs import curl, curl_code, h2_origin, h2_records, h2load, script, wait_listening
 from local.suite import TestSuite, tells_the_time
 from TestSuite_decisions import PORT, DecisionSuite
+from TestSuite_tls import Certs
 
 SERVICE = "10.1.0.2"
 FAR = [f"10.4.0.{n}" for n in (11, 12, 13, 14)]
@@ -55,6 +56,118 @@ class TestOneHop(DecisionSuite):
 
     def all_origins(self, name="web", **more):
         return cluster(name, [(o, PORT) for o in ORIGINS], **more)
+
+    def h2_records(self, path, event="request", n=1):
+        """What node's origin has of a path, once there are n of it."""
+        def some():
+            found = [r for r in h2_records(self.site.lab, "node", event) if r["path"] == path]
+            return found if len(found) >= n else None
+        return wait_for(f"{n} {event} of {path}", some, 5, 0.02)
+
+    @tells_the_time
+    def test_hedging(self):
+        """The origins never answer the first try of a path: the second one's answer is delivered and the first
+        stream is reset. A late first answer wins, too. A POST is sent once unless told otherwise."""
+        origin = h2_origin(self.site.lab, "origin", "node", ORIGINS[:2], 8090)
+        ahead = dict(protocol="http2", outlier={"consecutive_errors": 0}, breaker={"enabled": False})
+        late = {"hedge_on_per_try_timeout": True, "per_try_timeout": "150ms", "max_retries": 1}
+        try:
+            self.start([route("tight", prefix="/first/700/", timeout="5s", retry={**late, "per_try_timeout": "1s"}),
+                        route("web", prefix="/first/0/told", timeout="5s", retry={**late, "non_idempotent": True}),
+                        route("web", prefix="/first/0/post", timeout="600ms", retry=late),
+                        route("web", timeout="5s", retry=late)],
+                       [cluster("web", [(o, 8090) for o in ORIGINS[:2]], **ahead),
+                        cluster("tight", [(o, 8090) for o in ORIGINS[:2]],
+                                retry_budget={"percent": 1, "min_concurrent": 1}, **ahead)])
+            self.the_second_try_wins()
+            self.the_first_try_wins()
+            self.posts_are_not_hedged()
+            self.within_the_budget()
+        finally:
+            origin.kill()
+
+    def the_second_try_wins(self):
+        for i, flag in enumerate(("--http1.1", "--http2-prior-knowledge")):
+            path = f"/first/0/get{i}"
+            self.verify_equal(self.get(path, flag), "2\n", f"{flag}: whose answer")
+            tries = self.h2_records(path, n=2)
+            self.verify_equal(len({r["to"] for r in tries}), 2, "endpoints that were tried")
+            over = self.h2_records(path, "closed", 2)
+            self.verify_equal(sorted(r["rst"] for r in over), [0, 8], "one in order, one with CANCEL")
+        self.verify_equal([self.dut.metric(f"sidestep_{k}_total") for k in ("hedges", "hedges_won", "retries")],
+                          [2, 0, 2], "hedges, hedges won, retries")
+
+    def the_first_try_wins(self):
+        self.verify_equal(self.get("/late/500/x"), "1\n", "whose answer")
+        self.verify_equal(sorted(r["rst"] for r in self.h2_records("/late/500/x", "closed", 2)), [0, 8], "streams")
+        self.verify_equal(self.dut.metric("sidestep_hedges_won_total"), 1, "hedges won")
+
+    def posts_are_not_hedged(self):
+        self.verify_equal(self.code("/first/0/post", "-d", "order"), 504, "a POST whose origin stalls")
+        self.h2_records("/first/0/post", "closed")
+        self.verify_equal(len(self.h2_records("/first/0/post")), 1, "times it was sent")
+        self.verify_equal(self.get("/first/0/told", "-d", "order"), "2\n", "told to send it again")
+        tries = self.h2_records("/first/0/told", n=2)
+        self.verify_equal({(r["length"], r["sha256"]) for r in tries}, {(5, tries[0]["sha256"])}, "bodies")
+
+    def within_the_budget(self):
+        """Four late tries at once and one place: one gets a second try, the others are over."""
+        before = self.dut.drops("retry_budget")
+        urls = [f"http://{VIP}/first/700/{i}" for i in range(4)]
+        out = curl(self.site.lab, "client", "-Z", "--parallel-immediate", "-w", "%{http_code}\n",
+                   *[a for u in urls for a in ("-o", "/dev/null", u)], check=False).stdout
+        self.verify_equal(sorted(out.split()), ["200", "504", "504", "504"], "statuses")
+        self.verify_equal(self.dut.drops("retry_budget") - before, 3, "refused by the budget")
+        self.verify_equal(self.dut.metric("sidestep_hedges_total"), 5, "hedges in all")
+
+    def test_retriable_headers(self):
+        """What a response's headers say decides: a prefix, an expression, a number, the absence of one. Requests of
+        one kind are never sent again."""
+        again = {"on": ["retriable-headers"], "max_retries": 2, "backoff": {"base": "1ms"},
+                 "retriable_request_headers": [{"name": "x-once", "present": True, "invert": True}]}
+        kinds = {"prefix": {"name": "x-origin", "prefix": "o"}, "regex": {"name": "content-type", "regex": "text/.*ain"},
+                 "range": {"name": "content-length", "range": [3, 4]}, "suffix": {"name": "x-origin", "suffix": "9"},
+                 "absent": {"name": "x-origin", "present": True, "invert": True}}
+        self.start([route("web", prefix=f"/{k}", retry={**again, "retriable_headers": [m]}) for k, m in kinds.items()],
+                   [self.all_origins(protocol="http1", outlier={"consecutive_errors": 0})])
+        since = time.monotonic_ns()
+        for kind in kinds:
+            self.verify_equal(self.code(f"/{kind}"), 200, kind)
+            self.verify_equal(self.code(f"/{kind}/once", "-H", "x-once: 1"), 200, kind)
+        count = collections.Counter(r[3] for r in self.served(since))
+        self.verify_equal(dict(count), {p: n for k in kinds for p, n in (
+            (f"/{k}", 1 if k in ("suffix", "absent") else 3), (f"/{k}/once", 1))}, "tries")
+
+    def test_marks(self):
+        """A hop's mark that a request was retried below is believed of an endpoint with an identity of the mesh and
+        of clusters that are said to be hops; not of a stranger, nor of one whose certificate names a host."""
+        lab, port = self.site.lab, {"plain": 8090, "next": 8091, "host": 8092}
+        certs = Certs(lab.path("certs"))
+        certs.authority("mesh")
+        for name, named in (("dut", {"spiffe": "spiffe://mesh.local/ns/demo/sa/dut"}),
+                            ("next", {"spiffe": "spiffe://mesh.local/ns/demo/sa/next"}), ("host", {"dns": ["next.example"]})):
+            certs.leaf(name, **named)
+        files = {n: {"key": certs.key(n), "cert": certs.pem(n), "ca": certs.pem("mesh")} for n in ("next", "host")}
+        origins = [h2_origin(lab, "origin", f"marked-{n}", ORIGINS[:1], p, **files.get(n, {})) for n, p in port.items()]
+        shown = {"secret": "dut", "trust": "mesh"}
+        tls = {"next": {"tls": {**shown, "allowed_ids": [{"prefix": "spiffe://mesh.local/"}]}},
+               "host": {"tls": {**shown, "sni": "next.example"}}, "plain": {}}
+        loose = dict(protocol="http2", outlier={"consecutive_errors": 0}, breaker={"enabled": False})
+        try:
+            self.start([route(n, prefix=f"/marked/{n}", retry={"backoff": {"base": "1ms"}, "max_retries": 2})
+                        for n in (*port, "said")],
+                       [cluster("said", [(ORIGINS[0], port["plain"])], mesh_hop=True, **loose),
+                        *[cluster(n, [(ORIGINS[0], p)], **loose, **tls[n]) for n, p in port.items()]],
+                       secrets=[{"name": "dut", "certificate": certs.pem("dut"), "private_key": certs.key("dut")}],
+                       trust=[{"name": "mesh", "trust_domain": "mesh.local", "bundle": certs.pem("mesh")}])
+            for name, tries, at in (("next", 1, "next"), ("said", 1, "plain"), ("plain", 3, "plain"), ("host", 3, "host")):
+                self.verify_equal(self.code(f"/marked/{name}"), 503, name)
+                seen = [r for r in h2_records(lab, f"marked-{at}") if r["path"] == f"/marked/{name}"]
+                self.verify_equal(len(seen), tries, f"{name}: tries")
+            self.verify_equal(self.dut.drops("retry_guard"), 2, "not retried for the mark")
+        finally:
+            for p in origins:
+                p.kill()
 
     @tells_the_time
     def test_deadlines(self):

@@ -2,21 +2,6 @@
 #include "base/err.h"
 #include "build/build_int.h"
 
-static int build_headers(struct ss_build_job *j, const struct ss_model_fault *m, struct ss_fault *f)
-{
-	struct ss_fault_header *h = ss_build_array(j, m->n_headers, sizeof(*h));
-
-	if (!h)
-		return SS_ERR_NO_MEM;
-	for (uint32_t i = 0; i < m->n_headers; i++)
-		h[i] = (struct ss_fault_header){.name = ss_build_lower(j, m->headers[i].name),
-						.value = ss_build_text(j, m->headers[i].value),
-						.any = !m->headers[i].value};
-	f->headers = h;
-	f->n_headers = (uint16_t)m->n_headers;
-	return 0;
-}
-
 int ss_build_fault(struct ss_build_job *j, const struct ss_model_route *r, const struct ss_fault **out)
 {
 	const struct ss_model_fault *m = &r->fault;
@@ -49,5 +34,5 @@ int ss_build_fault(struct ss_build_job *j, const struct ss_model_route *r, const
 		.max_active = (uint32_t)(((uint64_t)m->max_active + j->n_workers - 1) / j->n_workers),
 	};
 	*out = f;
-	return build_headers(j, m, f);
+	return ss_build_field_set(j, &m->src, "fault.headers", &m->headers, &f->headers);
 }

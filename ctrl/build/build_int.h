@@ -101,6 +101,9 @@ int ss_build_ring(struct ss_build_job *j, const struct ss_cluster *c, uint32_t m
 /* build_hash.c: a hash policy; *out NULL when it has no parts. */
 int ss_build_hash_policy(struct ss_build_job *j, const struct ss_model_hashes *m,
 			 const struct ss_hash_policy **out);
+/* build_match.c: matches of headers on their own; src and key are those of a wrong expression. */
+int ss_build_field_set(struct ss_build_job *j, const struct ss_model_src *src, const char *key,
+		       const struct ss_model_field_set *m, struct ss_field_set *out);
 /* build_faults.c: *out NULL when the route has none. */
 int ss_build_fault(struct ss_build_job *j, const struct ss_model_route *r, const struct ss_fault **out);
 /* build_mirrors.c: *out NULL when the route has none. */

@@ -20,6 +20,37 @@ static void build_fields(struct ss_build_job *j, const struct ss_model_header_ma
 	}
 }
 
+/* A database for each expression: sets are short, and what one worker scans is one value. */
+static int build_expressions(struct ss_build_job *j, const struct ss_model_src *src, const char *key,
+			     struct ss_route_field *f, uint32_t n, const struct hs_database **dbs)
+{
+	uint32_t found = 0;
+	int err = 0, one;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct ss_build_pattern p = {(const char *)f[i].value.p, 0, src};
+		if (f[i].kind != SS_HM_REGEX)
+			continue;
+		f[i].regex = found;
+		one = ss_build_regex_set(j, j->regex, &p, 1, key, &dbs[found++]);
+		err = one < 0 ? one : err;
+	}
+	return err;
+}
+
+int ss_build_field_set(struct ss_build_job *j, const struct ss_model_src *src, const char *key,
+		       const struct ss_model_field_set *m, struct ss_field_set *out)
+{
+	struct ss_route_field *f = ss_build_array(j, m->n, sizeof(*f));
+	const struct hs_database **dbs = ss_build_array(j, m->n, sizeof(*dbs));
+
+	if (!f || !dbs)
+		return SS_ERR_NO_MEM;
+	build_fields(j, m->v, m->n, SS_ON_HEADER, f);
+	*out = (struct ss_field_set){.n = (uint16_t)m->n, .v = f, .dbs = dbs, .scratch = j->regex->scratch};
+	return build_expressions(j, src, key, f, m->n, dbs);
+}
+
 /* "*.x" becomes ".x": every name that ends so. */
 static struct ss_span sni_pattern(struct ss_build_job *j, const char *text)
 {

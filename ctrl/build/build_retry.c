@@ -2,22 +2,23 @@
 #include "base/err.h"
 #include "build/build_int.h"
 
-static int build_lists(struct ss_build_job *j, const struct ss_model_retry *m, struct ss_retry *r)
+static int build_lists(struct ss_build_job *j, const struct ss_model_src *src, const struct ss_model_retry *m,
+		       struct ss_retry *r)
 {
 	uint16_t *status = ss_build_array(j, m->n_status, sizeof(*status));
-	struct ss_span *headers = ss_build_array(j, m->n_headers, sizeof(*headers));
+	int err;
 
-	if (!status || !headers)
+	if (!status)
 		return SS_ERR_NO_MEM;
 	for (uint32_t i = 0; i < m->n_status; i++)
 		status[i] = m->status[i];
-	for (uint32_t i = 0; i < m->n_headers; i++)
-		headers[i] = ss_build_lower(j, m->headers[i]);
 	r->status = status;
 	r->n_status = (uint16_t)m->n_status;
-	r->headers = headers;
-	r->n_headers = (uint16_t)m->n_headers;
-	return 0;
+	err = ss_build_field_set(j, src, "retry.retriable_headers", &m->headers, &r->headers);
+	if (!err)
+		err = ss_build_field_set(j, src, "retry.retriable_request_headers", &m->request_headers,
+					 &r->request_headers);
+	return err;
 }
 
 int ss_build_retry(struct ss_build_job *j, const struct ss_model_host *h, const struct ss_model_route *m,
@@ -45,5 +46,5 @@ int ss_build_retry(struct ss_build_job *j, const struct ss_model_host *h, const 
 			       .max_after_ns = from->max_after_ns,
 			       .body_max = from->body_max};
 	*out = r;
-	return build_lists(j, from, r);
+	return build_lists(j, from == &h->retry ? &h->src : &m->src, from, r);
 }

@@ -107,22 +107,6 @@ static const struct ss_cfg_key abort_keys[] = {
 };
 static const struct ss_cfg_table abort_table = { .what = "group", .check = check_abort, SS_CFG_KEYS(abort_keys) };
 
-static void check_fault_header(struct ss_cfg *c, config_setting_t *g, void *obj)
-{
-	const struct ss_model_fault_header *h = obj;
-	ss_cfg_header_name(c, g, h->name);
-}
-
-#define HEADER(field) offsetof(struct ss_model_fault_header, field)
-static const struct ss_cfg_key header_keys[] = {
-	{ "name", SS_CFG_TEXT, HEADER(name), .required = true, .min = 1 },
-	{ "exact", SS_CFG_TEXT, HEADER(value) },
-};
-static const struct ss_cfg_table header = { .what = "header",
-					    .size = sizeof(struct ss_model_fault_header),
-					    .check = check_fault_header,
-					    SS_CFG_KEYS(header_keys) };
-
 static void check_fault(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	struct ss_model_fault *f = obj;
@@ -133,7 +117,7 @@ static void check_fault(struct ss_cfg *c, config_setting_t *g, void *obj)
 static const struct ss_cfg_key fault_keys[] = {
 	{ "delay", SS_CFG_GROUP, 0, FAULT(delay.present), .table = &delay },
 	{ "abort", SS_CFG_GROUP, 0, FAULT(abort.present), .table = &abort_table },
-	{ "headers", SS_CFG_LIST, FAULT(headers), FAULT(n_headers), .table = &header },
+	{ "headers", SS_CFG_LIST, FAULT(headers.v), FAULT(headers.n), .table = &ss_cfg_named_header },
 	{ "max_active", SS_CFG_U32, FAULT(max_active), .def = "0" },
 };
 const struct ss_cfg_table ss_cfg_fault = { .what = "group", .src = true, .check = check_fault,

@@ -153,7 +153,7 @@ extern const struct ss_cfg_table ss_cfg_balance, ss_cfg_hash, ss_cfg_locality;  
 extern const struct ss_cfg_word ss_cfg_policies[];
 void ss_cfg_labels(struct ss_cfg *c, config_setting_t *s, struct ss_model_labels *l);
 void ss_cfg_show_labels(struct ss_json *j, const char *key, const struct ss_model_labels *l);
-extern const struct ss_cfg_table ss_cfg_match;                                  /* cfg_match.c */
+extern const struct ss_cfg_table ss_cfg_match, ss_cfg_named_header;             /* cfg_match.c */
 extern const struct ss_cfg_table ss_cfg_high_priority, ss_cfg_retry_budget, ss_cfg_breaker; /* cfg_breaker.c */
 extern const struct ss_cfg_table ss_cfg_retry;                                  /* cfg_retry.c */
 extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */

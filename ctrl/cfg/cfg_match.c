@@ -95,6 +95,20 @@ static const struct ss_cfg_key header_keys[] = {
 	{ "range", SS_CFG_OWN, .what = "list of two numbers", .read = read_range, .show = show_header },
 	{ "invert", SS_CFG_BOOL, HEADER(invert), .def = "false" },
 };
+
+/* Outside of a route's match a name alone is enough: the header is there. */
+static void check_named(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	struct ss_model_header_match *h = obj;
+	h->kind = SS_HM_PRESENT;
+	if (ss_cfg_count(g, header_kinds))
+		check_field(c, g, obj);
+	ss_cfg_header_name(c, g, h->name);
+}
+
+const struct ss_cfg_table ss_cfg_named_header = { .what = "header", .size = sizeof(struct ss_model_header_match),
+						  .shorthand = "name", .check = check_named,
+						  SS_CFG_KEYS(header_keys) };
 static const struct ss_cfg_table header = { .what = "header", .size = sizeof(struct ss_model_header_match),
 					    .check = check_header, SS_CFG_KEYS(header_keys) };
 static const struct ss_cfg_table parameter = { .what = "parameter",

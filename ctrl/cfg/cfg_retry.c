@@ -131,7 +131,7 @@ static void check_retry(struct ss_cfg *c, config_setting_t *g, void *obj)
 		r->max_retries = r->max_attempts - 1;
 	if (r->n_status)
 		r->on |= SS_RETRY_STATUS_CODES;
-	if (r->n_headers)
+	if (r->headers.n)
 		r->on |= SS_RETRY_HEADERS;
 	if (r->max_ns < r->base_ns)
 		ss_cfg_error(c, g, "backoff", "max is shorter than base");
@@ -155,7 +155,9 @@ static const struct ss_cfg_key retry_keys[] = {
 	{ "max_retry_after", SS_CFG_DURATION, RETRY(max_after_ns), .def = "5m", .max = 86400 * SS_NS_PER_SEC },
 	{ "retriable_status", SS_CFG_OWN, RETRY(status), .what = "list of numbers", .read = read_status,
 	  .show = show_status },
-	{ "retriable_headers", SS_CFG_TEXTS, RETRY(headers), RETRY(n_headers) },
+	{ "retriable_headers", SS_CFG_LIST, RETRY(headers.v), RETRY(headers.n), .table = &ss_cfg_named_header },
+	{ "retriable_request_headers", SS_CFG_LIST, RETRY(request_headers.v), RETRY(request_headers.n),
+	  .table = &ss_cfg_named_header },
 	{ "non_idempotent", SS_CFG_BOOL, RETRY(non_idempotent), .def = "false" },
 	{ "hedge_on_per_try_timeout", SS_CFG_BOOL, RETRY(hedge), .def = "false" },
 	{ "body_limit", SS_CFG_SIZE, RETRY(body_max), .def = "64KiB", .max = 1 << 24 },

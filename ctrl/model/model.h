@@ -21,6 +21,7 @@
 #include "model/model_actions.h"
 #include "model/model_balance.h"
 #include "model/model_faults.h"
+#include "model/model_fields.h"
 #include "model/model_limits.h"
 #include "model/model_mirrors.h"
 #include "model/model_breaker.h"
@@ -86,13 +87,6 @@ struct ss_model_tls {
 struct ss_model_header_op {
 	enum ss_header_op_kind kind;
 	char *name, *value;
-};
-
-struct ss_model_header_match {
-	char *name, *value;
-	enum ss_header_match kind;
-	bool invert;
-	int64_t start, end; /* SS_HM_RANGE */
 };
 
 struct ss_model_weighted {

@@ -11,11 +11,8 @@
 #define SS_MODEL_FAULTS_H
 
 #include "contract/faults.h"
+#include "model/model_fields.h"
 #include "model/model_src.h"
-
-struct ss_model_fault_header {
-	char *name, *value; /* value NULL: any */
-};
 
 struct ss_model_fault {
 	struct ss_model_src src;
@@ -30,8 +27,7 @@ struct ss_model_fault {
 		uint32_t status, grpc_status;
 		uint32_t share;
 	} abort;
-	uint32_t n_headers;
-	struct ss_model_fault_header *headers;
+	struct ss_model_field_set headers; /* of requests that it is meant for */
 	uint32_t max_active;
 };
 

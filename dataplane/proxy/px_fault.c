@@ -14,16 +14,6 @@
 #define ABORT_GRPC_HEADER "x-envoy-fault-abort-grpc-request"
 #define LONGEST_MS 1000000000ull
 
-static bool meant(const struct ss_fault *f, const struct ss_hdrs *head)
-{
-	for (uint16_t i = 0; i < f->n_headers; i++) {
-		const struct ss_hdr *h = ss_hdrs_find_name(head, f->headers[i].name);
-		if (!h || (!f->headers[i].any && !ss_span_eq(h->value, f->headers[i].value)))
-			return false;
-	}
-	return true;
-}
-
 /* A header's whole number up to `most`; false when it is none. */
 static bool asked(const struct ss_hdrs *head, struct ss_span name, uint64_t least, uint64_t most,
 		  uint64_t *out)
@@ -94,6 +84,11 @@ static bool over(struct px_exchange *x, const struct ss_fault *f)
 	return true;
 }
 
+static bool meant_for(const struct px_exchange *x, const struct ss_fault *f)
+{
+	return !f->headers.n || ss_route_all_hold(&f->headers, ss_http_head(x->down), x->p->conf.worker);
+}
+
 static void abort_now(struct px_exchange *x, const struct px_fault *f, uint64_t now)
 {
 	ss_count(x->p->conf.counters, SS_C_FAULT_ABORTS, 1);
@@ -105,7 +100,7 @@ bool px_faulted(struct px_exchange *x, const struct ss_listener *l, const struct
 	bool late = drawn(x, f->delay_share), ends = drawn(x, f->abort_share);
 	struct px_fault fault = {0};
 
-	if ((!late && !ends) || !meant(f, ss_http_head(x->down)) || over(x, f))
+	if ((!late && !ends) || !meant_for(x, f) || over(x, f))
 		return false;
 	fault.delay_ns = late ? delay_of(x, f, !l->edge) : 0;
 	fault.ends = ends && abort_of(x, f, !l->edge, &fault);

@@ -252,14 +252,14 @@ static void by_header_from_inside_only(void **state)
 
 static void only_for_those_who_say_so(void **state)
 {
-	const struct ss_fault_header h[] = {{SS_SPAN("x-chaos"), SS_SPAN("yes"), false},
-					    {SS_SPAN("x-who"), SS_SPAN_NONE, true}};
+	const struct ss_route_field h[] = {
+		{.name = SS_SPAN("x-chaos"), .value = SS_SPAN("yes"), .kind = SS_HM_EXACT},
+		{.name = SS_SPAN("x-who"), .kind = SS_HM_PRESENT}};
 	struct ss_fault f = always_503;
 	struct ss_http_stream *d;
 	struct world *w;
 
-	f.headers = h;
-	f.n_headers = 2;
+	f.headers = (struct ss_field_set){.n = 2, .v = h};
 	w = faulty(f);
 	for (int i = 0; i < 4; i++) {
 		d = request(w, "GET", "/");

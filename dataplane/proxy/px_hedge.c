@@ -2,7 +2,7 @@
  * px_hedge.c - a try that is late lives on beside the next one; the first good head wins.
  *
  * The late try moves into an object of its own, so that the exchange goes on as after any failed try, with
- * its one leg. It is only ever done with a whole request of an idempotent method: nothing is sent on it any more.
+ * its one leg. It is only ever done with a whole request, which may be seen twice: nothing is sent on it any more.
  * When it wins it moves back; when it fails it is dropped, unless it was the last that was waited for.
  */
 #include "base/err.h"
@@ -30,8 +30,8 @@ bool px_hedge_begin(struct px_exchange *x, const struct ss_snapshot *snap, uint6
 	const struct ss_retry *r = px_retry_policy(x, snap);
 	struct px_hedge *h;
 
-	if (!r || !r->hedge || x->hedge || !px_idempotent(x->request.method) || !x->request_ended ||
-	    !px_retry_hedge(x, snap, now))
+	if (!r || !r->hedge || x->hedge || !(r->non_idempotent || px_idempotent(x->request.method)) ||
+	    !x->request_ended || !px_retry_hedge(x, snap, now))
 		return false;
 	h = ss_pool_take(x->p->hedges);
 	if (!h)
@@ -44,6 +44,7 @@ bool px_hedge_begin(struct px_exchange *x, const struct ss_snapshot *snap, uint6
 	x->wait.probe = x->wait.bounded = x->wait.panic = false;
 	x->wait.conn = NULL;
 	x->hedge = h;
+	ss_count(x->p->conf.counters, SS_C_HEDGES, 1);
 	return true;
 }
 
@@ -61,6 +62,7 @@ static void win(struct px_exchange *x)
 {
 	struct px_hedge *h = x->hedge;
 
+	ss_count(x->p->conf.counters, SS_C_HEDGES_WON, 1);
 	px_retry_over(x);
 	px_drop_upstream(x);
 	x->up = h->up;

@@ -125,6 +125,13 @@ enum px_rank px_rank_of(const struct px_exchange *x, bool edge)
 	return u > 3 ? PX_RANK_LOW : u < 3 ? PX_RANK_HIGH : PX_RANK_DEFAULT;
 }
 
+/* As Envoy has it: of a list of request headers one has to match. */
+static bool meant(const struct px_exchange *x, const struct ss_retry *r)
+{
+	return !r->request_headers.n ||
+	       ss_route_one_holds(&r->request_headers, ss_http_head(x->down), x->p->conf.worker);
+}
+
 static void take_policy(struct px_exchange *x, const struct ss_retry *r)
 {
 	x->retry_on = r->on;
@@ -140,16 +147,19 @@ static void take_policy(struct px_exchange *x, const struct ss_retry *r)
 
 void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now)
 {
+	bool retries = r->retry && meant(x, r->retry);
 	uint64_t ns;
 
 	x->timeout_ns = r->timeout_ns;
 	x->idle_ns = r->idle_timeout_ns;
 	if (r->max_stream_ns)
 		x->ends = now + r->max_stream_ns;
-	if (r->retry)
+	if (retries)
 		take_policy(x, r->retry);
 	if (!l->edge)
 		take_hop_above(x, now);
+	if (!retries)
+		x->retry_on = 0;
 	/* A client's own deadline only shortens what it gets: it is believed from anyone. */
 	if (x->grpc) {
 		const struct ss_hdr *f = px_field(x, SS_H_GRPC_TIMEOUT);

@@ -143,9 +143,8 @@ static struct outcome of_head(const struct px_exchange *x, const struct ss_snaps
 
 	if (x->grpc)
 		o.met |= of_grpc(h);
-	for (uint16_t i = 0; i < r->n_headers; i++)
-		if (ss_hdrs_find_name(h, r->headers[i]))
-			o.met |= SS_RETRY_HEADERS;
+	if (r->headers.n && ss_route_one_holds(&r->headers, h, x->p->conf.worker))
+		o.met |= SS_RETRY_HEADERS;
 	/* A server's own rate limit is retried only by whoever has asked for just that. */
 	if (ss_hdrs_find_name(h, SS_SPAN("x-envoy-ratelimited")))
 		o.met = SS_RETRY_RATELIMITED;
@@ -191,7 +190,9 @@ static uint64_t wait_of(struct px_exchange *x, const struct ss_retry *r, const s
 
 static void refuse(struct px_exchange *x, enum ss_drop why)
 {
-	ss_count_drop(x->p->conf.counters, why);
+	/* A late try that got no hedge is refused a retry for the same reason: that counts once. */
+	if (x->drop != why)
+		ss_count_drop(x->p->conf.counters, why);
 	x->told = true;
 	if (x->drop == SS_DROP_NONE)
 		x->drop = why;

@@ -10,6 +10,7 @@
 #include "wire/httpdate.h"
 
 static const char *cases_path;
+static char identity[100]; /* of every endpoint's certificate */
 
 /* -- a line of the file -- */
 
@@ -61,7 +62,36 @@ static bool parse(char *text, struct line *l)
 /* -- policy -- */
 
 static uint16_t codes[8];
-static struct ss_span names[8];
+static struct ss_route_field fields[8], request_fields[8];
+
+/* "name", or "name~kind~value"; "!" before it: inverted. */
+static struct ss_route_field field_of(char *text)
+{
+	static const char *const kinds[] = {"exact", "prefix", "suffix", "present", "regex", "range"};
+	struct ss_route_field f = {.kind = SS_HM_PRESENT, .invert = *text == '!'};
+	char *kind = strchr(text, '~'), *value = kind ? strchr(kind + 1, '~') : NULL;
+
+	if (kind) {
+		assert_non_null(value);
+		*kind++ = *value++ = '\0';
+		for (f.kind = 0; strcmp(kinds[f.kind], kind) != 0; f.kind++)
+			assert_true(f.kind < SS_HM_RANGE);
+		f.value = ss_span_str(value);
+	}
+	if (f.kind == SS_HM_RANGE)
+		assert_int_equal(sscanf(value, "%ld..%ld", &f.start, &f.end), 2);
+	f.name = ss_span_str(text + f.invert);
+	return f;
+}
+
+static void set_fields(struct ss_field_set *s, struct ss_route_field *memory, char *text)
+{
+	char *rest = NULL;
+
+	s->v = memory;
+	for (char *t = strtok_r(text, ",", &rest); t; t = strtok_r(NULL, ",", &rest))
+		memory[s->n++] = field_of(t);
+}
 
 static void set_policy(struct ss_retry *r, char *key)
 {
@@ -94,8 +124,9 @@ static void set_policy(struct ss_retry *r, char *key)
 		for (char *t = strtok_r(v, ",", &rest); t; t = strtok_r(NULL, ",", &rest))
 			codes[r->n_status++] = (uint16_t)atoi(t);
 	else if (!strcmp(key, "headers"))
-		for (char *t = strtok_r(v, ",", &rest); t; t = strtok_r(NULL, ",", &rest))
-			names[r->n_headers++] = ss_span_str(t);
+		set_fields(&r->headers, fields, v);
+	else if (!strcmp(key, "request_headers"))
+		set_fields(&r->request_headers, request_fields, v);
 	else
 		fail_msg("unknown policy key %s", key);
 }
@@ -105,10 +136,13 @@ static void use_policy(struct world *w, const struct line *l)
 	struct ss_retry *r = &w->retry;
 
 	*r = (struct ss_retry){
-		.max_ns = S, .max_after_ns = 300 * S, .body_max = 65536, .status = codes, .headers = names};
+		.max_ns = S, .max_after_ns = 300 * S, .body_max = 65536, .status = codes};
+	identity[0] = '\0';
 	for (uint32_t i = 0; i < l->policy.n; i++)
 		if (!strcmp(l->policy.w[i], "stranger"))
 			w->cluster.mesh_hop = false;
+		else if (!strncmp(l->policy.w[i], "identity=", 9))
+			snprintf(identity, sizeof(identity), "%s", l->policy.w[i] + 9);
 		else
 			set_policy(r, l->policy.w[i]);
 	if (!r->on)
@@ -218,6 +252,7 @@ static uint32_t play(struct world *w, struct line *l, struct ss_http_stream *d)
 			fake_gone(c, SS_DROP_TCP_RESET);
 			tries++;
 		} else if (c) {
+			c->peer.identity = ss_span_str(identity);
 			fake_open(c, 100);
 		}
 		w->now += 5 * MS;

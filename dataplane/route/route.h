@@ -64,6 +64,10 @@ struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct 
 int ss_route_regex_path(const struct ss_rewrite_regex *x, uint16_t worker, struct ss_span path, struct ss_arena *a,
 			struct ss_span *out);
 
+/* Do all of a set's matches hold for this head, or at least one? No other scan of the worker is under way. */
+bool ss_route_all_hold(const struct ss_field_set *s, const struct ss_hdrs *h, uint16_t worker);
+bool ss_route_one_holds(const struct ss_field_set *s, const struct ss_hdrs *h, uint16_t worker);
+
 /* The bit of a method name. */
 uint16_t ss_route_method_bit(struct ss_span method);
 

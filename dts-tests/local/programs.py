@@ -1,4 +1,5 @@
 """Clients and origins that nobody here wrote, started the way an operator would."""
+import json
 import os
 import re
 
@@ -64,6 +65,25 @@ def nghttpd(lab, ns, name, address, port, root, key=None, cert=None, ca=None, ve
 def script(lab, ns, name, program, *argv):
     """A Python program of local/ under the system's Python."""
     return lab.start(name, ns, "/usr/bin/python3", "-u", os.path.join(HERE, program), *argv)
+
+
+def h2_origin(lab, ns, name, addresses, port, **more):
+    """Node's HTTP/2 (local/h2_origin.js) on these addresses; its records: h2_records()."""
+    options = {"log": lab.path(f"{name}.jsonl"), "port": port, "addresses": addresses, **more}
+    if os.path.exists(options["log"]):
+        os.unlink(options["log"])  # of an earlier one
+    p = lab.start(name, ns, "node", os.path.join(HERE, "h2_origin.js"), json.dumps(options))
+    for a in addresses:
+        wait_listening(lab, p, ns, a, port)
+    return p
+
+
+def h2_records(lab, name, event="request"):
+    try:
+        with open(lab.path(f"{name}.jsonl"), encoding="utf-8") as f:
+            return [r for r in (json.loads(line) for line in f if line.endswith("\n")) if r["event"] == event]
+    except FileNotFoundError:
+        return []
 
 
 def curl(lab, ns, *argv, check=True, timeout=60):

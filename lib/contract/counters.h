@@ -67,6 +67,8 @@
 	X(RESPONSES_4XX, c, "4xx responses")                                    \
 	X(RESPONSES_5XX, c, "5xx responses")                                    \
 	X(RETRIES, c, "requests tried again on another endpoint")               \
+	X(HEDGES, c, "tries that were late and lived on beside the next one")   \
+	X(HEDGES_WON, c, "of these, answered first")                            \
 	X(FAULT_DELAYS, c, "requests delayed by an injected fault")             \
 	X(FAULT_ABORTS, c, "requests aborted by an injected fault")             \
 	X(FAULTS_OVER, c, "faults not injected: as many under way as the route allows") \

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/span.h"
+#include "contract/fields.h"
 
 #define SS_FAULT_SHARE_SUM 10000
 
@@ -24,20 +25,13 @@ enum ss_fault_delay {
 };
 enum ss_fault_abort { SS_ABORT_NONE = 0, SS_ABORT_HTTP = 1, SS_ABORT_GRPC = 2, SS_ABORT_BY_HEADER = 3 };
 
-/* All of them must be there, with this value where there is one. */
-struct ss_fault_header {
-	struct ss_span name, value; /* name lower case */
-	bool any;                   /* any value will do */
-};
-
 struct ss_fault {
 	uint8_t delay, abort; /* enum ss_fault_delay, ss_fault_abort */
 	uint16_t delay_share, abort_share;
 	uint64_t delay_ns;     /* fixed, or the mean */
 	uint64_t delay_max_ns; /* no delay that is drawn or asked for lasts longer */
 	uint16_t status;       /* HTTP's or gRPC's */
-	uint16_t n_headers;
-	const struct ss_fault_header *headers;
+	struct ss_field_set headers; /* of requests that it is meant for: all of them hold */
 	uint32_t max_active; /* a worker's share, rounded up; 0: no bound */
 };
 

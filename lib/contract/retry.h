@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/span.h"
+#include "contract/fields.h"
 
 /*
  * Conditions by Envoy's names. X(NAME, bit, "word"). The last five are gRPC's and look at a status that
@@ -49,9 +50,10 @@ struct ss_retry {
 	uint8_t max_retries; /* tries after the first */
 	bool non_idempotent; /* POST and PATCH too may be sent twice */
 	bool hedge;          /* on a try's timeout the first try lives on beside the second */
-	uint16_t n_status, n_headers;
-	const uint16_t *status;        /* SS_RETRY_STATUS_CODES */
-	const struct ss_span *headers; /* SS_RETRY_HEADERS: names, lower case */
+	uint16_t n_status;
+	const uint16_t *status;              /* SS_RETRY_STATUS_CODES */
+	struct ss_field_set headers;         /* SS_RETRY_HEADERS: one of them holds for the response */
+	struct ss_field_set request_headers; /* one of them holds, or the request is sent once; n 0: no matter */
 	uint64_t per_try_ns;      /* from the whole request sent to the response's head; 0: none */
 	uint64_t per_try_idle_ns; /* a try on which nothing moves before the head; 0: none */
 	uint64_t base_ns, max_ns; /* back-off: uniform below base * 2^n, at most max; base 0: at once */

@@ -17,6 +17,7 @@
 #include "contract/balance.h"
 #include "contract/jwt.h"
 #include "contract/faults.h"
+#include "contract/fields.h"
 #include "contract/limits.h"
 #include "contract/mirrors.h"
 #include "contract/retry.h"
@@ -28,13 +29,6 @@ enum ss_path_match {
 	SS_PATH_ANY = 0, SS_PATH_EXACT = 1, SS_PATH_PREFIX = 2, SS_PATH_REGEX = 3,
 	SS_PATH_SEGMENTS = 4, /* a prefix that ends where a segment does: "/a" takes "/a" and "/a/b", not "/ab" */
 };
-/* RANGE: a whole number from start up to, and without, end. */
-enum ss_header_match {
-	SS_HM_EXACT = 0, SS_HM_PREFIX = 1, SS_HM_SUFFIX = 2, SS_HM_PRESENT = 3, SS_HM_REGEX = 4, SS_HM_RANGE = 5,
-};
-/* What a field match looks at. */
-enum ss_field_on { SS_ON_HEADER = 0, SS_ON_QUERY = 1, SS_ON_COOKIE = 2 };
-#define SS_FIELD_ONS 3u
 enum ss_route_action { SS_ACTION_CLUSTERS = 0, SS_ACTION_DIRECT = 1, SS_ACTION_REDIRECT = 2 };
 /* Which of the routes that fit is taken. */
 enum ss_precedence {
@@ -49,17 +43,6 @@ enum ss_method_bit {
 	SS_METHOD_GET = 1, SS_METHOD_HEAD = 2, SS_METHOD_POST = 4, SS_METHOD_PUT = 8,
 	SS_METHOD_DELETE = 16, SS_METHOD_OPTIONS = 32, SS_METHOD_PATCH = 64,
 	SS_METHOD_CONNECT = 128, SS_METHOD_TRACE = 256, SS_METHOD_OTHER = 512,
-};
-
-/* One of the values of that name fits; inverted: none does. */
-struct ss_route_field {
-	struct ss_span name; /* headers: lower case */
-	uint8_t kind;        /* enum ss_header_match */
-	uint8_t on;          /* enum ss_field_on */
-	bool invert;
-	uint32_t regex; /* SS_HM_REGEX: id in its host's field databases */
-	struct ss_span value;
-	int64_t start, end; /* SS_HM_RANGE */
 };
 
 /* Who asks, and where: one of each list that has entries must fit. */
