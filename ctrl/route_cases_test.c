@@ -44,6 +44,16 @@ static void read_request(char *line, struct ss_hdrs *h, struct ss_hdr *v, struct
 	}
 }
 
+static struct ss_span redirected(const struct ss_route *r, struct ss_span path, struct ss_arena *a, bool *ok)
+{
+	struct ss_span got = SS_SPAN_NONE;
+
+	if (r->redirect->kind != SS_PATH_REGEX_NEW)
+		return ss_route_new_path(r, r->redirect->kind, r->redirect->path, path, a, ok);
+	assert_int_equal(ss_route_regex_path(r->redirect->regex, 0, path, a, &got), 0);
+	return got;
+}
+
 /* The path that goes upstream, or into Location; empty when it stays. */
 static struct ss_span new_path(const struct ss_route *r, struct ss_span path, struct ss_arena *a)
 {
@@ -56,7 +66,7 @@ static struct ss_span new_path(const struct ss_route *r, struct ss_span path, st
 	else if (w)
 		got = ss_route_new_path(r, w->kind, w->path, path, a, &ok);
 	else if (r->redirect)
-		got = ss_route_new_path(r, r->redirect->kind, r->redirect->path, path, a, &ok);
+		got = redirected(r, path, a, &ok);
 	assert_true(ok);
 	return got;
 }

@@ -50,6 +50,20 @@ static void read_rewrite(struct ss_model_route *r, char *arg)
 	}
 }
 
+/* The same of a redirect. */
+static void read_redirect(struct ss_model_redirect *d, char *arg)
+{
+	char *rest = strchr(arg, ':') + 1, *becomes = strstr(rest, "=>");
+
+	if (*arg == 'r') {
+		*becomes = '\0';
+		d->regex = world_text(rest);
+		d->substitution = world_text(becomes + 2);
+		return;
+	}
+	*(arg[1] == 'r' ? &d->prefix : &d->path) = world_text(rest);
+}
+
 /* "https://a,https://b*,~EXPRESSION": exact, prefix, expression */
 static void read_origins(struct ss_model_route *r, char *arg)
 {
@@ -76,7 +90,7 @@ static bool read_action(struct ss_model_route *r, const char *word, char *arg)
 	} else if (!strcmp(word, "redirect")) {
 		r->action = SS_ACTION_REDIRECT;
 		r->redirect = (struct ss_model_redirect){.present = true, .status = 302};
-		*(arg[1] == 'r' ? &r->redirect.prefix : &r->redirect.path) = world_text(strchr(arg, ':') + 1);
+		read_redirect(&r->redirect, arg);
 	} else if (!strcmp(word, "cors")) {
 		read_origins(r, arg);
 	} else {

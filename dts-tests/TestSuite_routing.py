@@ -118,7 +118,9 @@ class TestRoutingActions(RoutingSuite):
                     to("host", {"path": "/host"}, host="b.example", status=307),
                     to("full", {"path": "/full"}, path="/new", status=308),
                     to("old", {"prefix": "/old/"}, prefix="/new/", status=303),
-                    to("seg", {"path_separated_prefix": "/seg"}, prefix="/", strip_query=True)], [])
+                    to("seg", {"path_separated_prefix": "/seg"}, prefix="/", strip_query=True),
+                    to("regex", {"prefix": "/v"}, regex="^/v([0-9]+)/(.*)$", substitution="/\\2/of/\\1"),
+                    to("storm", {"prefix": "/storm"}, regex="^/storm(a+)+$", substitution="/")], [])
 
         def check(version):
             for host, path, want, status in (
@@ -129,10 +131,42 @@ class TestRoutingActions(RoutingSuite):
                     ("a.example", "/full?x", "http://a.example/new?x", 308),
                     ("a.example", "/old/x/y?z=1", "http://a.example/new/x/y?z=1", 303),
                     ("a.example", "/seg/x?z=1", "http://a.example/x", 302),
-                    ("a.example", "/seg", "http://a.example/", 302)):
+                    ("a.example", "/seg", "http://a.example/", 302),
+                    ("a.example", "/v2/x/y?z=1", "http://a.example/x/y/of/2?z=1", 302)):
                 got, headers, _ = self.head(path, host=host, version=version)
                 self.verify_equal((got, headers["location"]), (status, [want]), f"{version} {host}{path}")
         self.both(check)
+        self.verify_equal(self.head("/storm" + "a" * 40 + "!")[0], 500, "an expression that takes too long")
+
+    def test_variables(self):
+        """Values of headers say who asked and how, over both versions; a header that is not there writes nothing; a
+        route's endpoints get their own names as host, at each attempt."""
+        def values(kind, **fields):
+            return {kind: [{"name": f"x-{k}", "value": v} for k, v in fields.items()]}
+        ends = [{"address": ORIGINS[0], "port": 9, "hostname": "dead.example"},
+                {"address": ORIGINS[1], "port": PORT, "hostname": "live.example"}]
+        self.start([{"name": "named", "match": {"prefix": "/headers/named"}, "cluster": "named", "rewrite": {"auto_host": True},
+                     "retry": {"backoff": {"base": "1ms"}}},
+                    {"name": "all", "cluster": "web", "request_headers": values(
+                        "set", who="%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", how="%PROTOCOL%", user="%REQ(x-name?x-id):5%!",
+                        lacks="%REQ(x-nobody)%", at="%HOSTNAME% %DOWNSTREAM_LOCAL_ADDRESS%", part="100%% %REQ(:path)%"),
+                     "response_headers": values("add", asked="%REQ(:method)% %REQ(:authority)%", port="%DOWNSTREAM_REMOTE_PORT%")}],
+                   [self.all_origins(protocol="http1"),
+                    {"name": "named", "protocol": "http1", "endpoints": ends, "outlier": {"consecutive_errors": 0}}])
+
+        def check(version):
+            _, headers, body = self.head("/headers?q=1", "-H", "x-id: somebody", version=version)
+            got = {k.lower(): v for k, v in json.loads(body)}
+            self.verify_equal({k: got.get(f"x-{k}") for k in ("who", "how", "user", "lacks", "at", "part")},
+                              {"who": "10.1.0.1", "how": "HTTP/2" if "2" in version else "HTTP/1.1", "user": "someb!",
+                               "lacks": None, "at": f"dut {VIP}:80", "part": "100% /headers?q=1"}, version)
+            self.verify_equal(headers["x-asked"], ["GET a.example"], "response")
+            self.verify(1024 <= int(headers["x-port"][0]) < 65536, f"the client's port: {headers['x-port']}")
+            for _ in range(4):
+                got = self.seen("/headers/named", version=version)
+                self.verify_equal((got["host"], got["x-forwarded-host"]), ("live.example", "a.example"), "host")
+        self.both(check)
+        self.verify(self.dut.metric("sidestep_retries_total") > 0, "the dead endpoint was not tried")
 
     def test_rewrite(self):
         """Full path, prefix, expression with captures; host by text and by header; the original goes along."""

@@ -82,6 +82,21 @@ static int build_breaker(struct ss_build_job *j, const struct ss_model_breaker *
 	return 0;
 }
 
+static int build_hostnames(struct ss_build_job *j, const struct ss_model_cluster *m, struct ss_cluster *c)
+{
+	struct ss_span *names;
+	bool some = false;
+
+	for (uint32_t i = 0; i < m->n_endpoints; i++)
+		some |= m->endpoints[i].hostname != NULL;
+	if (!some)
+		return 0;
+	c->hostnames = names = ss_build_array(j, m->n_endpoints, sizeof(*names));
+	for (uint32_t i = 0; names && i < m->n_endpoints; i++)
+		names[i] = ss_build_lower(j, m->endpoints[i].hostname);
+	return names ? 0 : SS_ERR_NO_MEM;
+}
+
 static int build_cluster(struct ss_build_job *j, struct holds *h, const struct ss_model_cluster *m,
 			 struct ss_cluster *c)
 {
@@ -104,7 +119,7 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 		.pending_delay_ns = m->pending_delay_ns,
 		.mesh_hop = m->mesh_hop,
 	};
-	if (build_breaker(j, &m->breaker, c) < 0)
+	if (build_breaker(j, &m->breaker, c) < 0 || build_hostnames(j, m, c) < 0)
 		return SS_ERR_NO_MEM;
 	c->outlier.n_endpoints = m->n_endpoints;
 	if (ss_ep_cluster_hold(j->endpoints, c->name, &c->slot) < 0) {

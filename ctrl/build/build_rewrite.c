@@ -52,26 +52,31 @@ static struct shared *find_shared(uint64_t hash, const char *pattern)
 	return s;
 }
 
-static int compile_new(struct ss_build_job *j, const struct ss_model_route *m, pcre2_code **out)
+/* An expression with what takes its place, and where they stand. */
+struct subst {
+	const struct ss_model_src *src;
+	const char *key, *regex, *text;
+};
+
+static int compile_new(struct ss_build_job *j, const struct subst *m, pcre2_code **out)
 {
 	PCRE2_UCHAR why[120] = "";
 	PCRE2_SIZE at = 0;
 	int err = 0;
 
-	*out = pcre2_compile((PCRE2_SPTR)m->rewrite.regex, PCRE2_ZERO_TERMINATED, PCRE2_NEVER_UTF, &err, &at,
+	*out = pcre2_compile((PCRE2_SPTR)m->regex, PCRE2_ZERO_TERMINATED, PCRE2_NEVER_UTF, &err, &at,
 			     NULL);
 	if (*out && (err = pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE)) == 0)
 		return 0;
 	pcre2_get_error_message(err, why, sizeof(why));
-	ss_model_error(j->errors, &m->src, "rewrite", "regular expression \"%s\": %s", m->rewrite.regex,
-		       (const char *)why);
+	ss_model_error(j->errors, m->src, m->key, "regular expression \"%s\": %s", m->regex, (const char *)why);
 	pcre2_code_free(*out);
 	return SS_ERR_CONFIG;
 }
 
-static int compile(struct ss_build_job *j, const struct ss_model_route *m, pcre2_code **out)
+static int compile(struct ss_build_job *j, const struct subst *m, pcre2_code **out)
 {
-	const char *pattern = m->rewrite.regex;
+	const char *pattern = m->regex;
 	uint64_t hash = ss_route_hash(SS_ROUTE_HASH_START, ss_span_str(pattern), 0);
 	struct shared *s = find_shared(hash, pattern);
 
@@ -131,10 +136,10 @@ static int make_matches(struct ss_build_job *j, struct ss_build_regex *x)
 
 /* -- the substitution: "\1" is a group, "\\" a backslash -- */
 
-static int parse_subst(struct ss_build_job *j, const struct ss_model_route *m, const pcre2_code *code,
+static int parse_subst(struct ss_build_job *j, const struct subst *m, const pcre2_code *code,
 		       struct ss_rewrite_regex *x)
 {
-	const char *p = m->rewrite.substitution, *from = p;
+	const char *p = m->text, *from = p;
 	struct ss_subst *parts = ss_build_array(j, strlen(p) + 1, sizeof(*parts));
 	uint32_t groups = 0;
 
@@ -154,9 +159,8 @@ static int parse_subst(struct ss_build_job *j, const struct ss_model_route *m, c
 			parts[x->n_parts++] = (struct ss_subst){SS_SPAN_NONE, (int8_t)(*p - '0')};
 		else {
 			ss_model_error(
-				j->errors, &m->src, "rewrite",
-				"substitution \"%s\": a \\ is followed by a group's number or another \\",
-				m->rewrite.substitution);
+				j->errors, m->src, m->key,
+				"substitution \"%s\": a \\ is followed by a group's number or another \\", m->text);
 			return SS_ERR_CONFIG;
 		}
 	}
@@ -174,7 +178,7 @@ static int parse_subst(struct ss_build_job *j, const struct ss_model_route *m, c
 	return 0;
 }
 
-static int build_regex(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_route *m,
+static int build_regex(struct ss_build_job *j, struct ss_build_regex *x, const struct subst *m,
 		       const struct ss_rewrite_regex **out)
 {
 	struct ss_rewrite_regex *r = ss_build_alloc(j, sizeof(*r));
@@ -204,6 +208,7 @@ int ss_build_rewrite(struct ss_build_job *j, struct ss_build_regex *x, const str
 		     struct ss_route *r)
 {
 	const char *prefix = m->rewrite.prefix ? m->rewrite.prefix : m->prefix_rewrite;
+	struct subst subst = {&m->src, "rewrite", m->rewrite.regex, m->rewrite.substitution};
 	struct ss_rewrite *w;
 
 	if (!m->rewrite.present && !m->prefix_rewrite)
@@ -219,12 +224,15 @@ int ss_build_rewrite(struct ss_build_job *j, struct ss_build_regex *x, const str
 							    : SS_PATH_KEPT,
 				 .path = ss_build_text(j, prefix ? prefix : m->rewrite.path),
 				 .host = ss_build_text(j, m->rewrite.host),
-				 .host_header = ss_build_lower(j, m->rewrite.host_header)};
-	return m->rewrite.regex ? build_regex(j, x, m, &w->regex) : 0;
+				 .host_header = ss_build_lower(j, m->rewrite.host_header),
+				 .auto_host = m->rewrite.auto_host};
+	return subst.regex ? build_regex(j, x, &subst, &w->regex) : 0;
 }
 
-int ss_build_redirect(struct ss_build_job *j, const struct ss_model_route *m, struct ss_route *r)
+int ss_build_redirect(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_route *m,
+		      struct ss_route *r)
 {
+	struct subst subst = {&m->src, "redirect", m->redirect.regex, m->redirect.substitution};
 	const struct ss_model_redirect *from = &m->redirect;
 	struct ss_redirect *d;
 
@@ -239,10 +247,11 @@ int ss_build_redirect(struct ss_build_job *j, const struct ss_model_route *m, st
 				  .port = from->port,
 				  .kind = from->path     ? SS_PATH_FULL
 					  : from->prefix ? SS_PATH_PREFIX_NEW
+					  : from->regex  ? SS_PATH_REGEX_NEW
 							 : SS_PATH_KEPT,
 				  .strip_query = from->strip_query,
 				  .scheme = ss_build_text(j, from->scheme),
 				  .host = ss_build_text(j, from->host),
 				  .path = ss_build_text(j, from->path ? from->path : from->prefix)};
-	return 0;
+	return subst.regex ? build_regex(j, x, &subst, &d->regex) : 0;
 }

@@ -46,7 +46,7 @@ static int build_route(struct ss_build_job *j, struct ss_build_regex *x, const s
 	if (m->action == SS_ACTION_CLUSTERS)
 		err = worse(err, ss_build_split(j, h, m, r));
 	err = worse(err, ss_build_rewrite(j, x, m, r));
-	err = worse(err, ss_build_redirect(j, m, r));
+	err = worse(err, ss_build_redirect(j, x, m, r));
 	err = worse(err, ss_build_cors(j, x, &m->cors, &m->src, &r->cors));
 	err = worse(err, ss_build_maintenance(j, &m->maintenance, &r->maintenance));
 	err = worse(err, ss_build_sticky(j, &m->sticky, &r->sticky));

@@ -50,6 +50,8 @@ int ss_build_match(struct ss_build_job *j, const struct ss_model_host *h, const 
 		   struct ss_route *r);
 void ss_build_order(const struct ss_model_host *h, uint32_t *order);
 
+/* build_format.c: the value, and the format where it has variables; cfg has refused wrong ones. */
+int ss_build_value(struct ss_build_job *j, const char *text, struct ss_header_op *op);
 /* build_split.c. `after` follows what m says; both may be empty. */
 int ss_build_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n,
 		 const struct ss_header_ops *after, struct ss_header_ops *out);
@@ -61,7 +63,8 @@ int ss_build_sticky(struct ss_build_job *j, const struct ss_model_sticky *m, con
 /* build_rewrite.c, build_cors.c: what is not there leaves its place as it was. */
 int ss_build_rewrite(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_route *m,
 		     struct ss_route *r);
-int ss_build_redirect(struct ss_build_job *j, const struct ss_model_route *m, struct ss_route *r);
+int ss_build_redirect(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_route *m,
+		      struct ss_route *r);
 int ss_build_cors(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_cors *m,
 		  const struct ss_model_src *src, const struct ss_cors **out);
 

@@ -8,13 +8,22 @@
 static int put_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n,
 		   struct ss_header_op *op)
 {
-	for (uint32_t i = 0; i < n; i++)
-		op[i] = (struct ss_header_op){.kind = (uint8_t)m[i].kind,
-					      .name = ss_build_lower(j, m[i].name),
-					      .value = ss_build_text(j, m[i].value)};
-	for (uint32_t i = 0; i < n; i++)
+	int err = 0;
+
+	for (uint32_t i = 0; i < n && !err; i++) {
+		op[i] = (struct ss_header_op){.kind = (uint8_t)m[i].kind, .name = ss_build_lower(j, m[i].name)};
 		op[i].tok = (uint16_t)ss_hdr_token(op[i].name);
-	return (int)n;
+		err = ss_build_value(j, m[i].value, &op[i]);
+	}
+	return err;
+}
+
+static bool formats(const struct ss_header_op *op, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (op[i].format)
+			return true;
+	return false;
 }
 
 int ss_build_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n,
@@ -29,10 +38,12 @@ int ss_build_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uin
 	op = ss_build_array(j, n + after->n, sizeof(*op));
 	if (!op)
 		return SS_ERR_NO_MEM;
-	put_ops(j, m, n, op);
+	if (put_ops(j, m, n, op) < 0)
+		return SS_ERR_NO_MEM;
 	if (after->n)
 		memcpy(op + n, after->op, after->n * sizeof(*op));
-	*out = (struct ss_header_ops){.n = (uint16_t)(n + after->n), .op = op};
+	*out = (struct ss_header_ops){
+		.n = (uint16_t)(n + after->n), .formats = after->formats || formats(op, n), .op = op};
 	return 0;
 }
 

@@ -37,6 +37,7 @@ static const struct {
 	{ "virtual_hosts[].routes[]", "retries.perTryTimeout", "retry.per_try_timeout" },
 	{ "virtual_hosts[].routes[]", "retries.retryOn", "retry.on" },
 	{ "virtual_hosts[].routes[]", "corsPolicy", "cors" },
+	{ "virtual_hosts[].routes[]", "auto_host_rewrite", "rewrite.auto_host" },
 	{ "virtual_hosts[].retry", "attempts", "max_retries" },
 	{ "virtual_hosts[].retry", "retryOn", "on" },
 	{ "virtual_hosts[].retry", "retry_on", "on" },

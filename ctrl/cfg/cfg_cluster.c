@@ -26,9 +26,18 @@ static const struct ss_cfg_key endpoint_keys[] = {
 	{ "zone", SS_CFG_TEXT, ENDPOINT(locality.zone), .min = 1 },
 	{ "subzone", SS_CFG_TEXT, ENDPOINT(locality.subzone), .min = 1 },
 	{ "labels", SS_CFG_OWN, .what = "labels", .read = read_labels, .show = show_labels },
+	{ "hostname", SS_CFG_TEXT, ENDPOINT(hostname), .min = 1 },
 };
+
+static void check_endpoint(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	const struct ss_model_endpoint *e = obj;
+	if (e->hostname && (!ss_cfg_is_domain(e->hostname) || e->hostname[0] == '*'))
+		ss_cfg_error(c, g, "hostname", "\"%s\" is no host name", e->hostname);
+}
+
 static const struct ss_cfg_table endpoint = { .what = "endpoint", .size = sizeof(struct ss_model_endpoint),
-					      .src = true, SS_CFG_KEYS(endpoint_keys) };
+					      .src = true, .check = check_endpoint, SS_CFG_KEYS(endpoint_keys) };
 
 /* ---- outlier detection: the defaults are those of the seed profile ---- */
 

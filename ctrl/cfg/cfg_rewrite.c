@@ -26,11 +26,13 @@ static void check_authority(struct ss_cfg *c, config_setting_t *g, const char *h
 
 static void check_redirect(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
-	static const char *const paths[] = { "path", "prefix", NULL };
+	static const char *const paths[] = { "path", "prefix", "regex", NULL };
 	struct ss_model_redirect *r = obj;
 	uint16_t s = r->status;
 	if (ss_cfg_count(g, paths) > 1)
-		ss_cfg_error(c, g, NULL, "has both path and prefix");
+		ss_cfg_error(c, g, NULL, "has more than one of path, prefix, regex");
+	if (!r->regex != !r->substitution)
+		ss_cfg_error(c, g, NULL, "regex and substitution go together");
 	if (s != 301 && s != 302 && s != 303 && s != 307 && s != 308)
 		ss_cfg_error(c, g, "status", "%u is none of 301, 302, 303, 307, 308", s);
 	if (r->scheme && strcmp(r->scheme, "http") != 0 && strcmp(r->scheme, "https") != 0)
@@ -48,6 +50,8 @@ static const struct ss_cfg_key redirect_keys[] = {
 	{ "port", SS_CFG_U16, REDIRECT(port), .min = 1, .max = 65535 },
 	{ "path", SS_CFG_TEXT, REDIRECT(path), .min = 1 },
 	{ "prefix", SS_CFG_TEXT, REDIRECT(prefix), .min = 1 },
+	{ "regex", SS_CFG_TEXT, REDIRECT(regex), .min = 1 },
+	{ "substitution", SS_CFG_TEXT, REDIRECT(substitution) },
 	{ "strip_query", SS_CFG_BOOL, REDIRECT(strip_query), .def = "false" },
 };
 const struct ss_cfg_table ss_cfg_redirect = { .what = "group", .check = check_redirect,
@@ -58,12 +62,12 @@ const struct ss_cfg_table ss_cfg_redirect = { .what = "group", .check = check_re
 static void check_rewrite(struct ss_cfg *c, config_setting_t *g, void *obj)
 {
 	static const char *const paths[] = { "path", "prefix", "regex", NULL };
-	static const char *const hosts[] = { "host", "host_header", NULL };
+	static const char *const hosts[] = { "host", "host_header", "auto_host", NULL };
 	struct ss_model_rewrite *r = obj;
 	if (ss_cfg_count(g, paths) > 1)
 		ss_cfg_error(c, g, NULL, "has more than one of path, prefix, regex");
 	if (ss_cfg_count(g, hosts) > 1)
-		ss_cfg_error(c, g, NULL, "has both host and host_header");
+		ss_cfg_error(c, g, NULL, "has more than one of host, host_header, auto_host");
 	if (!r->regex != !r->substitution)
 		ss_cfg_error(c, g, NULL, "regex and substitution go together");
 	check_path(c, g, "path", r->path);
@@ -81,6 +85,7 @@ static const struct ss_cfg_key rewrite_keys[] = {
 	{ "substitution", SS_CFG_TEXT, REWRITE(substitution) },
 	{ "host", SS_CFG_TEXT, REWRITE(host), .min = 1 },
 	{ "host_header", SS_CFG_TEXT, REWRITE(host_header), .min = 1 },
+	{ "auto_host", SS_CFG_BOOL, REWRITE(auto_host), .def = "false" },
 };
 const struct ss_cfg_table ss_cfg_rewrite = { .what = "group", .check = check_rewrite,
 					     SS_CFG_KEYS(rewrite_keys) };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cfg/cfg_int.h"
+#include "contract/format.h"
 
 #define ROUTE(field) offsetof(struct ss_model_route, field)
 
@@ -34,6 +35,14 @@ static void check_op(struct ss_cfg *c, config_setting_t *g, void *obj)
 	size_t n = op->value ? strlen(op->value) : 0;
 	if (n && (op->value[0] == ' ' || op->value[n - 1] == ' '))
 		ss_cfg_error(c, g, "value", "begins or ends with a space");
+	const char *at = op->value ? op->value : "";
+	struct ss_format_piece p;
+	int rc;
+	while ((rc = ss_format_next(&at, &p)) == 1)
+		;
+	if (rc < 0)
+		ss_cfg_error(c, g, "value", "\"%.*s\" is no variable that is known here; %%%% stands for one %%",
+			     (int)p.text.n, (const char *)p.text.p);
 }
 
 #define OP(field) offsetof(struct ss_model_header_op, field)

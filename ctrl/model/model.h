@@ -175,6 +175,7 @@ struct ss_model_listener {
 struct ss_model_endpoint {
 	struct ss_model_src src;
 	struct ss_addr addr;
+	char *hostname; /* NULL: none */
 	uint32_t weight;
 	uint32_t priority; /* 0 first */
 	struct ss_model_locality locality;

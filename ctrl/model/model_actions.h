@@ -13,14 +13,16 @@ struct ss_model_redirect {
 	bool present, strip_query;
 	uint16_t status, port;
 	char *scheme, *host;
-	char *path, *prefix; /* at most one */
+	char *path, *prefix, *regex; /* at most one */
+	char *substitution;          /* regex */
 };
 
 struct ss_model_rewrite {
 	bool present;
 	char *path, *prefix, *regex; /* at most one */
 	char *substitution;          /* regex */
-	char *host, *host_header;    /* at most one */
+	char *host, *host_header;    /* at most one, or */
+	bool auto_host;
 };
 
 enum ss_model_origin_kind { SS_MODEL_ORIGIN_EXACT, SS_MODEL_ORIGIN_PREFIX, SS_MODEL_ORIGIN_REGEX };

@@ -53,6 +53,10 @@ int px_response_ops(struct px_exchange *x, const struct ss_route_decision *d)
 
 	if (!own->n && !d->route->cors && !d->fresh)
 		return 0;
+	if (ss_unlikely(own->formats))
+		own = px_format_ops(x, own);
+	if (!own)
+		return SS_ERR_NO_MEM;
 	px_borrow(x);
 	x->response_ops = *own;
 	if (!d->route->cors && !d->fresh)

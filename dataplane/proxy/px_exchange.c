@@ -212,12 +212,24 @@ void px_decide(struct px_exchange *x, const struct ss_snapshot *snap, const stru
 
 /* -- upstream -- */
 
+/* The name of the endpoint that was picked, where it has one. */
+static struct ss_span endpoint_host(const struct px_exchange *x, const struct ss_snapshot *snap)
+{
+	const struct ss_cluster *c = px_cluster(x, snap);
+	const struct ss_endpoint *e = c && c->hostnames ? ss_snapshot_endpoint(snap, c, x->wait.at.ep) : NULL;
+	struct ss_span name = e ? c->hostnames[e - c->endpoints] : SS_SPAN_NONE;
+
+	return name.n ? name : x->request.authority;
+}
+
 /* The head with this attempt's own fields at its end. */
-static int send_head(struct px_exchange *x, bool end, uint64_t now)
+static int send_head(struct px_exchange *x, const struct ss_snapshot *snap, bool end, uint64_t now)
 {
 	struct ss_hdrs h = x->request;
 	struct px_hop_text t;
 
+	if (ss_unlikely(x->auto_host))
+		h.authority = endpoint_host(x, snap);
 	px_add_hop(x, &h, &t, now);
 	return ss_http_request(x->wait.conn, &h, end, now, &x->up);
 }
@@ -225,7 +237,7 @@ static int send_head(struct px_exchange *x, bool end, uint64_t now)
 static void launch(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
 {
 	bool end = px_request_empty(x);
-	int rc = send_head(x, end, now);
+	int rc = send_head(x, snap, end, now);
 
 	ss_up_took(x->p->conf.up, &x->wait);
 	if (rc < 0) {

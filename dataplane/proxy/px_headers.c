@@ -296,6 +296,7 @@ static int rewrite(struct px_exchange *x, const struct ss_hdrs *from, const stru
 	}
 	if (w->host.n)
 		h->authority = ss_arena_copy(ss_http_arena(x->down), w->host, &ok);
+	x->auto_host = w->auto_host;
 	f = w->host_header.n ? ss_hdrs_find_name(from, w->host_header) : NULL;
 	if (f && ss_uri_authority(f->value, &(struct ss_span){0}, &(uint16_t){0}) == 0)
 		h->authority = f->value;
@@ -323,7 +324,9 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	bool ok = true;
 	int err;
 
-	if (block(a, h, from->n + ADDED_MAX + own->n) < 0)
+	if (ss_unlikely(own->formats))
+		own = px_format_ops(x, own);
+	if (!own || block(a, h, from->n + ADDED_MAX + own->n) < 0)
 		return SS_ERR_NO_MEM;
 	h->method = from->method;
 	h->scheme = d->cluster->tls ? SS_SPAN("https") : SS_SPAN("http");

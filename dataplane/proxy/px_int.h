@@ -3,7 +3,7 @@
  *
  * px_run.c walks the news; px_exchange.c takes an exchange through its steps; px_limit.c rate limits; px_fault.c
  * faults on purpose; px_ext_authz.c asks external authorizers, px_ext_head.c says in which words; px_mirror.c copies for mirrors; px_retry.c what follows a failed attempt; px_hop.c what hops
- * tell each other; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_borrow.c what they have
+ * tell each other; px_time.c waits and timeouts; px_pump.c bodies; px_headers.c heads; px_format.c variables in them; px_borrow.c what they have
  * of the snapshot; px_reply.c our own answers; px_log.c the record at the end.
  */
 #ifndef SS_PX_INT_H
@@ -88,6 +88,7 @@ struct px_exchange {
 	bool request_ended;  /* all of the request was given to the upstream stream */
 	bool response_ended; /* all of the response was given to the downstream stream */
 	bool keep;           /* kept holds every body byte taken so far */
+	bool auto_host;      /* each attempt asks for the name of its endpoint */
 	bool grpc;
 	uint8_t n_cors; /* of response_ops: those that our own answers have too */
 	uint16_t status;
@@ -263,6 +264,9 @@ int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops);
 /* X-Forwarded-For: what came (keep), then the peer; h has room for it. */
 void px_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, struct ss_arena *a, const struct ss_peer *peer,
 		      bool keep, bool *ok);
+
+/* px_format.c: the operations with the values that this request makes of them, in the arena; NULL: no memory. */
+const struct ss_header_ops *px_format_ops(const struct px_exchange *x, const struct ss_header_ops *from);
 
 /* px_borrow.c */
 /* It points into the snapshot with its header operations, and may until it is over. */

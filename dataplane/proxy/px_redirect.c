@@ -72,6 +72,22 @@ static struct ss_span without_query(struct ss_span path)
 	return q ? ss_span(path.p, (uint32_t)(q - path.p)) : path;
 }
 
+/* 0; SS_ERR_LIMIT: the expression leaves no path; SS_ERR_NO_MEM, and it is empty. */
+static int new_path(struct px_exchange *x, const struct ss_route *r, struct ss_span *out)
+{
+	const struct ss_redirect *d = r->redirect;
+	struct ss_arena *a = ss_http_arena(x->down);
+	struct ss_span path = ss_http_head(x->down)->path;
+	bool ok = true;
+
+	*out = SS_SPAN_NONE;
+	if (d->kind == SS_PATH_REGEX_NEW)
+		return ss_route_regex_path(d->regex, x->p->conf.worker, path, a, out);
+	path = ss_route_new_path(r, d->kind, d->path, path, a, &ok);
+	*out = ok ? path : SS_SPAN_NONE;
+	return ok ? 0 : SS_ERR_NO_MEM;
+}
+
 void px_redirect(struct px_exchange *x, const struct ss_listener *l, const struct ss_route *r, uint64_t now)
 {
 	const struct ss_redirect *d = r->redirect;
@@ -88,7 +104,11 @@ void px_redirect(struct px_exchange *x, const struct ss_listener *l, const struc
 	if (d->host.n)
 		to.host = d->host;
 	choose_port(d, &to, port);
-	to.path = ss_route_new_path(r, d->kind, d->path, ss_http_head(x->down)->path, a, &ok);
+	if (new_path(x, r, &to.path) == SS_ERR_LIMIT) {
+		px_reply(x, SS_DROP_REWRITE_LIMIT, now);
+		return;
+	}
+	ok &= to.path.n > 0;
 	if (d->strip_query)
 		to.path = without_query(to.path);
 	where = location(&to, a);

@@ -40,14 +40,16 @@ struct ss_rewrite {
 	const struct ss_rewrite_regex *regex; /* SS_PATH_REGEX_NEW */
 	struct ss_span host;        /* n 0: kept */
 	struct ss_span host_header; /* lower case: the host is this header's value, where there is one */
+	bool auto_host;             /* the host is the name of the endpoint that is picked, where it has one */
 };
 
 struct ss_redirect {
 	uint16_t status;
 	uint16_t port;  /* 0: what was asked, or none when the scheme changes */
-	uint8_t kind;   /* enum ss_new_path, no expression */
+	uint8_t kind;   /* enum ss_new_path */
 	bool strip_query;
 	struct ss_span scheme, host, path; /* scheme, host n 0: as asked */
+	const struct ss_rewrite_regex *regex; /* SS_PATH_REGEX_NEW */
 };
 
 #endif

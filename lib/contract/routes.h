@@ -53,16 +53,20 @@ struct ss_route_source {
 	const uint16_t *ports;        /* the listener's */
 };
 
+struct ss_format; /* contract/format.h */
+
 enum ss_header_op_kind { SS_OP_SET = 0, SS_OP_ADD = 1, SS_OP_REMOVE = 2 };
 struct ss_header_op {
 	uint8_t kind; /* enum ss_header_op_kind */
 	struct ss_span name, value; /* name lower case */
 	uint16_t tok;               /* the name's token (wire/hdr.h) */
+	const struct ss_format *format; /* the value is made for each request; NULL: it stands */
 };
 
 struct ss_header_ops {
 	uint16_t n;
 	const struct ss_header_op *op;
+	bool formats; /* some have one */
 };
 
 /* Operations that are set for one share alone stand before the route's and its host's (build joins them). */

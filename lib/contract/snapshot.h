@@ -71,6 +71,7 @@ struct ss_cluster {
 	uint8_t protocol; /* enum ss_protocol; auto: h2 when ALPN says so, else h1 */
 	uint32_t n_endpoints;
 	const struct ss_endpoint *endpoints;
+	const struct ss_span *hostnames; /* of the same, n 0: none; NULL: nobody has one */
 	const struct ss_balance *balance; /* NULL: plain rotation over all endpoints */
 	const struct ss_tls_client *tls; /* NULL: plaintext */
 	struct ss_outlier_conf outlier;
