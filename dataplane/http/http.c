@@ -22,6 +22,8 @@ int ss_http_create(struct ss_http **out, const struct ss_http_conf *conf, uint64
 	ss_list_init(&h->dead_conns);
 	ss_list_init(&h->news.streams);
 	ss_list_init(&h->news.conns);
+	ss_list_init(&h->news.aside_streams);
+	ss_list_init(&h->news.aside_conns);
 	ss_arena_init(&h->trash, conf->arenas);
 	h->conns = ss_pool_create("http_conns", sizeof(struct ss_http_conn), conf->max_conns);
 	h->streams = ss_pool_create("http_streams", sizeof(struct ss_http_stream),
@@ -79,6 +81,8 @@ static void hand_over(struct ss_http *h, struct ss_http_news *news)
 {
 	ss_list_splice(&news->streams, &h->news.streams);
 	ss_list_splice(&news->conns, &h->news.conns);
+	ss_list_splice(&news->aside_streams, &h->news.aside_streams);
+	ss_list_splice(&news->aside_conns, &h->news.aside_conns);
 }
 
 void ss_http_input(struct ss_http *h, const struct ss_snapshot *snap, struct ss_list *tls_news, uint64_t now,
@@ -115,7 +119,8 @@ void ss_http_expire(struct ss_http *h, uint64_t now, struct ss_http_news *news)
 uint64_t ss_http_next(const struct ss_http *h)
 {
 	if (!ss_list_empty(&h->todo) || !ss_list_empty(&h->dirty) || !ss_list_empty(&h->news.streams) ||
-	    !ss_list_empty(&h->news.conns))
+	    !ss_list_empty(&h->news.conns) || !ss_list_empty(&h->news.aside_streams) ||
+	    !ss_list_empty(&h->news.aside_conns))
 		return h->now;
 	return ss_wheel_next(&h->wheel);
 }

@@ -52,6 +52,7 @@ enum ss_http_code {
 struct ss_http_news {
 	struct ss_list streams; /* ss_http_stream_from_news */
 	struct ss_list conns;   /* upstream connections: ss_http_conn_from_news */
+	struct ss_list aside_streams, aside_conns; /* the same of connections that were set aside */
 };
 
 struct ss_http_conf {
@@ -145,6 +146,10 @@ int ss_http_request(struct ss_http_conn *c, const struct ss_hdrs *h, bool end, u
 		    struct ss_http_stream **out);
 /* Graceful: no new requests, ends when its streams have. */
 void ss_http_conn_close(struct ss_http_conn *c);
+/* Not one of the pools': its news, and that of its streams, go on lists of their own. Said right after connect. */
+void ss_http_conn_set_aside(struct ss_http_conn *c);
+/* Ends c with a reset, at once and without news, and lets it go. Its streams were released. */
+void ss_http_conn_kill(struct ss_http_conn *c);
 /* The upper room is done with c (after GONE, or to let it go after close). */
 void ss_http_conn_release(struct ss_http_conn *c);
 void ss_http_conn_set_owner(struct ss_http_conn *c, void *owner);

@@ -8,7 +8,7 @@ void ss_http_conn_news(struct ss_http_conn *c, uint32_t events)
 	if (!c->upstream || c->released)
 		return;
 	c->events |= events;
-	ss_list_push_once(&c->http->news.conns, &c->news);
+	ss_list_push_once(c->aside ? &c->http->news.aside_conns : &c->http->news.conns, &c->news);
 }
 
 void ss_http_dirty(struct ss_http_conn *c)
@@ -184,6 +184,20 @@ uint32_t ss_http_slots(const struct ss_http_conn *c)
 void ss_http_conn_close(struct ss_http_conn *c)
 {
 	ss_http_conn_drain(c);
+}
+
+void ss_http_conn_set_aside(struct ss_http_conn *c)
+{
+	c->aside = true;
+}
+
+void ss_http_conn_kill(struct ss_http_conn *c)
+{
+	c->released = true;
+	c->events = 0;
+	ss_list_remove(&c->news);
+	ss_http_conn_abort(c, SS_DROP_NONE);
+	ss_http_conn_settle(c);
 }
 
 void ss_http_conn_release(struct ss_http_conn *c)

@@ -128,6 +128,7 @@ struct ss_http_conn {
 	bool aged;               /* h1, downstream: the next response is the last one */
 	bool released;           /* upstream: the upper room is done with it */
 	bool shut;               /* ss_tls_shutdown was called */
+	bool aside;              /* upstream: its news go on lists of their own */
 	bool hold;               /* the version cannot use more input now: it stays in tls, whose window closes */
 	uint8_t protocol;        /* enum ss_protocol of the listener or cluster */
 	uint16_t reason;         /* enum ss_drop; why it went */

@@ -42,6 +42,8 @@ void http_sim_init(struct http_sim *r, const char *name, uint32_t mbufs)
 	r->snap.listeners = &r->listener;
 	ss_list_init(&r->news.streams);
 	ss_list_init(&r->news.conns);
+	ss_list_init(&r->news.aside_streams);
+	ss_list_init(&r->news.aside_conns);
 	conf.tls = &r->tls;
 	conf.bufs = &r->bufs;
 	conf.arenas = &r->arenas;

@@ -42,11 +42,13 @@ struct ss_http_stream *ss_http_stream_new(struct ss_http_conn *c)
 
 void ss_http_news(struct ss_http_stream *s, uint32_t events)
 {
+	struct ss_http_news *news = &s->conn->http->news;
+
 	if (s->released)
 		return;
 	s->handed = true;
 	s->events |= events;
-	ss_list_push_once(&s->conn->http->news.streams, &s->news);
+	ss_list_push_once(s->conn->aside ? &news->aside_streams : &news->streams, &s->news);
 }
 
 static void to_the_dead(struct ss_http_stream *s)

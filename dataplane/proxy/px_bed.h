@@ -7,7 +7,7 @@
 #ifndef SS_PX_BED_H
 #define SS_PX_BED_H
 
-#include "upstream/http_fake.h"
+#include "http/http_fake.h"
 
 #include "contract/route_index.h"
 #include "proxy/px_int.h"

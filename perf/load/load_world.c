@@ -240,6 +240,8 @@ int ss_load_create(struct ss_load **out, const struct ss_load_opts *o, const str
 	ss_list_init(&w->tls_news);
 	ss_list_init(&w->http_news.streams);
 	ss_list_init(&w->http_news.conns);
+	ss_list_init(&w->http_news.aside_streams);
+	ss_list_init(&w->http_news.aside_conns);
 	ss_load_pattern_init(&w->pattern);
 	ss_clock_init(&w->clock, 0);
 	w->now = ss_clock_ns(&w->clock);

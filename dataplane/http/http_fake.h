@@ -32,7 +32,7 @@ struct ss_http_conn {
 	struct ss_list all, news, streams;
 	struct ss_addr remote;
 	struct ss_peer peer;
-	bool upstream, open, closing, released, gone;
+	bool upstream, open, closing, released, gone, aside, killed;
 	uint32_t slots, events, cookie;
 	enum ss_drop reason;
 	void *owner;
@@ -63,7 +63,7 @@ static void fake_news(struct ss_http_stream *s, uint32_t events)
 	if (s->released)
 		return;
 	s->events |= events;
-	ss_list_push_once(&s->conn->h->news.streams, &s->news);
+	ss_list_push_once(s->conn->aside ? &s->conn->h->news.aside_streams : &s->conn->h->news.streams, &s->news);
 }
 
 static void fake_conn_news(struct ss_http_conn *c, uint32_t events)
@@ -71,7 +71,7 @@ static void fake_conn_news(struct ss_http_conn *c, uint32_t events)
 	if (c->released)
 		return;
 	c->events |= events;
-	ss_list_push_once(&c->h->news.conns, &c->news);
+	ss_list_push_once(c->aside ? &c->h->news.aside_conns : &c->h->news.conns, &c->news);
 }
 
 static struct ss_http_stream *fake_stream(struct ss_http_conn *c)
@@ -360,6 +360,17 @@ void ss_http_conn_release(struct ss_http_conn *c)
 	c->h->live_conns--;
 }
 
+void ss_http_conn_set_aside(struct ss_http_conn *c)
+{
+	c->aside = true;
+}
+
+void ss_http_conn_kill(struct ss_http_conn *c)
+{
+	c->gone = c->killed = true;
+	ss_http_conn_release(c);
+}
+
 void ss_http_conn_set_owner(struct ss_http_conn *c, void *owner)
 {
 	c->owner = owner;
@@ -384,6 +395,8 @@ static SS_UNUSED struct ss_http *fake_create(struct ss_bufpool *bufs)
 	h->bufs = bufs;
 	ss_list_init(&h->news.streams);
 	ss_list_init(&h->news.conns);
+	ss_list_init(&h->news.aside_streams);
+	ss_list_init(&h->news.aside_conns);
 	ss_list_init(&h->conns);
 	assert_int_equal(ss_arena_pools_create(&h->arenas, 4000, 64), 0);
 	return h;
