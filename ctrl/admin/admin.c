@@ -133,6 +133,7 @@ static const struct {
 } commands[] = {
 	{ "status", ss_admin_show_status, NULL },     { "stats", ss_admin_show_stats, NULL },
 	{ "limits", ss_admin_show_limits, NULL },     { "secrets", ss_admin_show_secrets, NULL },
+	{ "endpoints", ss_admin_show_clusters, NULL },
 	{ "clusters", ss_admin_show_clusters, NULL }, { "config", ss_admin_show_config, NULL },
 	{ "flows", ss_admin_show_flows, NULL },	      { "stages", ss_admin_show_stages, NULL },
 	{ "reload", NULL, do_reload },		      { "drain", NULL, do_drain },
@@ -153,7 +154,7 @@ static void run_command(struct client *c, const char *line)
 		answer(c, true, ss_json_close(&j));
 		return;
 	}
-	refuse(c, "unknown command; known are status, stats, stages, clusters, limits, secrets, config, flows, reload, drain");
+	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, limits, secrets, config, flows, reload, drain");
 }
 
 static void on_read(struct bufferevent *be, void *arg)

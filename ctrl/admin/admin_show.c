@@ -139,17 +139,47 @@ void ss_admin_show_status(struct ss_admin *a, struct ss_json *j)
 
 /* ---- clusters ---- */
 
+/* The first that holds; a reason where the word alone is none. */
+static const char *health_of(const struct ss_ep *p, uint64_t now, const char **reason)
+{
+	uint32_t flags = atomic_load_explicit(&p->flags, memory_order_relaxed);
+	*reason = flags & SS_EP_CONFIGURED ? "the configuration says so" : NULL;
+	if (flags & SS_EP_DOWN)
+		return flags & SS_EP_DRAINING ? "draining" : "unhealthy";
+	if (atomic_load_explicit(&p->ejected_until, memory_order_relaxed) > now) {
+		*reason = "outlier detection";
+		return "ejected";
+	}
+	if (atomic_load_explicit(&p->trial, memory_order_relaxed))
+		return "on trial";
+	return flags & SS_EP_LAST ? "degraded" : "healthy";
+}
+
+/* Why, and since when; of probes what they came to. */
+static void show_why(struct ss_admin *a, struct ss_json *j, uint32_t ep, const char *reason, uint64_t now)
+{
+	const struct ss_ep_watch *w = &a->conf.endpoints->watch[ep];
+	uint32_t last = atomic_load_explicit(&w->last, memory_order_relaxed);
+	uint64_t since = atomic_load_explicit(&w->since, memory_order_relaxed);
+	bool probed = atomic_load_explicit(&w->probed, memory_order_relaxed);
+	ss_json_text(j, "reason", reason ? reason : probed ? ss_health_why_text(last & 0xffff) : "");
+	ss_json_text(j, "probed", probed ? "yes" : "no");
+	ss_json_u64(j, "probe_status", probed ? last >> 16 : 0);
+	ss_json_u64(j, "probes", atomic_load_explicit(&w->probes, memory_order_relaxed));
+	ss_json_u64(j, "probes_failed", atomic_load_explicit(&w->probes_failed, memory_order_relaxed));
+	ss_json_double(j, "changed_seconds_ago", since && since < now ? (double)(now - since) / SS_NS_PER_SEC : 0, 3);
+}
+
 static void show_endpoint(struct ss_admin *a, struct ss_json *j, const struct ss_endpoint *e, uint64_t now)
 {
 	const struct ss_ep *p = &a->conf.endpoints->ep[e->ep];
 	char text[SS_ADDR_TEXT];
+	const char *reason;
 	uint64_t until = atomic_load_explicit(&p->ejected_until, memory_order_relaxed);
-	bool sick = atomic_load_explicit(&p->unhealthy, memory_order_relaxed) != 0;
-	bool trial = atomic_load_explicit(&p->trial, memory_order_relaxed) != 0;
 	ss_json_object(j, NULL);
 	ss_json_text(j, "address", ss_addr_text(&e->addr, text));
 	ss_json_u64(j, "weight", e->weight);
-	ss_json_text(j, "health", sick ? "unhealthy" : until > now ? "ejected" : trial ? "on trial" : "healthy");
+	ss_json_text(j, "health", health_of(p, now, &reason));
 	ss_json_bool(j, "ejected", until > now);
 	ss_json_double(j, "ejected_for_seconds", until > now ? (double)(until - now) / SS_NS_PER_SEC : 0, 3);
 	ss_json_u64(j, "errors_in_a_row", atomic_load_explicit(&p->errors, memory_order_relaxed));
@@ -157,6 +187,7 @@ static void show_endpoint(struct ss_admin *a, struct ss_json *j, const struct ss
 	ss_json_u64(j, "active", atomic_load_explicit(&p->active, memory_order_relaxed));
 	ss_json_u64(j, "requests", atomic_load_explicit(&p->requests, memory_order_relaxed));
 	ss_json_u64(j, "failures", atomic_load_explicit(&p->failures, memory_order_relaxed));
+	show_why(a, j, e->ep, reason, now);
 	ss_json_end_object(j);
 }
 

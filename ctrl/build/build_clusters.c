@@ -53,6 +53,7 @@ static int build_endpoint(struct ss_build_job *j, struct holds *h, const struct 
 
 	*e = (struct ss_endpoint){.addr = me->addr,
 				  .ep = SS_EP_NONE,
+				  .said = (uint8_t)me->said,
 				  .weight = ss_max_u32(me->weight, 1),
 				  .name = ss_build_addr_name(j, &me->addr)};
 	if (listed_before(m, i)) {
@@ -67,6 +68,7 @@ static int build_endpoint(struct ss_build_job *j, struct holds *h, const struct 
 		return SS_ERR_CONFIG;
 	}
 	h->eps[h->n_eps++] = e->ep;
+	ss_build_first_health(j, m, e);
 	return 0;
 }
 
@@ -132,7 +134,7 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 	for (uint32_t i = 0; i < m->n_endpoints; i++)
 		if (build_endpoint(j, h, m, i, c->slot, &eps[i]) < 0)
 			err = SS_ERR_CONFIG;
-	if (ss_build_balance(j, m, c) < 0)
+	if (ss_build_health(j, m, c) < 0 || ss_build_balance(j, m, c) < 0)
 		err = SS_ERR_CONFIG;
 	if (ss_build_tls_client(j, &m->tls, m->protocol, &c->tls) < 0)
 		err = SS_ERR_CONFIG;

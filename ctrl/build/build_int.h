@@ -92,6 +92,10 @@ void ss_build_subsets_keep(struct ss_build_job *j);
 /* The name id of labels, "stage=beta,version=v2": the same for the same labels. 0 for none. */
 uint32_t ss_build_labels_name(struct ss_build_job *j, const struct ss_model_labels *l);
 
+/* build_health.c: c->health; NULL without a check. And how a new endpoint stands before anybody has asked it. */
+int ss_build_health(struct ss_build_job *j, const struct ss_model_cluster *m, struct ss_cluster *c);
+void ss_build_first_health(struct ss_build_job *j, const struct ss_model_cluster *m, const struct ss_endpoint *e);
+
 /* build_lb.c: c->balance of a cluster whose endpoints are built. */
 int ss_build_balance(struct ss_build_job *j, const struct ss_model_cluster *m, struct ss_cluster *c);
 /* build_hash.c: the table or the ring of a tier, as the policy wants. */

@@ -26,6 +26,8 @@ static const struct {
 	{ "clusters[]", "connectionPool.tcp.connectTimeout", "connect_timeout" },
 	{ "clusters[]", "outlierDetection", "outlier" },
 	{ "clusters[].outlier", "consecutive5xxErrors", "consecutive_errors" },
+	{ "clusters[].health_check", "http_health_check.path", "path" },
+	{ "clusters[].health_check", "http_health_check.host", "host" },
 	{ "clusters[]", "loadBalancer.simple", "load_balancing", true },
 	{ "clusters[]", "loadBalancer.consistentHash", "consistentHash" },
 	{ "clusters[]", "consistentHash.httpCookie", "balancing.hash_policy.[].cookie" },

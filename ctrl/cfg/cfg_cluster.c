@@ -17,6 +17,11 @@ static void show_labels(struct ss_json *j, const struct ss_cfg_key *k, const voi
 	ss_cfg_show_labels(j, k->name, &((const struct ss_model_endpoint *)obj)->labels);
 }
 
+static const struct ss_cfg_word healths[] = {
+	{ "healthy", 0 }, { "unhealthy", SS_EP_CLOSED }, { "draining", SS_EP_DRAINING }, { "degraded", SS_EP_SPARED },
+	{ NULL, 0 },
+};
+
 static const struct ss_cfg_key endpoint_keys[] = {
 	{ "address", SS_CFG_IP, ENDPOINT(addr.ip), .required = true },
 	{ "port", SS_CFG_U16, ENDPOINT(addr.port), .required = true, .min = 1, .max = 65535 },
@@ -25,6 +30,7 @@ static const struct ss_cfg_key endpoint_keys[] = {
 	{ "region", SS_CFG_TEXT, ENDPOINT(locality.region), .min = 1 },
 	{ "zone", SS_CFG_TEXT, ENDPOINT(locality.zone), .min = 1 },
 	{ "subzone", SS_CFG_TEXT, ENDPOINT(locality.subzone), .min = 1 },
+	{ "health", SS_CFG_WORD, ENDPOINT(said), .def = "healthy", .words = healths },
 	{ "labels", SS_CFG_OWN, .what = "labels", .read = read_labels, .show = show_labels },
 	{ "hostname", SS_CFG_TEXT, ENDPOINT(hostname), .min = 1 },
 };
@@ -108,6 +114,7 @@ static const struct ss_cfg_key cluster_keys[] = {
 	{ "endpoints", SS_CFG_LIST, CLUSTER(endpoints), CLUSTER(n_endpoints), .required = true,
 	  .table = &endpoint },
 	{ "tls", SS_CFG_GROUP, CLUSTER(tls), CLUSTER(tls.present), .table = &ss_cfg_cluster_tls },
+	{ "health_check", SS_CFG_GROUP, CLUSTER(health), CLUSTER(health.present), .table = &ss_cfg_health },
 	{ "outlier", SS_CFG_GROUP, CLUSTER(outlier), .table = &outlier },
 	{ "http", SS_CFG_GROUP, CLUSTER(http), .table = &ss_cfg_http },
 };

@@ -155,6 +155,7 @@ void ss_cfg_labels(struct ss_cfg *c, config_setting_t *s, struct ss_model_labels
 void ss_cfg_show_labels(struct ss_json *j, const char *key, const struct ss_model_labels *l);
 extern const struct ss_cfg_table ss_cfg_match, ss_cfg_named_header;             /* cfg_match.c */
 extern const struct ss_cfg_table ss_cfg_high_priority, ss_cfg_retry_budget, ss_cfg_breaker; /* cfg_breaker.c */
+extern const struct ss_cfg_table ss_cfg_health, ss_cfg_health_log;              /* cfg_health.c */
 extern const struct ss_cfg_table ss_cfg_retry;                                  /* cfg_retry.c */
 extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */
 extern const struct ss_cfg_table ss_cfg_fault;                                  /* cfg_faults.c */

@@ -27,6 +27,7 @@ static const struct ss_cfg_key root_keys[] = {
 	{ "access_log", SS_CFG_GROUP, M(process), .table = &ss_cfg_access_log },
 	{ "locality", SS_CFG_GROUP, M(process), .table = &ss_cfg_locality },
 	{ "audit_log", SS_CFG_GROUP, M(process), .table = &ss_cfg_audit_log },
+	{ "health_log", SS_CFG_GROUP, M(process), .table = &ss_cfg_health_log },
 	{ "ports", SS_CFG_LIST, ROOT_LIST(process.ports, process.n_ports), .required = true,
 	  .table = &ss_cfg_port },
 	{ "secrets", SS_CFG_LIST, ROOT_LIST(secrets, n_secrets), .table = &ss_cfg_secret },

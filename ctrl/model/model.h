@@ -22,6 +22,7 @@
 #include "model/model_balance.h"
 #include "model/model_faults.h"
 #include "model/model_fields.h"
+#include "model/model_health.h"
 #include "model/model_limits.h"
 #include "model/model_mirrors.h"
 #include "model/model_breaker.h"
@@ -180,6 +181,7 @@ struct ss_model_endpoint {
 	uint32_t priority; /* 0 first */
 	struct ss_model_locality locality;
 	struct ss_model_labels labels;
+	uint32_t said; /* enum ss_ep_flag of SS_EP_CONFIGURED; 0: healthy */
 };
 
 struct ss_model_cluster {
@@ -195,6 +197,7 @@ struct ss_model_cluster {
 	bool mesh_hop;
 	struct ss_model_tls tls;
 	struct ss_outlier_conf outlier;
+	struct ss_model_health health;
 	struct ss_http_limits http;
 	uint32_t n_endpoints;
 	struct ss_model_endpoint *endpoints;
@@ -236,7 +239,7 @@ struct ss_model_process {
 	char *metrics_address; /* NULL: off */
 	uint32_t metrics_port;
 	char *access_log; /* file, "-" for standard output, NULL: off */
-	char *audit_log;  /* the same */
+	char *audit_log, *health_log; /* the same */
 	bool audit_allowed;
 	uint32_t max_policies;
 	uint32_t n_ports;

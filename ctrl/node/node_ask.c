@@ -116,6 +116,7 @@ int ss_node_make_telemetry(struct ss_node *n, char *err, size_t err_n)
 				     .metrics_port = (uint16_t)p->metrics_port,
 				     .access_log = p->access_log,
 				     .audit_log = p->audit_log,
+				     .health_log = p->health_log,
 				     .audit_allowed = p->audit_allowed,
 				     .policies = n->policies,
 				     .n_workers = ss_fleet_workers(n->fleet),

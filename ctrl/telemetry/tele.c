@@ -26,6 +26,8 @@ int ss_tele_create(struct ss_tele **out, const struct ss_tele_conf *conf, char *
 		code = ss_tele_log_open(&t->log, "access_log", conf->access_log, err, err_n);
 	if (code == 0 && conf->audit_log)
 		code = ss_tele_log_open(&t->audit, "audit_log", conf->audit_log, err, err_n);
+	if (code == 0 && conf->health_log)
+		code = ss_tele_log_open(&t->health, "health_log", conf->health_log, err, err_n);
 	if (code == 0 && conf->metrics_address)
 		code = ss_tele_http_start(t, err, err_n);
 	if (code < 0) {
@@ -45,6 +47,7 @@ void ss_tele_free(struct ss_tele *t)
 	ss_tele_http_stop(t);
 	ss_tele_log_close(&t->log);
 	ss_tele_log_close(&t->audit);
+	ss_tele_log_close(&t->health);
 	free(t->version);
 	free(t->node);
 	free(t);
@@ -91,6 +94,7 @@ bool ss_tele_poll(struct ss_tele *t)
 	}
 	ss_tele_log_flush(&t->log);
 	ss_tele_log_flush(&t->audit);
+	ss_tele_log_flush(&t->health);
 	return more;
 }
 
@@ -115,4 +119,5 @@ void ss_tele_reopen(struct ss_tele *t)
 {
 	reopen(&t->log, "access_log");
 	reopen(&t->audit, "audit_log");
+	reopen(&t->health, "health_log");
 }

@@ -53,6 +53,7 @@ struct ss_tele_conf {
 	const char *access_log;      /* path, copied; "-": standard output; NULL: none */
 	const char *audit_log;       /* the same: what policies denied, would deny, or mark */
 	bool audit_allowed;          /* and what they allowed */
+	const char *health_log;      /* the same: endpoints that leave rotation and come back, breakers */
 	uint32_t n_workers;
 	struct ss_counters *const *counters;
 	struct ss_event_ring *const *events;

@@ -29,7 +29,7 @@ struct ss_tele {
 	struct ss_tele_conf conf;
 	char *version, *node;
 	struct evhttp *http;
-	struct tele_log log, audit;
+	struct tele_log log, audit, health;
 	struct {
 		uint64_t generation;
 		char hash[17];

@@ -211,26 +211,56 @@ static void put_ejected(struct ss_json *j, const struct ss_tele *t, const struct
 	put_config(j, t, ev->generation);
 }
 
+static const char *const changes[] = { "unhealthy", "healthy", "degraded", "not_degraded", "unejected" };
+
+static void put_number(struct ss_json *j, const char *key, uint64_t v)
+{
+	if (v)
+		ss_json_u64(j, key, v);
+}
+
+/* What became of an endpoint, and the numbers that decided it. */
+static void put_health(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
+{
+	const struct ss_event_watch *w = &ev->watch;
+
+	ss_json_text(j, "change", w->what < SS_ARRAY_LEN(changes) ? changes[w->what] : "none");
+	put_name(j, t, "cluster", ev->cluster);
+	put_addr(j, "upstream", &ev->upstream);
+	if (w->why)
+		ss_json_text(j, "reason", ss_health_why_text(w->why));
+	put_number(j, "status", w->status);
+	put_number(j, "in_a_row", w->in_a_row);
+	put_number(j, "threshold", w->limit);
+	if (w->for_ns)
+		ss_json_double(j, "after_seconds", (double)w->for_ns / SS_NS_PER_SEC, 3);
+	ss_json_u64(j, "unhealthy", w->down);
+	ss_json_u64(j, "endpoints", w->of);
+	put_config(j, t, ev->generation);
+}
+
 static const struct {
 	const char *name;
+	bool health; /* goes to the health log, too */
 	void (*put)(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x);
 } kinds[] = {
-	[SS_EVENT_REQUEST] = { "request", put_request },
-	[SS_EVENT_REFUSED] = { "refused", put_refused },
-	[SS_EVENT_EJECTED] = { "ejected", put_ejected },
-	[SS_EVENT_BREAKER] = { "breaker", put_ejected },
+	[SS_EVENT_REQUEST] = { "request", false, put_request },
+	[SS_EVENT_REFUSED] = { "refused", false, put_refused },
+	[SS_EVENT_EJECTED] = { "ejected", true, put_ejected },
+	[SS_EVENT_BREAKER] = { "breaker", true, put_ejected },
+	[SS_EVENT_HEALTH] = { "health", true, put_health },
 };
 
 static void write_line(struct tele_log *l, struct ss_json *j)
 {
-	char *line = ss_json_close(j);
+	char *text = ss_json_close(j);
 
-	if (!line || !l->file || fprintf(l->file, "%s\n", line) < 0)
+	if (!text || !l->file || fprintf(l->file, "%s\n", text) < 0)
 		l->lost++;
-	free(line);
+	free(text);
 }
 
-static void access_line(struct ss_tele *t, const struct ss_event *ev, const struct texts *x, uint64_t wall_ns)
+static void line(struct ss_tele *t, struct tele_log *log, const struct ss_event *ev, const struct texts *x, uint64_t wall_ns)
 {
 	struct ss_json j;
 
@@ -239,7 +269,7 @@ static void access_line(struct ss_tele *t, const struct ss_event *ev, const stru
 	ss_json_text(&j, "kind", kinds[ev->kind].name);
 	kinds[ev->kind].put(&j, t, ev, x);
 	ss_json_u64(&j, "worker", ev->worker);
-	write_line(&t->log, &j);
+	write_line(log, &j);
 }
 
 static bool to_audit(const struct ss_tele *t, const struct ss_event *ev)
@@ -279,11 +309,13 @@ void ss_tele_log_event(struct ss_tele *t, const struct ss_event *ev, int64_t wal
 	uint64_t wall = (uint64_t)((int64_t)ev->time_ns + wall_ns);
 	struct texts x;
 
-	if ((!t->log.path && !t->audit.path) || ev->kind >= SS_ARRAY_LEN(kinds) || !kinds[ev->kind].put)
+	if ((!t->log.path && !t->audit.path && !t->health.path) || ev->kind >= SS_ARRAY_LEN(kinds) || !kinds[ev->kind].put)
 		return;
 	take_texts(ev, &x);
 	if (t->log.path)
-		access_line(t, ev, &x, wall);
+		line(t, &t->log, ev, &x, wall);
+	if (t->health.path && kinds[ev->kind].health)
+		line(t, &t->health, ev, &x, wall);
 	if (to_audit(t, ev))
 		audit_line(t, ev, &x, wall);
 }

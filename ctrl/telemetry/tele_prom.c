@@ -206,44 +206,70 @@ static void process(const struct ss_tele *t, const struct ss_snapshot *s, struct
 	evbuffer_add_printf(out, "sidestep_access_log_lost_total %llu\n", (unsigned long long)t->log.lost);
 	family(out, "sidestep_audit_log_lost_total", "counter", "audit-log lines that could not be written");
 	evbuffer_add_printf(out, "sidestep_audit_log_lost_total %llu\n", (unsigned long long)t->audit.lost);
+	family(out, "sidestep_health_log_lost_total", "counter", "health-log lines that could not be written");
+	evbuffer_add_printf(out, "sidestep_health_log_lost_total %llu\n", (unsigned long long)t->health.lost);
 }
 
 /* -- endpoints: the cluster-wide picture of health and use -- */
 
-static uint64_t ep_requests(const struct ss_ep *ep, uint64_t now)
+static uint64_t ep_requests(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
 {
-	return atomic_load_explicit(&ep->requests, memory_order_relaxed);
+	return atomic_load_explicit(&t->ep[ep].requests, memory_order_relaxed);
 }
 
-static uint64_t ep_failures(const struct ss_ep *ep, uint64_t now)
+static uint64_t ep_failures(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
 {
-	return atomic_load_explicit(&ep->failures, memory_order_relaxed);
+	return atomic_load_explicit(&t->ep[ep].failures, memory_order_relaxed);
 }
 
-static uint64_t ep_ejections(const struct ss_ep *ep, uint64_t now)
+static uint64_t ep_ejections(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
 {
-	return atomic_load_explicit(&ep->ejections, memory_order_relaxed);
+	return atomic_load_explicit(&t->ep[ep].ejections, memory_order_relaxed);
 }
 
-static uint64_t ep_active(const struct ss_ep *ep, uint64_t now)
+static uint64_t ep_active(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
 {
-	return atomic_load_explicit(&ep->active, memory_order_relaxed);
+	return atomic_load_explicit(&t->ep[ep].active, memory_order_relaxed);
 }
 
-static uint64_t ep_ejected(const struct ss_ep *ep, uint64_t now)
+static uint64_t ep_ejected(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
 {
-	return atomic_load_explicit(&ep->ejected_until, memory_order_relaxed) > now;
+	return atomic_load_explicit(&t->ep[ep].ejected_until, memory_order_relaxed) > now;
+}
+
+static uint64_t ep_healthy(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
+{
+	return !(atomic_load_explicit(&t->ep[ep].flags, memory_order_relaxed) & SS_EP_DOWN);
+}
+
+static uint64_t ep_degraded(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
+{
+	return (atomic_load_explicit(&t->ep[ep].flags, memory_order_relaxed) & SS_EP_LAST) != 0;
+}
+
+static uint64_t ep_probes(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
+{
+	return atomic_load_explicit(&t->watch[ep].probes, memory_order_relaxed);
+}
+
+static uint64_t ep_probes_failed(const struct ss_ep_table *t, uint32_t ep, uint64_t now)
+{
+	return atomic_load_explicit(&t->watch[ep].probes_failed, memory_order_relaxed);
 }
 
 static const struct {
 	const char *name, *type, *help;
-	uint64_t (*value)(const struct ss_ep *ep, uint64_t now);
+	uint64_t (*value)(const struct ss_ep_table *t, uint32_t ep, uint64_t now);
 } ep_families[] = {
 	{ "sidestep_endpoint_requests_total", "counter", "requests that an endpoint has answered or failed", ep_requests },
 	{ "sidestep_endpoint_failures_total", "counter", "of these, failures", ep_failures },
 	{ "sidestep_endpoint_ejections_total", "counter", "times an endpoint was ejected", ep_ejections },
 	{ "sidestep_endpoint_active", "gauge", "requests in flight to an endpoint", ep_active },
 	{ "sidestep_endpoint_ejected", "gauge", "1 while an endpoint is ejected", ep_ejected },
+	{ "sidestep_endpoint_healthy", "gauge", "0 while its health check or the configuration says no", ep_healthy },
+	{ "sidestep_endpoint_degraded", "gauge", "1 while it is asked only where others cannot carry its share", ep_degraded },
+	{ "sidestep_endpoint_probes_total", "counter", "probes of an endpoint that had a result", ep_probes },
+	{ "sidestep_endpoint_probe_failures_total", "counter", "of these, failures", ep_probes_failed },
 };
 
 static void endpoint(const struct ss_tele *t, const struct ss_cluster *c, const struct ss_endpoint *e, size_t f,
@@ -257,7 +283,7 @@ static void endpoint(const struct ss_tele *t, const struct ss_cluster *c, const 
 	label(out, "cluster", ss_names_text(t->conf.names, c->name), true);
 	label(out, "endpoint", ss_addr_text(&e->addr, addr), false);
 	evbuffer_add_printf(out, "} %llu\n",
-			    (unsigned long long)ep_families[f].value(&t->conf.endpoints->ep[e->ep], now));
+			    (unsigned long long)ep_families[f].value(t->conf.endpoints, e->ep, now));
 }
 
 static void endpoints(const struct ss_tele *t, const struct ss_snapshot *s, struct evbuffer *out)

@@ -346,6 +346,7 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 		return;
 	x->upstream_ns = now - x->sent_at;
 	px_hear_hop(x, snap, ss_http_head(x->up));
+	px_hear_health(x, snap, ss_http_head(x->up), now);
 	if (px_retry_head(x, snap, now))
 		return;
 	px_retry_over(x);

@@ -233,6 +233,14 @@ void px_hear_hop(struct px_exchange *x, const struct ss_snapshot *snap, const st
 	x->below = ss_number(f->value, &n) ? (uint8_t)ss_min_u64(n, ABOVE_MAX) : 0;
 }
 
+void px_hear_health(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_hdrs *h, uint64_t now)
+{
+	const struct ss_cluster *c = px_cluster(x, snap);
+
+	if (c && c->health && ss_hdrs_find_name(h, SS_SPAN("x-envoy-immediate-health-check-fail")))
+		ss_up_unwell(x->p->conf.up, c, &x->wait, now);
+}
+
 void px_say_hop(const struct px_exchange *x, struct ss_hdrs *h, enum ss_drop why, char text[SS_NUMBER_TEXT])
 {
 	if (px_overload(why) || why == SS_DROP_OVERLOADED)

@@ -231,6 +231,8 @@ struct px_hop_text {
 void px_add_hop(const struct px_exchange *x, struct ss_hdrs *h, struct px_hop_text *t, uint64_t now);
 /* What the hop below says on a response's head. */
 void px_hear_hop(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_hdrs *h);
+/* What the endpoint says there of its own health. */
+void px_hear_health(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_hdrs *h, uint64_t now);
 /* Refused because a cluster has enough to do, which a retry would only add to. */
 bool px_overload(enum ss_drop why);
 /* What our answer says to the hop above: at most two fields. */

@@ -5,17 +5,17 @@
 #include "contract/events.h"
 #include "upstream/up_int.h"
 
-static void record(struct ss_up *u, const struct ss_up_wait *w, enum ss_event_kind kind, const char *detail,
-		   enum ss_counter counter, uint64_t now)
+/* A record to fill, or NULL. */
+static struct ss_event *new_record(struct ss_up *u, const struct ss_up_wait *w, enum ss_event_kind kind,
+				   enum ss_counter counter, uint64_t now)
 {
 	struct ss_event *ev;
-	uint32_t used = 0;
 
 	ss_count(u->conf.counters, counter, 1);
 	ev = u->conf.events ? ss_event_reserve(u->conf.events) : NULL;
 	if (!ev) {
 		ss_count(u->conf.counters, SS_C_EVENTS_LOST, 1);
-		return;
+		return NULL;
 	}
 	memset(ev, 0, offsetof(struct ss_event, text));
 	ev->kind = (uint8_t)kind;
@@ -24,6 +24,17 @@ static void record(struct ss_up *u, const struct ss_up_wait *w, enum ss_event_ki
 	ev->cluster = w->cluster;
 	ev->upstream = w->at.addr;
 	ev->worker = (uint8_t)u->conf.worker;
+	return ev;
+}
+
+static void record(struct ss_up *u, const struct ss_up_wait *w, enum ss_event_kind kind, const char *detail,
+		   enum ss_counter counter, uint64_t now)
+{
+	struct ss_event *ev = new_record(u, w, kind, counter, now);
+	uint32_t used = 0;
+
+	if (!ev)
+		return;
 	if (detail)
 		ss_event_put(ev, &used, &ev->detail_n, detail, (uint32_t)strlen(detail));
 	ss_event_commit(u->conf.events);
@@ -45,6 +56,26 @@ static void tell_breaker(struct ss_up *u, const struct ss_cluster *c, const stru
 
 	if (change != SS_BREAKER_SAME)
 		record(u, w, SS_EVENT_BREAKER, changes[change].detail, changes[change].counter, now);
+}
+
+void ss_up_unwell(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, uint64_t now)
+{
+	struct ss_ep_table *t = u->conf.endpoints;
+	struct ss_event *ev;
+
+	if (w->place == SS_UP_NOWHERE || !ss_ep_mark(t, w->at.ep, SS_EP_FAILED, 0))
+		return;
+	atomic_store_explicit(&t->watch[w->at.ep].last, SS_HEALTH_WHY_TOLD, memory_order_relaxed);
+	atomic_store_explicit(&t->watch[w->at.ep].since, now, memory_order_relaxed);
+	ev = new_record(u, w, SS_EVENT_HEALTH, SS_C_HEALTH_DOWN, now);
+	if (!ev)
+		return;
+	ev->watch = (struct ss_event_watch){.what = SS_EVENT_WATCH_UNHEALTHY,
+					    .why = SS_HEALTH_WHY_TOLD,
+					    .down = atomic_load_explicit(&t->cluster[c->slot].unhealthy,
+									 memory_order_relaxed),
+					    .of = c->n_endpoints};
+	ss_event_commit(u->conf.events);
 }
 
 /* w counts no longer: in its line, on its connection, in its cluster, at its endpoint. */

@@ -38,22 +38,40 @@ uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint6
 
 /* -- who is up -- */
 
+/* Envoy's degraded: picked only where the others, with their over-provisioning, cannot carry everything. Of the
+ * whole cluster at once: its tiers are not told apart. */
+static bool spared(struct ss_up *u, uint32_t ep)
+{
+	return atomic_load_explicit(&u->conf.endpoints->ep[ep].flags, memory_order_relaxed) & SS_EP_LAST;
+}
+
+static bool all_needed(struct ss_up *u, const struct ss_cluster *c)
+{
+	struct ss_ep_cluster *k = &u->conf.endpoints->cluster[c->slot];
+	uint64_t gone = (uint64_t)atomic_load_explicit(&k->unhealthy, memory_order_relaxed) +
+			atomic_load_explicit(&k->ejected, memory_order_relaxed) +
+			atomic_load_explicit(&k->last, memory_order_relaxed);
+	uint64_t first = c->n_endpoints > gone ? c->n_endpoints - gone : 0;
+
+	return first * ss_max_u32(c->balance->conf.overprovision, 100) < 100ull * c->n_endpoints;
+}
+
 /* Is it up? True when that is news. *again: when it wants another look at the latest. */
 static bool look_at_one(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w, uint32_t i, uint64_t now,
 			uint64_t *again)
 {
 	uint32_t ep = c->endpoints[i].ep;
 	struct up_pool *p = up_pool_of(u, c, &c->endpoints[i]);
-	bool was = w->ok[i];
+	bool was = w->ok[i], up = ss_ep_pickable(u->conf.endpoints, ep, now);
 	uint64_t until;
 
-	w->ok[i] = ss_ep_pickable(u->conf.endpoints, ep, now);
+	w->ok[i] = up && (w->all || !spared(u, ep));
 	/* New, or back: slow start begins. */
-	if (!p->since || (p->down && w->ok[i]))
+	if (!p->since || (p->down && up))
 		p->since = now;
-	p->down = !w->ok[i];
-	if (w->ok[i])
-		return !was;
+	p->down = !up;
+	if (up)
+		return was != w->ok[i];
 	until = atomic_load_explicit(&u->conf.endpoints->ep[ep].ejected_until, memory_order_relaxed);
 	*again = ss_min_u64(*again, now + LOOK_AGAIN_NS);
 	if (until > now)
@@ -184,6 +202,7 @@ static void look(struct ss_up *u, struct up_cluster *k, const struct ss_cluster 
 		 uint64_t now)
 {
 	w->look_at = SS_NEVER;
+	w->all = all_needed(u, c);
 	for (uint32_t i = 0; i < c->n_endpoints; i++)
 		look_at_one(u, c, w, i, now, &w->look_at);
 	list_all(c, w);
@@ -301,6 +320,7 @@ struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struc
 	} else if (ss_unlikely(news)) {
 		w->changes = changes;
 		w->look_at = k->scan_due = SS_NEVER;
+		w->all = all_needed(u, c);
 		k->scan_left = c->n_endpoints; /* from wherever it is */
 	}
 	if (ss_unlikely(k->scan_left || k->stale) && large && k->scanned != now)

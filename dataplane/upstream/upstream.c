@@ -109,6 +109,13 @@ static int stand_in_line(struct ss_up *u, struct up_pool *p, struct ss_up_wait *
 	return SS_ERR_WAIT;
 }
 
+/* Read first: the line of a cluster in use is not dirtied by this word. */
+static void first_asked(struct ss_ep_cluster *k)
+{
+	if (ss_unlikely(!atomic_load_explicit(&k->asked, memory_order_relaxed)))
+		atomic_store_explicit(&k->asked, 1, memory_order_relaxed);
+}
+
 int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now)
 {
 	SS_STAGE_HERE(u->conf.counters, SS_STAGE_UPSTREAM);
@@ -121,6 +128,7 @@ int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait
 	assert(w->place == SS_UP_NOWHERE && !ss_list_linked(&w->node));
 	up_cluster_of(u, c);
 	w->slot = c->slot;
+	first_asked(&u->conf.endpoints->cluster[c->slot]);
 	if (c->breaker && !ss_breaker_admit(u->conf.endpoints, c->slot, c->breaker, now, &w->probe))
 		return refuse(u, w, SS_DROP_BREAKER_OPEN);
 	if (!ss_cap_take(u->conf.endpoints, c->slot, w->priority, SS_CAP_REQUESTS, caps->max[SS_CAP_REQUESTS]))

@@ -33,6 +33,7 @@ void ss_worker_stop(struct ss_worker *w, uint64_t now)
 	w->stopping = true;
 	w->stop_deadline = now + STOP_NS;
 	close_listeners(w);
+	ss_health_stop(w->health);
 	ss_up_drain(w->up, now);
 	ss_tcp_fail_all(w->tcp, now, &w->tcp_news);
 }
@@ -46,8 +47,10 @@ static bool all_gone(const struct ss_worker *w)
 void ss_worker_wind_down(struct ss_worker *w, uint64_t now)
 {
 	/* Endpoints' connections are kept until the last exchange is over: it may still need one. */
-	if (w->draining && ss_proxy_exchanges(w->proxy) == 0)
+	if (w->draining && ss_proxy_exchanges(w->proxy) == 0) {
 		ss_up_drain(w->up, now);
+		ss_health_stop(w->health);
+	}
 	if (w->draining && !w->drained && (all_gone(w) || now >= w->drain_deadline))
 		w->drained = ss_worker_answer(w, SS_MAIL_DRAINED, 0);
 	if (w->stopping)

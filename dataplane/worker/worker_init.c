@@ -120,11 +120,17 @@ static uint32_t mirrors(const struct ss_worker_conf *c)
 	return ss_min_u32(c->exchanges / 32 + 8, 1024);
 }
 
+/* Probes under way at once: all endpoints may hang, and then each holds a stream for its timeout. */
+static uint32_t probes(const struct ss_worker_conf *c)
+{
+	return ss_min_u32(c->endpoints->n_eps / c->n_workers + 1, ss_max_u32(c->streams / 4, 64));
+}
+
 static int make_http(struct ss_worker *w, uint64_t now)
 {
 	struct ss_http_conf conf = { .max_conns = w->conf.conns,
 				     .max_streams = w->conf.streams,
-				     .spare_streams = mirrors(&w->conf),
+				     .spare_streams = mirrors(&w->conf) + probes(&w->conf),
 				     .tls = w->tls,
 				     .bufs = &w->bufs,
 				     .arenas = &w->arenas,
@@ -145,6 +151,21 @@ static int make_up(struct ss_worker *w, uint64_t now)
 				   .counters = w->counters,
 				   .events = w->conf.events };
 	return ss_up_create(&w->up, &conf);
+}
+
+static int make_health(struct ss_worker *w, uint64_t now)
+{
+	/* A quarter of the connections may stay open for the next probe; clients and requests have the rest. */
+	struct ss_health_room conf = { .max_conns = w->conf.conns / 4,
+				       .worker = w->index,
+				       .n_workers = w->n_workers,
+				       .seed = w->conf.seed,
+				       .http = w->http,
+				       .bufs = &w->bufs,
+				       .endpoints = w->conf.endpoints,
+				       .counters = w->counters,
+				       .events = w->conf.events };
+	return ss_health_create(&w->health, &conf, now);
 }
 
 static int make_proxy(struct ss_worker *w, uint64_t now)
@@ -172,7 +193,8 @@ static int make_rooms(struct ss_worker *w, char *err, size_t err_n)
 		const char *what;
 		int (*make)(struct ss_worker *w, uint64_t now);
 	} steps[] = { { "net", make_net },   { "tcp", make_tcp }, { "TLS (does this machine have what tls.records asks for?)", make_tls },
-		      { "http", make_http }, { "upstream pools", make_up }, { "proxy", make_proxy } };
+		      { "http", make_http }, { "upstream pools", make_up }, { "health", make_health },
+		      { "proxy", make_proxy } };
 	int code = make_memory(w);
 
 	if (code < 0)
@@ -209,6 +231,8 @@ int ss_worker_create_on(struct ss_worker **out, const struct ss_worker_conf *con
 	ss_list_init(&w->ready);
 	ss_list_init(&w->http_news.streams);
 	ss_list_init(&w->http_news.conns);
+	ss_list_init(&w->http_news.aside_streams);
+	ss_list_init(&w->http_news.aside_conns);
 	w->now = w->worked_at = ss_clock_ns(w->clock);
 	int code = make_rooms(w, err, err_n);
 	if (code < 0) {
@@ -245,6 +269,7 @@ static void end_rooms(struct ss_worker *w)
 {
 	if (w->proxy)
 		ss_proxy_free(w->proxy);
+	ss_health_free(w->health);
 	if (w->up)
 		ss_up_free(w->up);
 	if (w->http)

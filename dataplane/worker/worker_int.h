@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "buf/buf.h"
 #include "mem/arena.h"
+#include "health/health.h"
 #include "http/http.h"
 #include "net/net.h"
 #include "proxy/proxy.h"
@@ -49,6 +50,7 @@ struct ss_worker {
 	struct ss_tls *tls;
 	struct ss_http *http;
 	struct ss_up *up;
+	struct ss_health *health;
 	struct ss_proxy *proxy;
 	uint16_t index, n_workers, n_ifs;
 	struct ss_worker_port port[SS_MAX_PORTS];

@@ -116,6 +116,7 @@ void ss_worker_turn(struct ss_worker *w)
 	stage(w, SS_STAGE_UPSTREAM);
 	ss_up_input(w->up, &w->http_news.conns, now, &w->ready);
 	ss_up_expire(w->up, now, &w->ready);
+	ss_health_run(w->health, snap, &w->http_news, now); /* probes of endpoints: begins some, judges answers */
 	stage(w, SS_STAGE_PROXY);
 	ss_proxy_run(w->proxy, snap, &w->http_news.streams, &w->ready, now); /* routes, picks, pumps */
 	ss_proxy_expire(w->proxy, snap, now);

@@ -60,6 +60,7 @@ static void adopt(struct ss_worker *w, const struct ss_snapshot *snap, uint64_t 
 		if (!listening(w, snap->listeners[i].name))
 			listen_on(w, &snap->listeners[i]);
 	ss_up_adopt(w->up, snap, now);
+	ss_health_adopt(w->health, snap);
 	ss_proxy_adopt(w->proxy, now);
 	w->generation = snap->generation;
 	tell_adopted(w);
@@ -83,6 +84,8 @@ void ss_worker_gauges(struct ss_worker *w)
 	ss_gauge(c, SS_C_HTTP_CONNS, ss_http_conns(w->http));
 	ss_gauge(c, SS_C_HTTP_STREAMS, ss_http_streams(w->http));
 	ss_gauge(c, SS_C_HTTP_ARENAS, ss_pool_used(w->arenas.small) + ss_pool_used(w->arenas.large));
+	ss_gauge(c, SS_C_HEALTH_ENDPOINTS, ss_health_endpoints(w->health));
+	ss_gauge(c, SS_C_HEALTH_CONNS, ss_health_conns(w->health));
 	ss_gauge(c, SS_C_EXCHANGES, ss_proxy_exchanges(w->proxy));
 	ss_gauge(c, SS_C_MBUFS, ss_net_held(w->net) + ss_tcp_mbufs(w->tcp) + ss_tls_mbufs(w->tls) +
 					ss_http_mbufs(w->http));

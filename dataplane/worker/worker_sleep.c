@@ -30,6 +30,7 @@ static uint64_t next_deadline(const struct ss_worker *w)
 	next = ss_min_u64(next, ss_tls_next(w->tls));
 	next = ss_min_u64(next, ss_http_next(w->http));
 	next = ss_min_u64(next, ss_up_next(w->up));
+	next = ss_min_u64(next, ss_health_next(w->health));
 	next = ss_min_u64(next, ss_proxy_next(w->proxy));
 	if ((w->draining && !w->drained) || w->told != w->generation)
 		next = ss_min_u64(next, w->now + 10 * SS_NS_PER_MS);

@@ -112,6 +112,7 @@ struct ss_lb_sight {
 
 struct ss_lb_worker {
 	bool seen;
+	bool all;          /* those that are to be spared are picked, too */
 	uint32_t changes;  /* of the cluster in the endpoint table, when it was looked at last */
 	uint64_t look_at;  /* then again at the latest */
 	uint8_t *ok;       /* by endpoint */

@@ -90,6 +90,16 @@
 	X(EXT_AUTHZ_FULL, c, "checks not made: no memory set aside for them is left") \
 	X(EXT_AUTHZ_CUT, c, "checks given up: the request itself ended before")  \
 	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
+	X(UNEJECTIONS, c, "ejections ended by a good health check")             \
+	X(HEALTH_PROBES, c, "probes of endpoints begun")                        \
+	X(HEALTH_CONNECTS, c, "connections opened for probes")                  \
+	X(HEALTH_FAILURES, c, "probes that failed")                             \
+	X(HEALTH_LATE, c, "of these, not answered in time")                     \
+	X(HEALTH_SKIPPED, c, "probes given up for want of our own memory")      \
+	X(HEALTH_DOWN, c, "endpoints that became unhealthy by probes, or said so") \
+	X(HEALTH_UP, c, "endpoints that became healthy by probes")              \
+	X(HEALTH_ENDPOINTS, g, "endpoints that this worker probes")             \
+	X(HEALTH_CONNS, g, "connections held for probes")                       \
 	X(PANIC_PICKS, c, "picks that took no heed of health (panic threshold)") \
 	X(BREAKERS_OPENED, c, "times a cluster's breaker opened, or opened again after a probe") \
 	X(BREAKERS_CLOSED, c, "times a cluster's breaker closed again")         \

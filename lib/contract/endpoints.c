@@ -19,7 +19,7 @@ static bool reserve(struct ss_ep_cluster *c, const struct ss_outlier_conf *o)
 	return true;
 }
 
-static bool uneject(struct ss_ep_table *t, struct ss_ep *e, uint64_t until)
+static bool end_ejection(struct ss_ep_table *t, struct ss_ep *e, uint64_t until)
 {
 	if (!atomic_compare_exchange_strong(&e->ejected_until, &until, 0))
 		return false;
@@ -47,12 +47,12 @@ bool ss_ep_pickable(struct ss_ep_table *t, uint32_t ep, uint64_t now)
 	if (ss_unlikely(until)) {
 		if (now < until)
 			return false;
-		uneject(t, e, until);
+		end_ejection(t, e, until);
 		/* Another worker may have ejected it anew since the load above. */
 		if (atomic_load(&e->ejected_until) > now)
 			return false;
 	}
-	return atomic_load_explicit(&e->unhealthy, memory_order_relaxed) == 0;
+	return !(atomic_load_explicit(&e->flags, memory_order_relaxed) & SS_EP_DOWN);
 }
 
 bool ss_ep_on_trial(const struct ss_ep_table *t, uint32_t ep)
@@ -152,7 +152,7 @@ bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_c
 		/* What was under way when it was ejected says nothing new. */
 		if (now < until)
 			return false;
-		uneject(t, e, until);
+		end_ejection(t, e, until);
 	}
 	if (atomic_fetch_add(&e->errors, 1) + 1 < o->consecutive_errors && !atomic_load(&e->trial))
 		return false;
@@ -164,20 +164,46 @@ void ss_ep_sweep(struct ss_ep_table *t, uint64_t now)
 	for (uint32_t i = 0; i < t->n_eps; i++) {
 		uint64_t until = atomic_load_explicit(&t->ep[i].ejected_until, memory_order_relaxed);
 		if (until && until <= now)
-			uneject(t, &t->ep[i], until);
+			end_ejection(t, &t->ep[i], until);
 	}
+}
+
+bool ss_ep_uneject(struct ss_ep_table *t, uint32_t ep, uint64_t now)
+{
+	struct ss_ep *e = &t->ep[ep];
+	uint64_t until = atomic_load_explicit(&e->ejected_until, memory_order_relaxed);
+
+	if (!until || !end_ejection(t, e, until))
+		return false;
+	atomic_store(&e->last_until, now);
+	atomic_store(&e->errors, 0);
+	return true;
+}
+
+static bool is_last(uint32_t flags)
+{
+	return (flags & SS_EP_LAST) && !(flags & SS_EP_DOWN);
+}
+
+bool ss_ep_mark(struct ss_ep_table *t, uint32_t ep, uint32_t set, uint32_t clear)
+{
+	struct ss_ep *e = &t->ep[ep];
+	struct ss_ep_cluster *c = &t->cluster[e->cluster];
+	uint32_t was = atomic_load(&e->flags), is;
+
+	do {
+		is = (was & ~clear) | set;
+		if (is == was)
+			return false;
+	} while (!atomic_compare_exchange_weak(&e->flags, &was, is));
+	/* Unsigned: one less is UINT32_MAX more. */
+	atomic_fetch_add(&c->unhealthy, (uint32_t)((is & SS_EP_DOWN) != 0) - (uint32_t)((was & SS_EP_DOWN) != 0));
+	atomic_fetch_add(&c->last, (uint32_t)is_last(is) - (uint32_t)is_last(was));
+	atomic_fetch_add(&c->changes, 1);
+	return true;
 }
 
 void ss_ep_set_unhealthy(struct ss_ep_table *t, uint32_t ep, bool unhealthy)
 {
-	struct ss_ep *e = &t->ep[ep];
-	uint32_t was = atomic_exchange(&e->unhealthy, unhealthy);
-
-	if (was == unhealthy)
-		return;
-	if (unhealthy)
-		atomic_fetch_add(&t->cluster[e->cluster].unhealthy, 1);
-	else
-		atomic_fetch_sub(&t->cluster[e->cluster].unhealthy, 1);
-	atomic_fetch_add(&t->cluster[e->cluster].changes, 1);
+	ss_ep_mark(t, ep, unhealthy ? SS_EP_FAILED : 0, unhealthy ? 0 : SS_EP_FAILED);
 }

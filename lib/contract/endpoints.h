@@ -34,6 +34,18 @@ struct ss_outlier_conf {
 	uint32_t trial; /* successes wanted of an endpoint that comes back; 0: it is trusted at once */
 };
 
+/* Why an endpoint is not picked, or not first: bits. */
+enum ss_ep_flag {
+	SS_EP_FAILED = 1,   /* its active health check says no */
+	SS_EP_CLOSED = 2,   /* the configuration says that it is unhealthy, */
+	SS_EP_DRAINING = 4, /* or that it goes away: nothing new, what is there may end */
+	SS_EP_DEGRADED = 8, /* it works, but its check says that others should be asked first, */
+	SS_EP_SPARED = 16,  /* or the configuration does */
+};
+#define SS_EP_DOWN (SS_EP_FAILED | SS_EP_CLOSED | SS_EP_DRAINING)
+#define SS_EP_LAST (SS_EP_DEGRADED | SS_EP_SPARED)
+#define SS_EP_CONFIGURED (SS_EP_CLOSED | SS_EP_DRAINING | SS_EP_SPARED)
+
 /* One cache line each. */
 struct ss_ep {
 	/* Written by workers, read by all. */
@@ -44,24 +56,35 @@ struct ss_ep {
 	_Atomic uint32_t active;        /* requests that have picked it and not ended */
 	_Atomic uint32_t ejections;     /* total */
 	_Atomic uint64_t requests, failures; /* totals, for status */
+	_Atomic uint32_t flags; /* enum ss_ep_flag: ss_ep_mark */
 	/* Written by control. */
-	_Atomic uint32_t unhealthy; /* active health check says no: ss_ep_set_unhealthy */
 	_Atomic uint32_t in_use;
 	uint32_t cluster; /* slot of its cluster in ss_ep_table.cluster; constant while in use */
 	_Atomic uint32_t trial; /* back from ejection: so many successes more, one failure ejects again */
 } SS_CACHE_ALIGNED;
 static_assert(sizeof(struct ss_ep) == SS_CACHE_LINE, "an endpoint fills one cache line");
 
+/* More of the same endpoint, which no pick reads. */
+struct ss_ep_watch {
+	/* Written by the one worker that probes it (dataplane/health). */
+	_Atomic uint64_t probes, probes_failed; /* totals */
+	_Atomic uint64_t since; /* the last change of SS_EP_FAILED; 0: none yet */
+	_Atomic uint32_t last;  /* status of HTTP or gRPC : 16, enum ss_health_why : 16, of the last probe */
+	_Atomic uint32_t probed; /* it has a health check */
+} SS_CACHE_ALIGNED;
+
 /* Per cluster: what the cap is measured against. */
 struct ss_ep_cluster {
 	_Atomic uint32_t ejected;   /* never less than how many of its endpoints are ejected */
-	_Atomic uint32_t unhealthy; /* how many of its endpoints fail their health check (control writes) */
+	_Atomic uint32_t unhealthy; /* how many of its endpoints have a flag of SS_EP_DOWN */
+	_Atomic uint32_t last;      /* how many have a flag of SS_EP_LAST and none of SS_EP_DOWN */
 	_Atomic uint32_t changes;   /* grows after any change of what ss_ep_pickable answers, but by time alone */
 	_Atomic uint32_t panics;    /* picks that took no heed of health (upstream's panic threshold) */
 	_Atomic uint32_t load[8];   /* requests under way by tier, the last for all beyond: only where
 				     * balancing has a bound (contract/balance.h). Workers that pick at once
 				     * do not see each other: off by n_workers - 1 at most */
 	struct ss_breaker breaker;
+	_Atomic uint32_t asked; /* somebody has picked from it */
 	struct ss_cap_use use;
 } SS_CACHE_ALIGNED;
 
@@ -70,6 +93,7 @@ struct ss_ep_slots; /* who has which slot: control's */
 struct ss_ep_table {
 	uint32_t n_eps, n_clusters; /* capacities */
 	struct ss_ep *ep;
+	struct ss_ep_watch *watch; /* by the same index */
 	struct ss_ep_cluster *cluster;
 	struct ss_ep_slots *slots;
 };
@@ -93,6 +117,12 @@ void ss_ep_end(struct ss_ep_table *t, uint32_t ep);
 void ss_ep_success(struct ss_ep_table *t, uint32_t ep);
 /* A request failed (5xx, connect failure, reset, timeout). True when this call ejected it. */
 bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t now);
+/* Ends its ejection now: an active check has found it well. False when it was not ejected. */
+bool ss_ep_uneject(struct ss_ep_table *t, uint32_t ep, uint64_t now);
+/* Changes its flags, and its cluster's counts with them. False when that was so already. */
+bool ss_ep_mark(struct ss_ep_table *t, uint32_t ep, uint32_t set, uint32_t clear);
+/* ss_ep_mark of SS_EP_FAILED. */
+void ss_ep_set_unhealthy(struct ss_ep_table *t, uint32_t ep, bool unhealthy);
 /* How many endpoints of the cluster may be ejected at once. */
 uint32_t ss_ep_cap(const struct ss_outlier_conf *o, uint32_t unhealthy);
 
@@ -110,6 +140,7 @@ int ss_ep_hold(struct ss_ep_table *t, uint32_t cluster, const struct ss_addr *ad
 void ss_ep_drop(struct ss_ep_table *t, uint32_t ep);
 /* Un-ejects what is due although no worker picks it any more. */
 void ss_ep_sweep(struct ss_ep_table *t, uint64_t now);
-void ss_ep_set_unhealthy(struct ss_ep_table *t, uint32_t ep, bool unhealthy);
+/* Held once: by the generation that is being built. */
+bool ss_ep_is_new(const struct ss_ep_table *t, uint32_t ep);
 
 #endif

@@ -106,7 +106,7 @@ static uint32_t take_ep(struct ss_ep_table *t)
 /* Takes an endpoint out of its cluster's counts. */
 static void leave_counts(struct ss_ep_table *t, struct ss_ep *e)
 {
-	ss_ep_set_unhealthy(t, (uint32_t)(e - t->ep), false);
+	ss_ep_mark(t, (uint32_t)(e - t->ep), 0, UINT32_MAX);
 	if (atomic_exchange(&e->ejected_until, 0))
 		atomic_fetch_sub(&t->cluster[e->cluster].ejected, 1);
 }
@@ -124,14 +124,16 @@ int ss_ep_table_create(struct ss_ep_table **out, uint32_t n_eps, uint32_t n_clus
 	t->n_eps = n_eps;
 	t->n_clusters = n_clusters;
 	t->ep = aligned_alloc(SS_CACHE_LINE, (size_t)n_eps * sizeof(*t->ep));
+	t->watch = aligned_alloc(SS_CACHE_LINE, (size_t)n_eps * sizeof(*t->watch));
 	t->cluster = aligned_alloc(SS_CACHE_LINE, (size_t)n_clusters * sizeof(*t->cluster));
 	s->ep = calloc(n_eps, sizeof(*s->ep));
 	s->cluster = calloc(n_clusters, sizeof(*s->cluster));
 	s->eps = ss_map_create(sizeof(struct ep_key), n_eps, &key);
 	s->clusters = ss_map_create(sizeof(uint32_t), n_clusters, &key);
-	if (!t->ep || !t->cluster || !s->ep || !s->cluster || !s->eps || !s->clusters)
+	if (!t->ep || !t->watch || !t->cluster || !s->ep || !s->cluster || !s->eps || !s->clusters)
 		goto fail;
 	memset(t->ep, 0, (size_t)n_eps * sizeof(*t->ep));
+	memset(t->watch, 0, (size_t)n_eps * sizeof(*t->watch));
 	memset(t->cluster, 0, (size_t)n_clusters * sizeof(*t->cluster));
 	s->free_eps = s->free_clusters = (struct line){SS_EP_NONE, SS_EP_NONE};
 	for (uint32_t i = 0; i < n_eps; i++)
@@ -163,6 +165,7 @@ void ss_ep_table_free(struct ss_ep_table *t)
 		free(t->slots);
 	}
 	free(t->ep);
+	free(t->watch);
 	free(t->cluster);
 	free(t);
 }
@@ -208,6 +211,8 @@ int ss_ep_cluster_hold(struct ss_ep_table *t, uint32_t name, uint32_t *slot)
 		s->cluster[i].holds = 0;
 		atomic_store(&t->cluster[i].ejected, 0);
 		atomic_store(&t->cluster[i].unhealthy, 0);
+		atomic_store(&t->cluster[i].last, 0);
+		atomic_store(&t->cluster[i].asked, 0);
 		memset(&t->cluster[i].breaker, 0, sizeof(t->cluster[i].breaker));
 	}
 	s->cluster[i].holds++;
@@ -232,6 +237,7 @@ static void begin_ep(struct ss_ep_table *t, uint32_t i, uint32_t cluster)
 
 	settle(t, i);
 	memset(e, 0, sizeof(*e));
+	memset(&t->watch[i], 0, sizeof(t->watch[i]));
 	e->cluster = cluster;
 	t->slots->cluster[cluster].holds++;
 	atomic_store(&e->in_use, 1);
@@ -273,4 +279,9 @@ void ss_ep_drop(struct ss_ep_table *t, uint32_t ep)
 	atomic_store(&t->ep[ep].in_use, 0);
 	leave_counts(t, &t->ep[ep]);
 	free_ep(s, ep);
+}
+
+bool ss_ep_is_new(const struct ss_ep_table *t, uint32_t ep)
+{
+	return t->slots->ep[ep].holds == 1;
 }

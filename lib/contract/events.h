@@ -21,6 +21,7 @@ enum ss_event_kind {
 	SS_EVENT_REFUSED = 2, /* a connection was refused or broke; `drop` says why */
 	SS_EVENT_EJECTED = 3, /* endpoint left rotation */
 	SS_EVENT_BREAKER = 4, /* a cluster's breaker opened or closed: detail */
+	SS_EVENT_HEALTH = 5,  /* an endpoint's health changed: watch */
 };
 
 /* What policies said. */
@@ -32,6 +33,21 @@ enum ss_event_authz {
 };
 
 #define SS_EVENT_TEXT 512
+
+enum ss_event_watch_kind {
+	SS_EVENT_WATCH_UNHEALTHY = 0, SS_EVENT_WATCH_HEALTHY, SS_EVENT_WATCH_DEGRADED, SS_EVENT_WATCH_NOT_DEGRADED,
+	SS_EVENT_WATCH_UNEJECTED,
+};
+
+/* What changed of an endpoint, with the numbers that did it. 0: plays no role. */
+struct ss_event_watch {
+	uint8_t what;      /* enum ss_event_watch_kind */
+	uint8_t why;       /* enum ss_health_why */
+	uint32_t status;   /* of the last probe: HTTP's, gRPC's, or the serving status */
+	uint32_t in_a_row, limit; /* so many results in a row; the threshold */
+	uint32_t down, of; /* endpoints of the cluster that are unhealthy now, of all */
+	uint64_t for_ns;   /* how long it had been the other way */
+};
 
 /*
  * Ids are those of the name table (contract/names.h), 0 for none. Text fields lie one after the
@@ -54,7 +70,10 @@ struct ss_event {
 	bool audited;  /* an audit rule marks it */
 	bool delayed;  /* by an injected fault */
 	uint16_t method_n, authority_n, path_n, request_id_n, peer_n, trace_n, user_agent_n, detail_n;
-	char text[SS_EVENT_TEXT];
+	union {
+		char text[SS_EVENT_TEXT];
+		struct ss_event_watch watch; /* SS_EVENT_HEALTH */
+	};
 };
 
 struct ss_event_ring;

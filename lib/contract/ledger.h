@@ -29,7 +29,7 @@
 	X(TCP_IN, "segments to byte streams, acknowledgements, timers")                 \
 	X(TLS_IN, "records opened, handshakes")                                         \
 	X(HTTP_IN, "heads and frames parsed")                                           \
-	X(UPSTREAM, "endpoint and connection chosen, outcomes, pools")                  \
+	X(UPSTREAM, "endpoint and connection chosen, outcomes, pools, probes")          \
 	X(ROUTE, "virtual host, route and authorization decided")                       \
 	X(PROXY, "exchanges: heads rewritten, bodies moved, the record")                \
 	X(HTTP_OUT, "heads encoded, frames written")                                    \

@@ -21,6 +21,7 @@
 #include "contract/ext_authz.h"
 #include "contract/jwt.h"
 #include "contract/policies.h"
+#include "contract/probes.h"
 #include "contract/routes.h"
 #include "contract/tlsconf.h"
 
@@ -63,6 +64,7 @@ struct ss_endpoint {
 	uint32_t ep;     /* slot in the endpoint table: stable over generations */
 	uint32_t name;   /* name id: "address:port" */
 	uint32_t weight; /* 1 or more */
+	uint8_t said;    /* enum ss_ep_flag: what the configuration says of its health */
 };
 
 struct ss_cluster {
@@ -75,6 +77,7 @@ struct ss_cluster {
 	const struct ss_balance *balance; /* NULL: plain rotation over all endpoints */
 	const struct ss_tls_client *tls; /* NULL: plaintext */
 	struct ss_outlier_conf outlier;
+	const struct ss_health_conf *health; /* NULL: endpoints are not probed */
 	uint64_t connect_timeout_ns; /* TCP and TLS together */
 	struct ss_caps caps[SS_PRIORITY_COUNT]; /* of all workers together */
 	struct ss_retry_budget budget;

@@ -150,6 +150,28 @@ void ctl_show_clusters(const struct ctl_json *v)
 		printf("no clusters\n");
 }
 
+void ctl_show_endpoints(const struct ctl_json *v)
+{
+	static const struct column endpoints[] = {
+		{ "ENDPOINT", "address", false },
+		{ "HEALTH", "health", false },
+		{ "REASON", "reason", false },
+		{ "PROBES", "probes", true },
+		{ "FAILED", "probes_failed", true },
+		{ "LAST STATUS", "probe_status", true },
+		{ "CHANGED S AGO", "changed_seconds_ago", true },
+		{ "EJECTED FOR S", "ejected_for_seconds", true },
+		{ "EJECTIONS", "ejections", true },
+	};
+	const struct ctl_json *list = ctl_json_get(v, "clusters");
+	for (const struct ctl_json *c = list ? list->child : NULL; c; c = c->next) {
+		printf("%s\n", ctl_json_text(c, "name"));
+		TABLE(ctl_json_get(c, "endpoints"), endpoints, "  ");
+	}
+	if (!list || !list->child)
+		printf("no clusters\n");
+}
+
 /* ---- rate limits ---- */
 
 void ctl_show_limits(const struct ctl_json *v)
