@@ -109,6 +109,7 @@ static const struct ss_cfg_word records[] = { { "auto", SS_TLS_RECORDS_AUTO },
 					      { "ipsec-mb", SS_TLS_RECORDS_IPSEC_MB },
 					      { "evp", SS_TLS_RECORDS_EVP },
 					      { "openssl", SS_TLS_RECORDS_OPENSSL },
+					      { "cryptodev", SS_TLS_RECORDS_CRYPTODEV },
 					      { NULL, 0 } };
 
 static void read_handshake_cores(struct ss_cfg *c, config_setting_t *s, void *obj)
@@ -141,6 +142,7 @@ static void show_handshake_cores(struct ss_json *j, const struct ss_cfg_key *k, 
 
 static const struct ss_cfg_key tls_keys[] = {
 	{ "records", SS_CFG_WORD, P(tls_records), .def = "auto", .words = records },
+	{ "crypto_device", SS_CFG_TEXT, P(crypto_device), .min = 1 },
 	{ "handshake_threads", SS_CFG_U32, P(handshake_threads), .def = "1", .max = SS_MAX_EXECUTORS },
 	{ "handshake_cores", SS_CFG_OWN, P(handshake_core), .what = "list of CPUs", .read = read_handshake_cores,
 	  .show = show_handshake_cores, .bytes = sizeof(((struct ss_model_process *)0)->handshake_core) },
@@ -159,6 +161,10 @@ static void check_tls(struct ss_cfg *c, config_setting_t *g, void *obj)
 
 	if (!p->engine && (p->engine_path || p->n_engine_commands))
 		ss_cfg_error(c, g, "engine", "is missing: the other keys of an engine need its name");
+	if (p->tls_records == SS_TLS_RECORDS_CRYPTODEV && !p->crypto_device)
+		ss_cfg_error(c, g, "crypto_device", "is missing: records = \"cryptodev\" needs it");
+	if (p->tls_records != SS_TLS_RECORDS_CRYPTODEV && p->crypto_device)
+		ss_cfg_error(c, g, "crypto_device", "is for records = \"cryptodev\" alone");
 }
 
 const struct ss_cfg_table ss_cfg_tls = { .what = "group", .check = check_tls, SS_CFG_KEYS(tls_keys) };

@@ -222,6 +222,7 @@ struct ss_model_process {
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
+	char *crypto_device; /* whose records are a device's; NULL: none */
 	uint32_t handshake_threads;  /* 0: workers do them */
 	uint32_t n_handshake_cores;  /* 0: the control thread's */
 	uint32_t handshake_core[SS_MAX_EXECUTORS];

@@ -35,7 +35,7 @@ static int add_lcores(struct ss_eal_args *a, const struct ss_model_process *p)
 	return n < sizeof(map) ? add(a, "--lcores=%s", map) : SS_ERR_FATAL;
 }
 
-/* "0000:01:00.0" or "01:00.0"; everything else is a virtual device that its port creates. */
+/* "0000:01:00.0" or "01:00.0"; everything else is a virtual device that its user creates. */
 static bool is_pci(const char *device)
 {
 	unsigned domain, bus, dev, fn;
@@ -46,6 +46,11 @@ static bool is_pci(const char *device)
 static int add_devices(struct ss_eal_args *a, const struct ss_model_process *p)
 {
 	int err = 0, pci = 0;
+
+	if (p->crypto_device && is_pci(p->crypto_device)) {
+		pci++;
+		err |= add(a, "--allow=%s", p->crypto_device);
+	}
 	for (uint32_t i = 0; i < p->n_ports; i++) {
 		if (!is_pci(p->ports[i].device))
 			continue;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/siphash.h"
 #include "crew/crew.h"
+#include "tls/tls_device.h"
 
 #define EVENT_RECORDS 8192
 #define NEIGHBOURS 1024
@@ -17,6 +18,7 @@ struct ss_fleet {
 	struct ss_fleet_conf conf;
 	uint32_t n_workers, n_ports;
 	bool launched;
+	struct ss_tls_device *tls_device; /* NULL: none */
 	struct ss_port *port[SS_MAX_PORTS];
 	struct ss_worker_if ifs[SS_MAX_PORTS];
 	struct ss_handover *handover;
@@ -89,6 +91,8 @@ int ss_fleet_create(struct ss_fleet **out, const struct ss_fleet_conf *conf, cha
 		snprintf(err, err_n, "no memory for what %u workers share", f->n_workers);
 	for (uint32_t i = 0; code == 0 && i < conf->process->n_ports; i++)
 		code = open_port(f, &conf->process->ports[i], err, err_n);
+	if (code == 0 && conf->process->crypto_device)
+		code = ss_tls_device_open(&f->tls_device, conf->process->crypto_device, (uint16_t)f->n_workers, err, err_n);
 	if (code < 0) {
 		ss_fleet_free(f);
 		return code;
@@ -160,6 +164,7 @@ static int make_worker(struct ss_fleet *f, uint32_t i, uint64_t seed, char *err,
 				    .limits = f->conf.limits,
 				    .tickets = f->conf.tickets,
 				    .crew = f->crew,
+				    .tls_device = f->tls_device,
 				    .offload = f->conf.offload,
 				    .counters = f->counters[i],
 				    .mail = f->mail[i],
@@ -258,6 +263,7 @@ void ss_fleet_free(struct ss_fleet *f)
 	ss_handover_free(f->handover);
 	for (uint32_t i = 0; i < f->n_ports; i++)
 		ss_port_close(f->port[i]);
+	ss_tls_device_close(f->tls_device);
 	for (uint32_t i = 0; i < f->n_workers; i++) {
 		if (ended)
 			ss_mailbox_free(f->mail[i]);

@@ -39,6 +39,7 @@ struct ss_tls_conf {
 	uint32_t max_plain; /* bytes of plaintext held per connection before reading stops */
 	uint16_t worker;
 	enum ss_tls_records records; /* who opens and seals records after the handshake */
+	struct ss_tls_device *device; /* tls_device.h; NULL unless they are a device's */
 	const struct ss_ticket_ring *tickets; /* contract/tickets.h; NULL: a server gives none */
 	struct ss_crew *crew;     /* runs handshakes; NULL: this worker does */
 	struct ss_offload *offload; /* does key operations of handshakes; NULL: none */

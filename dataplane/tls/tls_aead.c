@@ -19,7 +19,8 @@ static struct tls_slot *slot_at(const struct tls_aead *a, uint32_t i)
 	return (struct tls_slot *)(a->slots + (size_t)i * a->stride);
 }
 
-int ss_tls_aead_create(struct tls_aead **out, const struct tls_aead_ops *ops, uint32_t slots)
+int ss_tls_aead_create(struct tls_aead **out, const struct tls_aead_ops *ops, const struct tls_aead_place *at,
+		       uint32_t slots)
 {
 	struct tls_aead *a = OPENSSL_zalloc(sizeof(*a));
 
@@ -28,7 +29,7 @@ int ss_tls_aead_create(struct tls_aead **out, const struct tls_aead_ops *ops, ui
 		return SS_ERR_NO_MEM;
 	a->ops = ops;
 	ss_list_init(&a->lru);
-	a->lib = ops->create();
+	a->lib = ops->create(at);
 	if (!a->lib) {
 		OPENSSL_free(a);
 		return SS_ERR_NOT_FOUND;

@@ -8,7 +8,7 @@
  * Thread:  one worker.
  * Errors:  a tag that does not fit is SS_ERR_BAD_TLS; the bytes are then worthless.
  *
- * A backend fills a table. Software ones do the work within the call; a device would be a third table.
+ * A backend fills a table. All do the work within the call, a device (tls_aead_device.c) by waiting for it.
  */
 #ifndef SS_TLS_AEAD_H
 #define SS_TLS_AEAD_H
@@ -38,11 +38,18 @@ struct tls_job {
 	uint8_t *tag; /* seal: written; open: compared. TLS_TAG bytes */
 };
 
+/* What a backend may need besides the library: a device, and which of its queues is this worker's. */
+struct ss_tls_device;
+struct tls_aead_place {
+	struct ss_tls_device *device; /* NULL: none */
+	uint16_t queue;
+};
+
 struct tls_aead_ops {
 	const char *name;
 	size_t xkey; /* bytes of an expanded key, or of what stands for it */
 	/* One worker's library state; NULL where the machine lacks what it needs. */
-	void *(*create)(void);
+	void *(*create)(const struct tls_aead_place *at);
 	void (*destroy)(void *lib);
 	bool (*takes)(enum tls_alg alg);
 	/* x: xkey bytes at a cache line's start, zeroed before the first use, then reused for other keys. 0 or SS_ERR_NO_MEM. */
@@ -56,6 +63,7 @@ struct tls_aead_ops {
 };
 
 extern const struct tls_aead_ops ss_tls_evp_ops; /* OpenSSL's EVP: takes everything */
+extern const struct tls_aead_ops ss_tls_device_ops; /* a crypto device: AES-GCM */
 #ifdef SS_HAVE_IPSEC_MB
 extern const struct tls_aead_ops ss_tls_mb_ops; /* libipsec-mb: AES-GCM */
 #endif
@@ -84,7 +92,8 @@ struct tls_aead {
 };
 
 /* slots: expanded keys held at most. 0, SS_ERR_NO_MEM, SS_ERR_NOT_FOUND (this machine cannot). */
-int ss_tls_aead_create(struct tls_aead **out, const struct tls_aead_ops *ops, uint32_t slots);
+int ss_tls_aead_create(struct tls_aead **out, const struct tls_aead_ops *ops, const struct tls_aead_place *at,
+		       uint32_t slots);
 void ss_tls_aead_free(struct tls_aead *a);
 /* 0; SS_ERR_NO_MEM (nothing has changed), SS_ERR_BAD_TLS (the library failed: the bytes are worthless). The
  * nonce is the job's; seq is the caller's to move on. */

@@ -27,7 +27,7 @@ static void evp_destroy(void *lib)
 	OPENSSL_free(l);
 }
 
-static void *evp_create(void)
+static void *evp_create(const struct tls_aead_place *at)
 {
 	static const char *const names[TLS_ALGS] = { [TLS_AES_128_GCM] = "AES-128-GCM",
 						     [TLS_AES_256_GCM] = "AES-256-GCM",

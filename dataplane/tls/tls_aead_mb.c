@@ -42,7 +42,7 @@ static bool emulated(IMB_ARCH arch)
 #endif
 }
 
-static void *mb_create(void)
+static void *mb_create(const struct tls_aead_place *at)
 {
 	struct mb_lib *l = OPENSSL_zalloc(sizeof(*l));
 	IMB_ARCH arch = IMB_ARCH_NONE;

@@ -12,11 +12,13 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "buf/testpool.h"
+#include "tls/tls_device.h"
 #include "tls/tls_keys.h"
 #include "wire/tlsrec.h"
 
 static struct ss_bufpool pool;
-static struct tls_aead *evp, *mb; /* mb is evp where the machine has no libipsec-mb */
+static struct tls_aead *evp, *mb, *dev; /* mb and dev are evp where the machine has no libipsec-mb */
+static struct tls_aead_place place;
 
 static uint32_t hex(const char *text, uint8_t *out)
 {
@@ -243,7 +245,8 @@ static void fill(struct ss_rng *r, uint8_t *p, uint32_t n)
 		*p++ = (uint8_t)ss_rng_u64(r);
 }
 
-static void cross(struct ss_rng *r, enum tls_alg alg)
+/* other against evp */
+static void cross(struct tls_aead *other, struct ss_rng *r, enum tls_alg alg)
 {
 	static uint8_t plain[SS_TLSREC_MAX_PLAIN + 1], sealed[SS_TLSREC_MAX_PLAIN + 1], got[SS_TLSREC_MAX_PLAIN + 1];
 	uint8_t nonce[TLS_IV], aad[SS_TLSREC_HEADER], tag[TLS_TAG], tag2[TLS_TAG];
@@ -261,7 +264,7 @@ static void cross(struct ss_rng *r, enum tls_alg alg)
 	fill(r, plain, n);
 	struct tls_job job = { nonce, aad, sizeof(aad), { NULL, 0, n }, tag };
 	job.part.m = chain(plain, n, part, &q);
-	assert_int_equal(ss_tls_aead_seal(mb, &seal, &job), 0);
+	assert_int_equal(ss_tls_aead_seal(other, &seal, &job), 0);
 	ss_bufq_read(&q, 0, sealed, n);
 	ss_bufq_free(&q);
 	job.tag = tag2;
@@ -271,8 +274,8 @@ static void cross(struct ss_rng *r, enum tls_alg alg)
 	assert_memory_equal(got, sealed, n);
 	assert_memory_equal(tag, tag2, TLS_TAG);
 	/* The other way round, and once more with one bit of anything changed. */
-	struct tls_aead *other = ss_rng_chance(r, 1, 2) ? mb : evp;
-	assert_int_equal(ss_tls_aead_open(other, &open, &job), 0);
+	struct tls_aead *reader = ss_rng_chance(r, 1, 2) ? other : evp;
+	assert_int_equal(ss_tls_aead_open(reader, &open, &job), 0);
 	ss_bufq_read(&q, 0, got, n);
 	assert_memory_equal(got, plain, n);
 	ss_bufq_free(&q);
@@ -281,11 +284,11 @@ static void cross(struct ss_rng *r, enum tls_alg alg)
 		       at < n + TLS_TAG + TLS_IV ? nonce + at - n - TLS_TAG : aad + at - n - TLS_TAG - TLS_IV;
 	*hit ^= (uint8_t)(1 << bit % 8);
 	job.part.m = chain(sealed, n, part, &q);
-	assert_int_equal(ss_tls_aead_open(other, &open, &job), SS_ERR_BAD_TLS);
+	assert_int_equal(ss_tls_aead_open(reader, &open, &job), SS_ERR_BAD_TLS);
 	ss_bufq_free(&q);
-	ss_tls_aead_forget(mb, &seal);
+	ss_tls_aead_forget(other, &seal);
 	ss_tls_aead_forget(evp, &seal2);
-	ss_tls_aead_forget(other, &open);
+	ss_tls_aead_forget(reader, &open);
 }
 
 static void test_backends_agree(void **state)
@@ -293,9 +296,9 @@ static void test_backends_agree(void **state)
 	struct ss_rng r;
 
 	ss_rng_seed(&r, 77);
-	print_message("%s against %s\n", mb->ops->name, evp->ops->name);
-	for (int i = 0; i < 3000; i++)
-		cross(&r, i & 1 ? TLS_AES_128_GCM : TLS_AES_256_GCM);
+	print_message("%s and %s against %s\n", mb->ops->name, dev->ops->name, evp->ops->name);
+	for (int i = 0; i < 6000; i++)
+		cross(i & 2 ? mb : dev, &r, i & 1 ? TLS_AES_128_GCM : TLS_AES_256_GCM);
 }
 
 /* More connections than expanded keys: each is right whenever its turn comes. */
@@ -306,8 +309,12 @@ static void test_keys_come_and_go(void **state)
 	struct ss_rng r;
 
 	ss_rng_seed(&r, 3);
-	for (int which = 0; which < 2; which++) {
-		assert_int_equal(ss_tls_aead_create(&a, which ? mb->ops : evp->ops, 4), 0);
+	const struct tls_aead_ops *each[] = { evp->ops, mb->ops, dev->ops };
+
+	if (dev != evp) /* its queue has one user */
+		ss_tls_aead_free(dev);
+	for (size_t which = 0; which < SS_ARRAY_LEN(each); which++) {
+		assert_int_equal(ss_tls_aead_create(&a, each[which], &place, 4), 0);
 		for (size_t i = 0; i < SS_ARRAY_LEN(h); i++) {
 			h[i] = (struct tls_half){ .alg = i & 1 ? TLS_AES_128_GCM : TLS_AES_256_GCM, .sealing = true };
 			memset(h[i].key, (int)i + 1, TLS_KEY_MAX);
@@ -334,17 +341,41 @@ static void test_keys_come_and_go(void **state)
 			ss_tls_aead_forget(a, &h[i]);
 		ss_tls_aead_free(a);
 	}
+	dev = evp;
+}
+
+/* What cannot do it is refused by name; nothing is left of it. */
+static void test_wrong_devices(void **state)
+{
+	struct ss_tls_device *d;
+	char err[256];
+
+	assert_int_equal(ss_tls_device_open(&d, "crypto_nobody_has", 1, err, sizeof(err)), SS_ERR_CONFIG);
+	assert_non_null(strstr(err, "tls.crypto_device: there is no crypto device \"crypto_nobody_has\""));
+	assert_int_equal(ss_tls_device_open(&d, "crypto_null", 1, err, sizeof(err)), SS_ERR_CONFIG);
+	assert_non_null(strstr(err, "\"crypto_null\" (crypto_null) lacks AES-128-GCM"));
+	assert_null(d);
+	assert_int_equal(ss_tls_device_open(&d, "crypto_null", 1, err, sizeof(err)), SS_ERR_CONFIG);
+	assert_non_null(strstr(err, "lacks"));
 }
 
 static int setup(void **s)
 {
 	pool = ss_testpool_create("tls_aead", 511);
-	if (ss_tls_aead_create(&evp, &ss_tls_evp_ops, 8) < 0)
+	if (ss_tls_aead_create(&evp, &ss_tls_evp_ops, &place, 8) < 0)
 		return -1;
-	mb = evp;
+	mb = dev = evp;
 #ifdef SS_HAVE_IPSEC_MB
-	if (ss_tls_aead_create(&mb, &ss_tls_mb_ops, 8) < 0)
+	char err[256];
+
+	if (ss_tls_aead_create(&mb, &ss_tls_mb_ops, &place, 8) < 0)
 		mb = evp;
+	if (ss_tls_device_open(&place.device, "crypto_aesni_gcm", 1, err, sizeof(err)) < 0) {
+		print_message("%s\n", err);
+		return -1;
+	}
+	if (ss_tls_aead_create(&dev, &ss_tls_device_ops, &place, 8) < 0)
+		return -1;
 #endif
 	return 0;
 }
@@ -356,6 +387,7 @@ static int teardown(void **s)
 	if (mb != evp)
 		ss_tls_aead_free(mb);
 	ss_tls_aead_free(evp);
+	ss_tls_device_close(place.device);
 	ss_testpool_free(&pool);
 	return left;
 }
@@ -366,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_gcm_vectors),    cmocka_unit_test(test_chacha_vector),
 		cmocka_unit_test(test_rfc8448_keys),   cmocka_unit_test(test_rfc8448_records),
 		cmocka_unit_test(test_backends_agree), cmocka_unit_test(test_keys_come_and_go),
+		cmocka_unit_test(test_wrong_devices),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

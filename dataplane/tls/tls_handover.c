@@ -5,15 +5,19 @@
 #include "base/err.h"
 #include "tls/tls_int.h"
 
-static int pick(struct tls_aead **out, const struct tls_aead_ops *ops)
+static int pick(const struct ss_tls *t, struct tls_aead **out, const struct tls_aead_ops *ops)
 {
-	return ss_tls_aead_create(out, ops, TLS_SLOTS);
+	struct tls_aead_place at = { .device = t->conf.device, .queue = t->conf.worker };
+
+	return ss_tls_aead_create(out, ops, &at, TLS_SLOTS);
 }
 
-static int pick_mb(struct ss_tls *t)
+static int pick_gcm(struct ss_tls *t, enum ss_tls_records want)
 {
+	if (want == SS_TLS_RECORDS_CRYPTODEV)
+		return pick(t, &t->gcm, &ss_tls_device_ops);
 #ifdef SS_HAVE_IPSEC_MB
-	return pick(&t->gcm, &ss_tls_mb_ops);
+	return pick(t, &t->gcm, &ss_tls_mb_ops);
 #else
 	return SS_ERR_NOT_FOUND;
 #endif
@@ -26,10 +30,10 @@ int ss_tls_records_create(struct ss_tls *t)
 
 	if (want == SS_TLS_RECORDS_OPENSSL)
 		return 0;
-	if ((err = pick(&t->chacha, &ss_tls_evp_ops)) < 0)
+	if ((err = pick(t, &t->chacha, &ss_tls_evp_ops)) < 0)
 		return err;
-	err = want == SS_TLS_RECORDS_EVP ? SS_ERR_NOT_FOUND : pick_mb(t);
-	if (err == SS_ERR_NOT_FOUND && want != SS_TLS_RECORDS_IPSEC_MB) {
+	err = want == SS_TLS_RECORDS_EVP ? SS_ERR_NOT_FOUND : pick_gcm(t, want);
+	if (err == SS_ERR_NOT_FOUND && (want == SS_TLS_RECORDS_AUTO || want == SS_TLS_RECORDS_EVP)) {
 		t->gcm = t->chacha;
 		err = 0;
 	}
@@ -48,7 +52,9 @@ enum ss_tls_records ss_tls_records(const struct ss_tls *t)
 {
 	if (!t->gcm)
 		return SS_TLS_RECORDS_OPENSSL;
-	return t->gcm == t->chacha ? SS_TLS_RECORDS_EVP : SS_TLS_RECORDS_IPSEC_MB;
+	if (t->gcm == t->chacha)
+		return SS_TLS_RECORDS_EVP;
+	return t->gcm->ops == &ss_tls_device_ops ? SS_TLS_RECORDS_CRYPTODEV : SS_TLS_RECORDS_IPSEC_MB;
 }
 
 void ss_tls_own_begin(struct ss_tls_conn *c)

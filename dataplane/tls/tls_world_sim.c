@@ -1,9 +1,11 @@
 /* A worker's turn around the tls room. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
 
 #include "base/err.h"
+#include "tls/tls_device.h"
 #include "tls/tls_world_sim.h"
 
 #define MBUFS 2048
@@ -20,6 +22,9 @@ const struct world_backend world_backends[] = {
 #endif
 	{ "evp", SS_TLS_RECORDS_EVP },
 	{ "openssl", SS_TLS_RECORDS_OPENSSL },
+#ifdef SS_HAVE_IPSEC_MB
+	{ "cryptodev", SS_TLS_RECORDS_CRYPTODEV },
+#endif
 	{ NULL, SS_TLS_RECORDS_AUTO },
 };
 
@@ -27,6 +32,20 @@ static void need(bool ok)
 {
 	if (!ok)
 		abort();
+}
+
+/* The same for all worlds of a program, made when the first of them wants it. */
+static struct ss_tls_device *the_device(void)
+{
+	static struct ss_tls_device *device;
+	char err[256];
+
+	if (world_records == SS_TLS_RECORDS_CRYPTODEV && !device &&
+	    ss_tls_device_open(&device, "crypto_aesni_gcm", 1, err, sizeof(err)) < 0) {
+		fprintf(stderr, "%s\n", err);
+		abort();
+	}
+	return device;
 }
 
 void world_init(struct world *w, const char *name, uint64_t seed)
@@ -38,7 +57,7 @@ void world_init(struct world *w, const char *name, uint64_t seed)
 	w->events = ss_event_ring_create(64);
 	w->now = SS_NS_PER_SEC;
 	w->crew = world_threads ? fake_crew_create() : NULL;
-	struct ss_tls_conf conf = { .max_conns = 32, .max_plain = 32768, .records = world_records, .tcp = &w->tcp, .bufs = &w->bufs,
+	struct ss_tls_conf conf = { .device = the_device(), .max_conns = 32, .max_plain = 32768, .records = world_records, .tcp = &w->tcp, .bufs = &w->bufs,
 				    .tickets = world_tickets, .crew = w->crew, .handshake_rate = world_rate,
 				    .offload = world_offload,
 				    .handshake_queue = 32, .counters = &w->counters, .events = w->events };

@@ -43,6 +43,7 @@ struct ss_worker_conf {
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
+	struct ss_tls_device *tls_device;          /* as in tls.h */
 	struct ss_crew *crew;                      /* runs handshakes; NULL: this worker does */
 	struct ss_offload *offload;                /* as in tls.h */
 	uint32_t handshake_queue, handshake_rate;  /* as in tls.h */

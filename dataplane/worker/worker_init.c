@@ -102,6 +102,7 @@ static int make_tls(struct ss_worker *w, uint64_t now)
 				    .max_plain = MAX_PLAIN,
 				    .worker = w->index,
 				    .records = w->conf.tls_records,
+				    .device = w->conf.tls_device,
 				    .tickets = w->conf.tickets,
 				    .crew = w->conf.crew,
 				    .offload = w->conf.offload,

@@ -36,7 +36,8 @@ class Appliance:
                          "access_log": {"path": self.access_log}, **settings}
         records = os.environ.get("SIDESTEP_TLS_RECORDS")
         if records:  # the same suites over another record layer
-            self.settings["tls"] = {**self.settings.get("tls", {}), "records": records}
+            device = {"crypto_device": "crypto_aesni_gcm"} if records == "cryptodev" else {}
+            self.settings["tls"] = {**self.settings.get("tls", {}), "records": records, **device}
         threads = os.environ.get("SIDESTEP_HANDSHAKE_THREADS")
         if threads:  # and with other threads, or none; a suite that says how many keeps its own
             self.settings["tls"] = {"handshake_threads": int(threads), **self.settings.get("tls", {})}

@@ -91,7 +91,8 @@ const char *ss_tls_records_name(enum ss_tls_records r)
 	static const char *const names[] = { [SS_TLS_RECORDS_AUTO] = "auto",
 					     [SS_TLS_RECORDS_IPSEC_MB] = "ipsec-mb",
 					     [SS_TLS_RECORDS_EVP] = "evp",
-					     [SS_TLS_RECORDS_OPENSSL] = "openssl" };
+					     [SS_TLS_RECORDS_OPENSSL] = "openssl",
+					     [SS_TLS_RECORDS_CRYPTODEV] = "cryptodev" };
 
 	return names[r];
 }

@@ -19,15 +19,16 @@
 #define SS_MAX_EXECUTORS SS_MAX_WORKERS
 
 /* Who opens and seals records after a TLS 1.3 handshake. AUTO: libipsec-mb where the machine has what it takes,
- * else OpenSSL's EVP. OPENSSL: its own record layer, as for TLS 1.2. */
+ * else OpenSSL's EVP. OPENSSL: its own record layer, as for TLS 1.2. CRYPTODEV: a crypto device. */
 enum ss_tls_records {
 	SS_TLS_RECORDS_AUTO = 0,
 	SS_TLS_RECORDS_IPSEC_MB = 1,
 	SS_TLS_RECORDS_EVP = 2,
 	SS_TLS_RECORDS_OPENSSL = 3,
+	SS_TLS_RECORDS_CRYPTODEV = 4,
 };
 
-/* "auto", "ipsec-mb", "evp", "openssl". */
+/* "auto", "ipsec-mb", "evp", "openssl", "cryptodev". */
 const char *ss_tls_records_name(enum ss_tls_records r);
 
 enum ss_tls_mode {
