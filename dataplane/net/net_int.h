@@ -22,8 +22,10 @@
 #define NEIGH_REACHABLE_NS (30 * SS_NS_PER_SEC)
 #define NEIGH_RETRY_NS (1 * SS_NS_PER_SEC) /* RFC 1122 2.3.2.1: at most one request a second */
 #define NEIGH_TRIES 3
-#define NEIGH_PARKED_EACH 64 /* packets that wait for one answer; RFC 1122 2.3.2.2 asks for one or more */
-#define NEIGH_PARKED_ALL 256
+/* Packets that wait for answers. One neighbour has as many as places are left (a dynamic threshold: Choudhury, Hahne 1998),
+ * so at most half of all, and the next half of the rest: a burst of first connections to one endpoint goes out
+ * together, where a SYN that is dropped costs a second. RFC 1122 2.3.2.2 asks for one or more. */
+#define NEIGH_PARKED_ALL 1024
 #define NEIGH_CACHE 256 /* a power of two */
 #define NEIGH_NONE UINT16_MAX
 #define NEIGH_MAX 32768
@@ -94,6 +96,7 @@ struct ss_net {
 	uint16_t cache[NEIGH_CACHE];
 	struct ss_map *map; /* (ip, iface) to index */
 	struct net_parked parked[NEIGH_PARKED_ALL];
+	uint32_t n_parked; /* of all neighbours */
 };
 
 /* Where a packet goes next. */

@@ -71,6 +71,7 @@ static struct rte_mbuf *unpark(struct ss_net *n, struct neigh *e)
 	e->n_parked--;
 	p->next = n->free_parked;
 	n->free_parked = i;
+	n->n_parked--;
 	n->held -= p->m->nb_segs;
 	return p->m;
 }
@@ -79,7 +80,7 @@ static void park(struct ss_net *n, struct neigh *e, struct rte_mbuf *m)
 {
 	uint16_t i = n->free_parked;
 
-	if (i == NEIGH_NONE || e->n_parked == NEIGH_PARKED_EACH) {
+	if (i == NEIGH_NONE || e->n_parked >= NEIGH_PARKED_ALL - n->n_parked) {
 		ss_net_drop(n, m, SS_DROP_NEIGH_FULL);
 		return;
 	}
@@ -91,6 +92,7 @@ static void park(struct ss_net *n, struct neigh *e, struct rte_mbuf *m)
 		e->first = i;
 	e->last = i;
 	e->n_parked++;
+	n->n_parked++;
 	n->held += m->nb_segs;
 }
 

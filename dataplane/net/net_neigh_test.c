@@ -198,14 +198,17 @@ static void bounded_waiting(void **state)
 {
 	struct bench *b = bench_new(false, true, 16);
 
-	for (uint32_t i = 0; i < 70; i++)
+	/* One has half of the places, the next half of the rest; a stranger still finds one. */
+	for (uint32_t i = 0; i < 520; i++)
 		output(b, PEER, 1, 0, SEC);
-	assert_int_equal(ss_net_held(b->net), 64);
-	assert_int_equal(b->c.drops[SS_DROP_NEIGH_FULL], 6);
-	for (uint32_t ip = PEER + 1; ip < PEER + 10; ip++)
-		for (uint32_t i = 0; i < 64; i++)
+	assert_int_equal(ss_net_held(b->net), 512);
+	assert_int_equal(b->c.drops[SS_DROP_NEIGH_FULL], 8);
+	for (uint32_t ip = PEER + 1; ip < PEER + 6; ip++)
+		for (uint32_t i = 0; i < 300; i++)
 			output(b, ip, 1, 0, SEC);
-	assert_int_equal(ss_net_held(b->net), 256);
+	assert_int_equal(ss_net_held(b->net), 512 + 256 + 128 + 64 + 32 + 16);
+	output(b, PEER + 9, 1, 0, SEC);
+	assert_int_equal(ss_net_held(b->net), 512 + 256 + 128 + 64 + 32 + 16 + 1);
 	bench_free(b);
 }
 
