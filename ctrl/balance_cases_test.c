@@ -95,6 +95,26 @@ static void fail_over(struct world *w, char *text)
 	m->n_failover = 1;
 }
 
+/* "eu>eu/eu-1:80,us:20"; another one comes after it. */
+static void distribute(struct world *w, char *text)
+{
+	struct ss_model_balance *m = &w->b->k->balance;
+	struct ss_model_distribute *d;
+	char *to = strstr(text, ">"), *save;
+
+	assert_non_null(to);
+	*to++ = '\0';
+	if (!m->distribute)
+		m->distribute = ss_model_alloc(w->b->m, 4 * sizeof(*m->distribute));
+	d = &m->distribute[m->n_distribute++];
+	*d = (struct ss_model_distribute){.from = copy(w, text), .to = ss_model_alloc(w->b->m, 8 * sizeof(*d->to))};
+	for (char *t = strtok_r(to, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
+		char *colon = strrchr(t, ':');
+		*colon = '\0';
+		d->to[d->n++] = (struct ss_model_portion){copy(w, t), (uint32_t)atoi(colon + 1)};
+	}
+}
+
 static void begin(struct world *w, char *rest)
 {
 	char *save, *value;
@@ -120,6 +140,8 @@ static void begin(struct world *w, char *rest)
 			place(w, value, &w->b->m->process.locality);
 		else if (!strcmp(key, "failover"))
 			fail_over(w, value);
+		else if (!strcmp(key, "distribute"))
+			distribute(w, value);
 		else if (!strcmp(key, "fallback"))
 			fallback(w, value);
 		else

@@ -1,6 +1,7 @@
 """Balancing: weights, sticky cookies and headers, failover, subsets, slow and dying origins, panic."""
 import collections
 import concurrent.futures
+import math
 import re
 import time
 
@@ -219,6 +220,26 @@ class TestTiers(BalanceSuite):
         self.verify_equal(set(self.ask(20)), {"o2"}, "the same region")
         self.fail_one(2)
         self.verify_equal(set(self.ask(20)), {"o3"}, "elsewhere")
+
+    def test_distribute(self):
+        """Shares by place: within five standard deviations, over HTTP/1.1; a place that is gone leaves its share to the
+        others; what stands nowhere gets nothing. Istio's name of the key is taken."""
+        here, n = {"region": "eu", "zone": "eu-1"}, 300
+        self.start("round_robin", endpoints=[here, {"region": "eu", "zone": "eu-2"}, {"region": "us"}, {}],
+                   top={"locality": here}, localityLbSetting={"distribute": [
+                       {"from": "eu/eu-1/*", "to": ["eu/eu-1/*:70", "eu/eu-2/*:20", "us/*:10"]}]},
+                   outlier={"consecutive_errors": 2, "base_ejection_time": "60s", "max_ejection_percent": 100,
+                            "min_health_percent": 0})
+
+        def verify_shares(**want):
+            got = collections.Counter(self.ask(n))
+            for name in ("o0", "o1", "o2", "o3"):
+                p = want.get(name, 0)
+                away = 5 * math.sqrt(n * p * (1 - p)) + n / 200  # shares are whole percents
+                self.verify(abs(got[name] - n * p) <= (away if 0 < p < 1 else 0), f"{name}: {dict(got)}, want {want}")
+        verify_shares(o0=.7, o1=.2, o2=.1)
+        self.fail_one(0)
+        verify_shares(o1=2 / 3, o2=1 / 3)
 
     def fail_one(self, i):
         self.control(ORIGINS[i], 500)

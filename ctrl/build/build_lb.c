@@ -13,7 +13,8 @@ struct lb {
 	const struct ss_model_cluster *m;
 	const struct ss_cluster *c;
 	struct ss_balance *b;
-	uint32_t *rank; /* by endpoint: priority and distance */
+	const struct ss_model_distribute *shares; /* NULL: one tier behind the other */
+	uint32_t *rank; /* by endpoint: priority and distance, or its portion of `shares` */
 	struct ss_lb_tier *tiers;
 	struct ss_lb_set *sets;
 	uint32_t n_tiers;
@@ -52,11 +53,51 @@ static uint32_t distance(const struct ss_model_balance *b, const struct ss_model
 	return 0;
 }
 
+/* -- shares by place -- */
+
+/* One part of "region/zone/subzone": taken off the pattern. What it does not say, or "*", fits everywhere. */
+static bool part_fits(const char **pattern, const char *have)
+{
+	size_t n = strcspn(*pattern, "/");
+	bool any = !n || (n == 1 && **pattern == '*');
+	bool fits = any || (have && strlen(have) == n && !strncmp(*pattern, have, n));
+
+	*pattern += n + ((*pattern)[n] == '/');
+	return fits;
+}
+
+static bool stands_in(const char *pattern, const struct ss_model_locality *l)
+{
+	return part_fits(&pattern, l->region) && part_fits(&pattern, l->zone) && part_fits(&pattern, l->subzone);
+}
+
+/* What counts for this node; NULL: distances do. */
+static const struct ss_model_distribute *distribution(const struct ss_build_job *j, const struct ss_model_balance *b)
+{
+	const struct ss_model_locality *here = &j->model->process.locality;
+
+	for (uint32_t i = 0; i < b->n_distribute && here->region; i++)
+		if (stands_in(b->distribute[i].from, here))
+			return &b->distribute[i];
+	return NULL;
+}
+
+/* The portion that an endpoint belongs to; UINT32_MAX: it gets nothing. */
+static uint32_t portion_of(const struct ss_model_distribute *d, const struct ss_model_endpoint *e)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (stands_in(d->to[i].locality, &e->locality))
+			return i;
+	return UINT32_MAX;
+}
+
 static uint32_t rank_of(const struct lb *l, uint32_t i)
 {
 	const struct ss_model_endpoint *e = &l->m->endpoints[i];
 	bool near = l->m->balance.locality == SS_LB_LOCALITY_FAILOVER;
 
+	if (l->shares)
+		return portion_of(l->shares, e);
 	return e->priority * DISTANCES +
 	       (near ? distance(&l->m->balance, &l->j->model->process.locality, &e->locality) : 0);
 }
@@ -190,7 +231,7 @@ static int build_tier(struct lb *l, const struct ss_model_labels *want, uint32_t
 
 	if (!at)
 		return SS_ERR_NO_MEM;
-	*t = (struct ss_lb_tier){.n = n, .at = at};
+	*t = (struct ss_lb_tier){.n = n, .at = at, .share = l->shares ? l->shares->to[rank].weight : 0};
 	for (uint32_t i = 0; i < l->m->n_endpoints; i++) {
 		if (l->rank[i] != rank || !has_labels(&l->m->endpoints[i].labels, want))
 			continue;
@@ -290,6 +331,11 @@ static int prepare(struct lb *l)
 		l->rank[i] = rank_of(l, i);
 	while ((rank = next_rank(l, &all, rank, &n)) != UINT32_MAX)
 		ranks++;
+	if (l->shares && !ranks && l->m->n_endpoints) {
+		ss_model_error(l->j->errors, &l->m->src, "balancing.distribute",
+			       "sends everything where no endpoint stands");
+		return SS_ERR_CONFIG;
+	}
 	l->b->n_sets = 1;
 	for (const struct ss_build_subset *k = l->j->subsets[l->m - l->j->model->clusters].next; k;
 	     k = k->next)
@@ -308,6 +354,8 @@ int ss_build_balance(struct ss_build_job *j, const struct ss_model_cluster *m, s
 		return SS_ERR_NO_MEM;
 	l.b->conf = m->balance.conf;
 	l.b->by_turn = by_turn(&l);
+	l.shares = distribution(j, &m->balance);
+	l.b->distributed = l.shares != NULL;
 	err = ss_build_hash_policy(j, &m->balance.hash, &l.b->hash);
 	if (!err)
 		err = prepare(&l);

@@ -80,6 +80,10 @@ static void check_cluster(struct ss_cfg *c, config_setting_t *g, void *obj)
 	struct ss_model_cluster *k = obj;
 	char text[SS_ADDR_TEXT];
 	for (uint32_t i = 0; i < k->n_endpoints; i++)
+		if (k->endpoints[i].priority && k->balance.n_distribute)
+			ss_cfg_error(c, g, "endpoints", "has a priority, in line %u: balancing.distribute knows none",
+				     k->endpoints[i].src.line);
+	for (uint32_t i = 0; i < k->n_endpoints; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (k->endpoints[i].addr.ip.family &&
 			    ss_addr_eq(&k->endpoints[i].addr, &k->endpoints[j].addr))

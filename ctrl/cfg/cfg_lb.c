@@ -1,4 +1,5 @@
 /* Balancing: policies and their numbers, labels and subsets, hash keys, where an endpoint stands. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,6 +198,8 @@ static void check_balance(struct ss_cfg *c, config_setting_t *g, void *obj)
 		ss_cfg_error(c, g, "maximum_ring_size", "is less than minimum_ring_size");
 	if (b->conf.balance_factor && b->conf.balance_factor < 100)
 		ss_cfg_error(c, g, "hash_balance_factor", "is 0 or at least 100");
+	if (b->n_distribute && b->n_failover)
+		ss_cfg_error(c, g, "distribute", "and failover say two things about the same: one of them");
 	if (b->fallback == SS_LB_FALLBACK_DEFAULT && !b->default_subset.n)
 		ss_cfg_error(c, g, "default_subset", "is missing: subset_fallback wants it");
 }
@@ -217,6 +220,74 @@ static const struct ss_cfg_key failover_keys[] = {
 static const struct ss_cfg_table failover = { .what = "failover", .size = sizeof(struct ss_model_failover),
 					      SS_CFG_KEYS(failover_keys) };
 
+#define DISTRIBUTE(field) offsetof(struct ss_model_distribute, field)
+#define PORTIONS_MAX 64
+
+/* "region/zone/subzone", less of it, or with a "*" at its end. */
+static void check_locality(struct ss_cfg *c, config_setting_t *s, const char *key, const char *text)
+{
+	const char *star = text ? strchr(text, '*') : NULL;
+	uint32_t parts = 1;
+	for (const char *p = text; p && *p; p++)
+		parts += *p == '/';
+	if (text && (!*text || parts > 3 || (star && (star[1] || (star > text && star[-1] != '/')))))
+		ss_cfg_error(c, s, key, "\"%s\" is no \"region/zone/subzone\", nor one that ends in \"*\"", text);
+}
+
+/* "eu/eu-1:80" */
+static bool read_portion(struct ss_cfg *c, config_setting_t *s, char *text, struct ss_model_portion *out)
+{
+	char *colon = text ? strrchr(text, ':') : NULL, *end = NULL;
+	unsigned long weight = colon ? strtoul(colon + 1, &end, 10) : 0;
+	if (!colon || end == colon + 1 || *end || colon[1] == '-' || weight < 1 || weight > 100) {
+		ss_cfg_error(c, s, NULL, "\"%s\" is no \"region/zone/subzone:percent\"", text ? text : "");
+		return false;
+	}
+	*colon = '\0';
+	check_locality(c, s, NULL, text);
+	*out = (struct ss_model_portion){ text, (uint32_t)weight };
+	return true;
+}
+
+static void read_to(struct ss_cfg *c, config_setting_t *s, void *obj)
+{
+	struct ss_model_distribute *d = obj;
+	uint32_t n = 0, sum = 0;
+	char **texts = ss_cfg_texts(c, s, &n);
+	d->to = ss_cfg_alloc(c, (n + 1) * sizeof(*d->to));
+	for (uint32_t i = 0; d->to && i < n; i++)
+		if (read_portion(c, s, texts[i], &d->to[d->n]))
+			sum += d->to[d->n++].weight;
+	if (n > PORTIONS_MAX)
+		ss_cfg_error(c, s, NULL, "has more than %d places", PORTIONS_MAX);
+	if (d->n == n && sum != 100)
+		ss_cfg_error(c, s, NULL, "the shares sum to %u, not to 100", sum);
+}
+
+static void show_to(struct ss_json *j, const struct ss_cfg_key *k, const void *obj)
+{
+	const struct ss_model_distribute *d = obj;
+	ss_json_list(j, k->name);
+	for (uint32_t i = 0; i < d->n; i++) {
+		char text[600];
+		snprintf(text, sizeof(text), "%s:%u", d->to[i].locality, d->to[i].weight);
+		ss_json_text(j, NULL, text);
+	}
+	ss_json_end_list(j);
+}
+
+static void check_distribute(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	check_locality(c, g, "from", ((struct ss_model_distribute *)obj)->from);
+}
+
+static const struct ss_cfg_key distribute_keys[] = {
+	{ "from", SS_CFG_TEXT, DISTRIBUTE(from), .required = true, .min = 1, .max = 400 },
+	{ "to", SS_CFG_OWN, .required = true, .what = "list of texts", .read = read_to, .show = show_to },
+};
+static const struct ss_cfg_table distribute = { .what = "distribution", .size = sizeof(struct ss_model_distribute),
+						.check = check_distribute, SS_CFG_KEYS(distribute_keys) };
+
 static const struct ss_cfg_key balance_keys[] = {
 	{ "choice_count", SS_CFG_U32, CONF(choices), .def = "2", .min = 2, .max = 100 },
 	{ "active_request_bias", SS_CFG_HUNDREDTHS, CONF(bias), .def = "1", .max = 10000 },
@@ -236,6 +307,7 @@ static const struct ss_cfg_key balance_keys[] = {
 	{ "slow_start_min_weight", SS_CFG_U32, CONF(slow_min_percent), .def = "10", .max = 100 },
 	{ "locality", SS_CFG_WORD, BALANCE(locality), .def = "failover", .words = localities },
 	{ "failover", SS_CFG_LIST, BALANCE(failover), BALANCE(n_failover), .table = &failover },
+	{ "distribute", SS_CFG_LIST, BALANCE(distribute), BALANCE(n_distribute), .table = &distribute },
 	{ "default_subset", SS_CFG_OWN, .what = "labels", .read = read_default_subset,
 	  .show = show_default_subset },
 	{ "subset_fallback", SS_CFG_WORD, BALANCE(fallback), .def = "none", .words = fallbacks },

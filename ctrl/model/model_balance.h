@@ -54,11 +54,26 @@ struct ss_model_failover {
 	char *from, *to;
 };
 
+/* "region/zone/subzone"; what ends in "*" is every one below. */
+struct ss_model_portion {
+	char *locality;
+	uint32_t weight; /* percent */
+};
+
+/* What requests of a node that stands in `from` are shared among. */
+struct ss_model_distribute {
+	char *from;
+	uint32_t n;
+	struct ss_model_portion *to;
+};
+
 struct ss_model_balance {
 	struct ss_balance_conf conf;
 	uint32_t locality; /* enum ss_lb_locality */
 	uint32_t n_failover;
 	struct ss_model_failover *failover;
+	uint32_t n_distribute;
+	struct ss_model_distribute *distribute; /* the first whose `from` fits this node */
 	uint32_t fallback; /* enum ss_lb_fallback */
 	struct ss_model_labels default_subset;
 	struct ss_model_hashes hash;

@@ -151,6 +151,29 @@ static bool share_load(const struct ss_balance *b, const struct ss_lb_set *set, 
 	return flipped;
 }
 
+/* Shares by place (Envoy's locality weights): a place that cannot carry its share gets less. */
+static bool share_places(const struct ss_balance *b, const struct ss_lb_set *set, struct ss_lb_worker *w)
+{
+	const struct ss_lb_tier *t = &b->tiers[set->first];
+	struct ss_lb_sight *s = &w->sight[set->first];
+	uint64_t part[SS_LB_TIERS_MAX], sum = 0, up = 0, all = 0;
+	bool panic, flipped = s[0].panic;
+
+	for (uint32_t i = 0; i < set->n_tiers; i++) {
+		up += s[i].n_up;
+		all += t[i].n;
+	}
+	panic = up * 100 < (uint64_t)b->conf.panic_percent * all;
+	for (uint32_t i = 0; i < set->n_tiers; i++) {
+		part[i] = (uint64_t)t[i].share * (panic ? 100 : carries(b, &t[i], &s[i]));
+		sum += part[i];
+		s[i].panic = panic;
+	}
+	if (sum)
+		share_by(s, part, set->n_tiers, sum);
+	return flipped != panic;
+}
+
 static struct up_choice choice_in(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w, uint32_t tier,
 				 uint64_t now)
 {
@@ -191,7 +214,7 @@ static bool list_all(const struct ss_cluster *c, struct ss_lb_worker *w)
 		list_up(c, w, &b->tiers[i], &w->sight[i], false);
 	for (uint32_t i = 0; i < b->n_sets; i++)
 		if (b->sets[i].n_tiers)
-			flipped |= share_load(b, &b->sets[i], w);
+			flipped |= b->distributed ? share_places(b, &b->sets[i], w) : share_load(b, &b->sets[i], w);
 	for (uint32_t i = 0; i < b->n_tiers; i++)
 		if (w->sight[i].panic)
 			list_up(c, w, &b->tiers[i], &w->sight[i], true);

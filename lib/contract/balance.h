@@ -8,8 +8,8 @@
  * Units:   nanoseconds; percent; hundredths where it says so.
  *
  * A set is what a request chooses among: the whole cluster, or its endpoints with certain labels. It has
- * one tier for each priority and distance (same subzone, zone, region, farther), the preferred first. A
- * place is an index into a tier's list.
+ * one tier for each priority and distance (same subzone, zone, region, farther), the preferred first; or, where
+ * requests are distributed, one for each locality that gets a share. A place is an index into a tier's list.
  */
 #ifndef SS_BALANCE_H
 #define SS_BALANCE_H
@@ -76,6 +76,7 @@ struct ss_lb_tier {
 	uint32_t n;
 	const uint32_t *at; /* by place: index into ss_cluster.endpoints */
 	uint64_t weight;    /* sum */
+	uint32_t share;     /* percent of all requests, where they are distributed by place */
 	uint32_t n_table, n_ring;
 	const uint32_t *table;             /* Maglev: places */
 	const struct ss_ring_point *ring;  /* by hash */
@@ -121,6 +122,7 @@ struct ss_lb_worker {
 
 struct ss_balance {
 	struct ss_balance_conf conf;
+	bool distributed; /* tiers are places that have shares, not one behind the other */
 	bool by_turn; /* weights differ or slow start is on: turns, not plain rotation */
 	const struct ss_hash_policy *hash; /* NULL: only the route's */
 	uint32_t n_tiers, n_sets;
