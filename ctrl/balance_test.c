@@ -141,7 +141,7 @@ static void finish_until(struct bed *b, struct job *jobs, uint32_t n, uint64_t n
 		if (!jobs[i].open || jobs[i].ends > now)
 			continue;
 		ss_up_answered(b->up[0], b->c, &jobs[i].w, jobs[i].ends - jobs[i].began, jobs[i].ends);
-		ss_up_result(b->up[0], b->c, &jobs[i].w, true, jobs[i].ends);
+		ss_up_result(b->up[0], b->c, &jobs[i].w, SS_EP_GOOD, jobs[i].ends);
 		jobs[i].open = false;
 	}
 }
@@ -201,7 +201,7 @@ static void cold_endpoints_are_tried_by_one(void **state)
 	bed_publish(b);
 	first = bed_hold(b, 0, &w);
 	ss_up_answered(b->up[0], b->c, &w, SS_NS_PER_MS, b->now);
-	ss_up_result(b->up[0], b->c, &w, true, b->now);
+	ss_up_result(b->up[0], b->c, &w, SS_EP_GOOD, b->now);
 	/* Known at 1 ms, unknown at 30 ms: forgiven in time, and then asked once. */
 	for (; bed_pick(b, 0, NULL) == first && n < 100; n++) {
 		b->now += SS_NS_PER_SEC;
@@ -211,7 +211,7 @@ static void cold_endpoints_are_tried_by_one(void **state)
 			break;
 		}
 		ss_up_answered(b->up[0], b->c, &w, SS_NS_PER_MS, b->now);
-		ss_up_result(b->up[0], b->c, &w, true, b->now);
+		ss_up_result(b->up[0], b->c, &w, SS_EP_GOOD, b->now);
 	}
 	assert_in_range(n, 20, 60); /* 10 s * ln(30) = 34 s */
 	assert_int_not_equal(bed_hold(b, 0, &cold), first);

@@ -182,7 +182,7 @@ static void show_endpoint(struct ss_admin *a, struct ss_json *j, const struct ss
 	ss_json_text(j, "health", health_of(p, now, &reason));
 	ss_json_bool(j, "ejected", until > now);
 	ss_json_double(j, "ejected_for_seconds", until > now ? (double)(until - now) / SS_NS_PER_SEC : 0, 3);
-	ss_json_u64(j, "errors_in_a_row", atomic_load_explicit(&p->errors, memory_order_relaxed));
+	ss_json_u64(j, "errors_in_a_row", ss_ep_errors(p));
 	ss_json_u64(j, "ejections", atomic_load_explicit(&p->ejections, memory_order_relaxed));
 	ss_json_u64(j, "active", atomic_load_explicit(&p->active, memory_order_relaxed));
 	ss_json_u64(j, "requests", atomic_load_explicit(&p->requests, memory_order_relaxed));

@@ -162,8 +162,8 @@ static void mistakes_in_them_have_their_line(void **state)
 	     ":4: clusters[0].max_requests: ");
 	says(shown("", "\nconnectionPool = { http = { http3 = 1; }; };", "", ""),
 	     ":4: clusters[0].connectionPool: unknown key");
-	says(shown("", "\noutlierDetection = { splitExternalLocalOriginErrors = true; };", "", ""),
-	     "splitExternalLocalOriginErrors: unknown key");
+	says(shown("", "\noutlierDetection = { interceptExternalErrors = true; };", "", ""),
+	     "interceptExternalErrors: unknown key");
 	says(shown("profile = \"nginx\";", "", "", ""),
 	     ":1: profile: \"nginx\" is none of \"default\", \"envoy\", \"istio\"");
 }

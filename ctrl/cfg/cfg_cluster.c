@@ -59,6 +59,19 @@ static const struct ss_cfg_key outlier_keys[] = {
 	{ "trial_successes", SS_CFG_U32, OUTLIER(trial), .def = "2", .max = 1000 },
 	{ "max_ejection_percent", SS_CFG_U32, OUTLIER(max_ejection_percent), .def = "50", .max = 100 },
 	{ "min_health_percent", SS_CFG_U32, OUTLIER(min_health_percent), .def = "30", .max = 100 },
+	{ "consecutive_gateway_errors", SS_CFG_U32, OUTLIER(consecutive_gateway), .def = "0", .max = 1000000 },
+	{ "split_external_local_origin_errors", SS_CFG_BOOL, OUTLIER(split), .def = "false" },
+	{ "consecutive_local_origin_failures", SS_CFG_U32, OUTLIER(consecutive_local), .def = "5", .max = 1000000 },
+	{ "max_ejection_time_jitter", SS_CFG_DURATION, OUTLIER(jitter_ns), .def = "0s", .max = 86400 * SS_NS_PER_SEC },
+	{ "always_eject_one_host", SS_CFG_BOOL, OUTLIER(always_eject_one), .def = "false" },
+	{ "success_rate_minimum_hosts", SS_CFG_U32, OUTLIER(rate_hosts), .def = "5", .max = 1000000 },
+	{ "success_rate_request_volume", SS_CFG_U32, OUTLIER(rate_requests), .def = "100", .min = 1, .max = 1000000 },
+	{ "success_rate_stdev_factor", SS_CFG_HUNDREDTHS, OUTLIER(rate_factor), .def = "1.9", .max = 10000 },
+	{ "failure_percentage_threshold", SS_CFG_U32, OUTLIER(percent_limit), .def = "50", .max = 100 },
+	{ "failure_percentage_minimum_hosts", SS_CFG_U32, OUTLIER(percent_hosts), .def = "5", .min = 1, .max = 1000000 },
+	{ "failure_percentage_request_volume", SS_CFG_U32, OUTLIER(percent_requests), .def = "50", .min = 1,
+	  .max = 1000000 },
+	{ "minimum_failures", SS_CFG_U32, OUTLIER(least_failures), .def = "10", .min = 1, .max = 1000000 },
 };
 
 static void check_outlier(struct ss_cfg *c, config_setting_t *g, void *obj)

@@ -26,6 +26,9 @@ static const struct {
 	{ "clusters[].outlier.interval", { NULL, "10s", "10s" } },
 	{ "clusters[].outlier.max_ejection_percent", { NULL, "10", "10" } },
 	{ "clusters[].outlier.min_health_percent", { NULL, "0", "0" } },
+	{ "clusters[].outlier.failure_percentage_threshold", { NULL, "0", "0" } },
+	{ "clusters[].outlier.success_rate_minimum_hosts", { NULL, "5", "0" } },
+	{ "clusters[].outlier.minimum_failures", { NULL, "1", "1" } },
 	{ "listeners[].authorization.default", { NULL, "allow", "allow" } },
 };
 

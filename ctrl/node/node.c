@@ -46,7 +46,8 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 		return code;
 	}
 	ss_model_errors_free(&errors);
-	if ((code = ss_node_make_admin(n)) < 0 || (code = ss_node_make_telemetry(n, err, err_n)) < 0)
+	if ((code = ss_node_make_admin(n)) < 0 || (code = ss_node_make_outlier(n)) < 0 ||
+	    (code = ss_node_make_telemetry(n, err, err_n)) < 0)
 		return code;
 	return ss_fleet_launch(n->fleet, err, err_n);
 }
@@ -87,6 +88,7 @@ void ss_node_free(struct ss_node *n)
 	if (n->admin)
 		ss_admin_free(n->admin);
 	ss_tele_free(n->tele);
+	ss_outlier_free(n->outlier);
 	if (n->fleet)
 		ss_fleet_free(n->fleet);
 	if (n->apply)

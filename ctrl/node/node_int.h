@@ -3,7 +3,7 @@
  *
  * node.c makes, serves and ends it; node_poll.c answers signals, workers and the clock; node_ask.c lets
  * the operator's socket and the metrics see what they cannot reach; node_check.c compiles and nothing more;
- * node_engine.c has the engine, node_tickets.c the keys of session tickets, node_watch.c other files in place of secrets'.
+ * node_engine.c has the engine, node_outlier.c looks for endpoints that stand out, node_tickets.c the keys of session tickets, node_watch.c other files in place of secrets'.
  */
 #ifndef SS_NODE_INT_H
 #define SS_NODE_INT_H
@@ -19,6 +19,7 @@
 #include "loop/log.h"
 #include "loop/loop.h"
 #include "node/node.h"
+#include "outlier/outlier.h"
 #include "publish/publish.h"
 #include "start/fleet.h"
 #include "telemetry/tele.h"
@@ -34,6 +35,7 @@ struct ss_node {
 	struct ss_policies *policies;
 	struct ss_wall wall;
 	struct ss_build *build;
+	struct ss_outlier *outlier;
 	struct ss_engine *engine;       /* NULL: none is configured */
 	struct ss_ticket_ring *tickets; /* NULL: none are given */
 	struct stat ticket_file;        /* as it was read last */
@@ -62,6 +64,10 @@ void ss_node_watch_engine(struct ss_node *n);
 /* node_tickets.c: the first keys, refused with err; and those that follow. */
 int ss_node_make_tickets(struct ss_node *n, const struct ss_model_process *p, char *err, size_t err_n);
 int ss_node_watch_tickets(struct ss_node *n, const struct ss_model_process *p);
+
+/* node_outlier.c: before telemetry; and, now and then, whether a window has ended. */
+int ss_node_make_outlier(struct ss_node *n);
+void ss_node_watch_outliers(struct ss_node *n);
 
 /* node_watch.c: begins to watch; and looks whether the model has changed meanwhile. */
 int ss_node_watch_secrets(struct ss_node *n);

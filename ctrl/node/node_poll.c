@@ -96,6 +96,7 @@ void ss_node_on_poll(void *arg)
 	ss_node_tell_time(n);
 	ss_tele_poll(n->tele);
 	ss_node_watch_engine(n);
+	ss_node_watch_outliers(n);
 	ss_node_watch_model(n);
 	steer(n);
 	ss_admin_poll(n->admin);

@@ -98,6 +98,11 @@ bool ss_tele_poll(struct ss_tele *t)
 	return more;
 }
 
+void ss_tele_event(struct ss_tele *t, const struct ss_event *ev)
+{
+	ss_tele_log_event(t, ev, wall_offset());
+}
+
 static void reopen(struct tele_log *l, const char *key)
 {
 	char *path = l->path;

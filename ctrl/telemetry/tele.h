@@ -71,6 +71,8 @@ int ss_tele_create(struct ss_tele **out, const struct ss_tele_conf *conf, char *
 void ss_tele_free(struct ss_tele *t);
 /* Takes what is in the rings and writes it: call every few milliseconds. True while more is left. */
 bool ss_tele_poll(struct ss_tele *t);
+/* What control itself has to say, in the same words: written at once. */
+void ss_tele_event(struct ss_tele *t, const struct ss_event *ev);
 /* Opens the log's path again: after a rotation. */
 void ss_tele_reopen(struct ss_tele *t);
 

@@ -203,7 +203,7 @@ static void put_refused(struct ss_json *j, const struct ss_tele *t, const struct
 	ss_json_text(j, "tls", tls_word(ev));
 }
 
-static void put_ejected(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
+static void put_breaker(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
 {
 	put_name(j, t, "cluster", ev->cluster);
 	put_addr(j, "upstream", &ev->upstream);
@@ -217,6 +217,35 @@ static void put_number(struct ss_json *j, const char *key, uint64_t v)
 {
 	if (v)
 		ss_json_u64(j, key, v);
+}
+
+static void put_percent(struct ss_json *j, const char *key, uint32_t hundredths)
+{
+	if (hundredths)
+		ss_json_double(j, key, hundredths / 100.0, 2);
+}
+
+/* Why an endpoint left rotation, for how long, and the numbers that decided it. */
+static void put_ejected(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
+{
+	const struct ss_event_ejection *e = &ev->ejection;
+
+	put_name(j, t, "cluster", ev->cluster);
+	put_addr(j, "upstream", &ev->upstream);
+	ss_json_text(j, "reason", ss_ep_eject_text(e->why));
+	put_number(j, "in_a_row", e->in_a_row);
+	put_number(j, "threshold", e->limit);
+	put_number(j, "requests", e->requests);
+	put_number(j, "failures", e->failures);
+	put_percent(j, "success_percent", e->rate);
+	put_percent(j, "mean_percent", e->mean);
+	put_percent(j, "deviation_percent", e->deviation);
+	put_percent(j, "threshold_percent", e->threshold);
+	ss_json_double(j, "for_seconds", (double)e->for_ns / SS_NS_PER_SEC, 3);
+	ss_json_u64(j, "times", e->times);
+	ss_json_u64(j, "ejected", e->ejected);
+	ss_json_u64(j, "endpoints", e->of);
+	put_config(j, t, ev->generation);
 }
 
 /* What became of an endpoint, and the numbers that decided it. */
@@ -247,7 +276,7 @@ static const struct {
 	[SS_EVENT_REQUEST] = { "request", false, put_request },
 	[SS_EVENT_REFUSED] = { "refused", false, put_refused },
 	[SS_EVENT_EJECTED] = { "ejected", true, put_ejected },
-	[SS_EVENT_BREAKER] = { "breaker", true, put_ejected },
+	[SS_EVENT_BREAKER] = { "breaker", true, put_breaker },
 	[SS_EVENT_HEALTH] = { "health", true, put_health },
 };
 

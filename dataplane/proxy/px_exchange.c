@@ -351,7 +351,7 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 		return;
 	px_retry_over(x);
 	px_hedge_drop(x);
-	x->blamed = px_blames(x, ss_http_head(x->up));
+	x->blamed = (uint8_t)px_blames(x, ss_http_head(x->up));
 	ss_up_answered(x->p->conf.up, px_cluster(x, snap), &x->wait, x->upstream_ns, now);
 	if (px_response_head(x, ss_http_head(x->up), &out) < 0 ||
 	    ss_http_send_head(x->down, &out, end) == SS_ERR_NO_MEM) {
@@ -372,7 +372,7 @@ static void response_complete(struct px_exchange *x, const struct ss_snapshot *s
 {
 	/* What the hop below tells about its own endpoints is not that hop's fault. */
 	if (!(x->blamed && x->told_below))
-		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, !x->blamed, now);
+		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, x->blamed, now);
 	px_drop_upstream(x);
 	x->state = PX_ANSWERED;
 }
@@ -390,7 +390,7 @@ void px_push_response(struct px_exchange *x, const struct ss_snapshot *snap, uin
 static void response_broken(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_drop why,
 			    uint64_t now)
 {
-	ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
+	ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, SS_EP_NO_ANSWER, now);
 	px_drop_upstream(x);
 	px_reply(x, why, now);
 }

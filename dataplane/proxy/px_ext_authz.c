@@ -171,7 +171,7 @@ static void conclude(struct px_check *c, const struct ss_snapshot *snap, bool wh
 		ss_up_answered(x->p->conf.up, ss_snapshot_cluster(snap, x->asked->cluster), &c->wait,
 			       now - c->sent_at, now);
 	ss_up_result(x->p->conf.up, ss_snapshot_cluster(snap, x->asked->cluster), &c->wait,
-		     whole && v.what != PX_NO_VERDICT, now);
+		     whole && v.what != PX_NO_VERDICT ? SS_EP_GOOD : whole ? SS_EP_ERROR : SS_EP_NO_ANSWER, now);
 	if (v.what == PX_NO_VERDICT) {
 		failed(x, snap, why, now);
 		return;
@@ -297,7 +297,7 @@ void px_check_served(struct px_check *c, const struct ss_snapshot *snap, uint64_
 		ss_up_cancel(x->p->conf.up, &c->wait);
 		acquire(c, snap, now);
 	} else {
-		ss_up_result(x->p->conf.up, ss_snapshot_cluster(snap, x->asked->cluster), &c->wait, false, now);
+		ss_up_result(x->p->conf.up, ss_snapshot_cluster(snap, x->asked->cluster), &c->wait, SS_EP_NO_ANSWER, now);
 		failed(x, snap, SS_C_EXT_AUTHZ_REFUSED, now);
 	}
 }

@@ -78,12 +78,12 @@ static void win(struct px_exchange *x)
 	give_back(x);
 }
 
-static void lose(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t now)
+static void lose(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_ep_end how, uint64_t now)
 {
 	struct px_hedge *h = x->hedge;
 	bool last = x->state == PX_DELAYED && x->wake == SS_NEVER;
 
-	ss_up_result(x->p->conf.up, px_cluster(x, snap), &h->wait, false, now);
+	ss_up_result(x->p->conf.up, px_cluster(x, snap), &h->wait, how, now);
 	px_hedge_drop(x);
 	if (last)
 		px_reply(x, (enum ss_drop)x->failed, now);
@@ -94,13 +94,14 @@ void px_hedge_news(struct px_exchange *x, const struct ss_snapshot *snap, uint32
 	if (!x->hedge || x->state == PX_DONE)
 		return;
 	if (events & SS_HTTP_EV_HEAD) {
-		if (px_blames(x, ss_http_head(x->hedge->up))) {
-			lose(x, snap, now);
+		enum ss_ep_end how = px_blames(x, ss_http_head(x->hedge->up));
+		if (how != SS_EP_GOOD) {
+			lose(x, snap, how, now);
 			return;
 		}
 		win(x);
 		px_up_news(x, snap, events, now);
 	} else if (events & SS_HTTP_EV_RESET) {
-		lose(x, snap, now);
+		lose(x, snap, SS_EP_NO_ANSWER, now);
 	}
 }

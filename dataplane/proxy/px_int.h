@@ -81,7 +81,8 @@ struct px_exchange {
 	uint8_t failed;      /* enum ss_drop: why the try beside the hedge failed */
 	struct px_hedge *hedge;
 	bool retrying;       /* holds a place under the cluster's retry budget */
-	bool told_below, blamed; /* the hop below has retried; the head speaks against its sender */
+	bool told_below;     /* the hop below has retried */
+	uint8_t blamed;      /* enum ss_ep_end: what the head says of its sender */
 	bool told;           /* a hop below has retried, or we refused to: nobody above shall */
 	bool timed;          /* the whole request was there once: the route's timeout runs */
 	bool head_sent;      /* downstream has got a final head */
@@ -206,7 +207,7 @@ void px_retry_go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t
 /* RFC 9110 9.2.2. */
 bool px_idempotent(struct ss_span method);
 /* Does this head speak against the endpoint that sent it? */
-bool px_blames(const struct px_exchange *x, const struct ss_hdrs *h);
+enum ss_ep_end px_blames(const struct px_exchange *x, const struct ss_hdrs *h);
 
 /* px_hedge.c */
 /* The try is late: true when it lives on aside and the exchange may start another one. */

@@ -51,10 +51,10 @@ static void finish(struct px_mirror *m, enum ss_counter why)
 }
 
 /* The endpoint's part in it: its cluster learns, as from any other request. */
-static void ended(struct px_mirror *m, const struct ss_snapshot *snap, bool ok, enum ss_counter why,
+static void ended(struct px_mirror *m, const struct ss_snapshot *snap, enum ss_ep_end how, enum ss_counter why,
 		  uint64_t now)
 {
-	ss_up_result(m->p->conf.up, ss_snapshot_cluster(snap, m->cluster), &m->wait, ok, now);
+	ss_up_result(m->p->conf.up, ss_snapshot_cluster(snap, m->cluster), &m->wait, how, now);
 	finish(m, why);
 }
 
@@ -204,7 +204,7 @@ void px_mirror_served(struct px_mirror *m, const struct ss_snapshot *snap, uint6
 		ss_up_cancel(m->p->conf.up, &m->wait);
 		acquire(m, snap, now);
 	} else {
-		ended(m, snap, false, SS_C_MIRRORS_FAILED, now);
+		ended(m, snap, SS_EP_NO_ANSWER, SS_C_MIRRORS_FAILED, now);
 	}
 }
 
@@ -221,12 +221,12 @@ void px_mirror_news(struct px_mirror *m, const struct ss_snapshot *snap, uint32_
 	if (events & SS_HTTP_EV_HEAD)
 		m->ok = ss_http_head(m->up)->status < 500;
 	if (ss_http_ended(m->up)) {
-		ended(m, snap, m->ok, SS_C_MIRRORS_ANSWERED, now);
+		ended(m, snap, m->ok ? SS_EP_GOOD : SS_EP_ERROR, SS_C_MIRRORS_ANSWERED, now);
 	} else if (events & SS_HTTP_EV_RESET) {
 		if (ss_http_unprocessed(m->up))
 			finish(m, SS_C_MIRRORS_FAILED);
 		else
-			ended(m, snap, false, SS_C_MIRRORS_FAILED, now);
+			ended(m, snap, SS_EP_NO_ANSWER, SS_C_MIRRORS_FAILED, now);
 	} else if (events & SS_HTTP_EV_ROOM) {
 		pump(m);
 	}
@@ -240,7 +240,7 @@ void px_mirror_expired(struct px_mirror *m, const struct ss_snapshot *snap, uint
 	if (m->up)
 		ss_http_reset(m->up, SS_HTTP_CANCEL);
 	if (m->up && m->sent)
-		ended(m, snap, false, SS_C_MIRRORS_LATE, now);
+		ended(m, snap, SS_EP_NO_ANSWER, SS_C_MIRRORS_LATE, now);
 	else
 		finish(m, SS_C_MIRRORS_LATE);
 }

@@ -158,11 +158,13 @@ static bool worth_a_look(const struct px_exchange *x, const struct ss_hdrs *h)
 	       (h->status >= 400 || x->grpc || (x->retry_on & (SS_RETRY_HEADERS | SS_RETRY_STATUS_CODES)));
 }
 
-bool px_blames(const struct px_exchange *x, const struct ss_hdrs *h)
+enum ss_ep_end px_blames(const struct px_exchange *x, const struct ss_hdrs *h)
 {
 	uint64_t s = x->grpc ? grpc_status(h) : 0;
 
-	return h->status >= 500 || s == 13 || s == 14 || s == 15;
+	if ((h->status >= 502 && h->status <= 504) || s == 14)
+		return SS_EP_GATEWAY;
+	return h->status >= 500 || s == 13 || s == 15 ? SS_EP_ERROR : SS_EP_GOOD;
 }
 
 /* -- when -- */
@@ -298,7 +300,7 @@ void px_failed(struct px_exchange *x, const struct ss_snapshot *snap, enum ss_dr
 
 	/* A stream that was refused before a connection took it says nothing about the endpoint's health. */
 	if (blame && !(x->up && unprocessed))
-		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
+		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, SS_EP_NO_ANSWER, now);
 	px_drop_upstream(x);
 	if (repeat)
 		px_retry_go(x, snap, wait, now);
@@ -325,7 +327,7 @@ bool px_retry_head(struct px_exchange *x, const struct ss_snapshot *snap, uint64
 		return false;
 	x->wait.again = true;
 	if (px_blames(x, h))
-		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
+		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, px_blames(x, h), now);
 	px_drop_upstream(x);
 	px_retry_go(x, snap, wait, now);
 	return true;

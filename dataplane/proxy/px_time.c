@@ -107,7 +107,7 @@ void px_expired(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t 
 	}
 	/* Blame the endpoint where it was its turn to speak. */
 	if (running && (why == SS_DROP_TIMEOUT_TOTAL || x->request_ended) && why != SS_DROP_TIMEOUT_DURATION)
-		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, false, now);
+		ss_up_result(x->p->conf.up, px_cluster(x, snap), &x->wait, SS_EP_NO_ANSWER, now);
 	if (x->up)
 		ss_http_reset(x->up, SS_HTTP_CANCEL);
 	px_drop_upstream(x);

@@ -102,17 +102,47 @@ void ss_up_cancel(struct ss_up *u, struct ss_up_wait *w)
 		leave(u, w);
 }
 
-void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, bool ok, uint64_t now)
+static void tell_ejection(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w,
+			  const struct ss_ep_ejection *e, uint64_t now)
+{
+	struct ss_event *ev = new_record(u, w, SS_EVENT_EJECTED, SS_C_EJECTIONS, now);
+
+	if (!ev)
+		return;
+	ev->ejection = (struct ss_event_ejection){
+		.why = (uint8_t)e->why,
+		.in_a_row = e->in_a_row,
+		.limit = e->limit,
+		.times = e->times,
+		.for_ns = e->for_ns,
+		.of = c->n_endpoints,
+		.ejected = atomic_load_explicit(&u->conf.endpoints->cluster[c->slot].ejected, memory_order_relaxed)};
+	ss_event_commit(u->conf.events);
+}
+
+static void failed(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, enum ss_ep_end how,
+		   uint64_t now)
+{
+	uint64_t jitter = c->outlier.jitter_ns ? ss_rng_u64(&u->rng) % c->outlier.jitter_ns : 0;
+	struct ss_ep_ejection e;
+
+	if (ss_ep_failed(u->conf.endpoints, w->at.ep, &c->outlier, how, jitter, now, &e))
+		tell_ejection(u, c, w, &e, now);
+}
+
+void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, enum ss_ep_end how, uint64_t now)
 {
 	SS_STAGE_HERE(u->conf.counters, SS_STAGE_UPSTREAM);
+	bool ok = how == SS_EP_GOOD;
+
 	if (w->place == SS_UP_NOWHERE)
 		return;
 	if (ok)
 		ss_ep_success(u->conf.endpoints, w->at.ep);
 	else
 		up_pick_failed(u, c, w->at.ep, now);
-	if (!ok && c && ss_ep_failure(u->conf.endpoints, w->at.ep, &c->outlier, now))
-		record(u, w, SS_EVENT_EJECTED, NULL, SS_C_EJECTIONS, now);
+	if (!ok && c)
+		failed(u, c, w, how, now);
 	/* The breaker counts requests, not tries: what another endpoint answers well was no failure of the
 	 * cluster's. */
 	if (c && c->breaker && (w->probe || !w->again))

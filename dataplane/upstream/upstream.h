@@ -81,7 +81,7 @@ void ss_up_took(struct ss_up *u, struct ss_up_wait *w);
 /* w is no longer wanted and says nothing about its endpoint (client went away). Harmless when nowhere. */
 void ss_up_cancel(struct ss_up *u, struct ss_up_wait *w);
 /* How a request to w->at ended; feeds outlier detection. c: its cluster now, NULL when it is gone. */
-void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, bool ok, uint64_t now);
+void ss_up_result(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, enum ss_ep_end how, uint64_t now);
 /* w's endpoint, which is probed, says on a response that it is not well: it is out until its probes say otherwise. */
 void ss_up_unwell(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, uint64_t now);
 /* The response's head came ns after the request went out: what peak EWMA learns from. */

@@ -35,8 +35,9 @@ uint32_t ss_ep_cap(const struct ss_outlier_conf *o, uint32_t unhealthy)
 	uint64_t healthy_min = (n * ss_min_u32(o->min_health_percent, 100) + 99) / 100;
 	uint64_t healthy = n - ss_min_u64(unhealthy, n);
 	uint64_t spare = healthy > healthy_min ? healthy - healthy_min : 0;
+	uint64_t least = o->always_eject_one && n > 1;
 
-	return (uint32_t)ss_min_u64(cap, spare);
+	return (uint32_t)ss_max_u64(ss_min_u64(cap, spare), least);
 }
 
 bool ss_ep_pickable(struct ss_ep_table *t, uint32_t ep, uint64_t now)
@@ -85,14 +86,26 @@ void ss_ep_end(struct ss_ep_table *t, uint32_t ep)
 	atomic_fetch_sub_explicit(&t->ep[ep].active, 1, memory_order_release);
 }
 
+/* In ss_ep.errors: some are counted in ss_ep_watch. A good request looks at one line only. */
+#define ELSEWHERE 0x80000000u
+
+static void forget_errors(struct ss_ep_table *t, struct ss_ep *e)
+{
+	struct ss_ep_watch *w = &t->watch[e - t->ep];
+
+	atomic_store_explicit(&e->errors, 0, memory_order_relaxed);
+	atomic_store_explicit(&w->gateway, 0, memory_order_relaxed);
+	atomic_store_explicit(&w->local, 0, memory_order_relaxed);
+}
+
 void ss_ep_success(struct ss_ep_table *t, uint32_t ep)
 {
 	struct ss_ep *e = &t->ep[ep];
 
 	atomic_fetch_add_explicit(&e->requests, 1, memory_order_relaxed);
 	/* Read first: a healthy endpoint's line is then not dirtied by this word. */
-	if (atomic_load_explicit(&e->errors, memory_order_relaxed))
-		atomic_store_explicit(&e->errors, 0, memory_order_relaxed);
+	if (ss_unlikely(atomic_load_explicit(&e->errors, memory_order_relaxed)))
+		forget_errors(t, e);
 	if (ss_unlikely(atomic_load_explicit(&e->trial, memory_order_relaxed)))
 		trial_success(e);
 }
@@ -118,11 +131,13 @@ static uint64_t time_of(const struct ss_outlier_conf *o, uint32_t row)
 	return row > most / o->base_ejection_ns ? most : o->base_ejection_ns * row;
 }
 
-static bool eject(struct ss_ep_table *t, struct ss_ep *e, const struct ss_outlier_conf *o, uint64_t now)
+bool ss_ep_eject(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t jitter, uint64_t now,
+		 struct ss_ep_ejection *out)
 {
+	struct ss_ep *e = &t->ep[ep];
 	struct ss_ep_cluster *c = &t->cluster[e->cluster];
 	uint32_t row = row_of(e, o, now);
-	uint64_t until = now + time_of(o, row), none = 0;
+	uint64_t until = now + time_of(o, row) + jitter, none = 0;
 
 	if (!reserve(c, o))
 		return false;
@@ -133,20 +148,59 @@ static bool eject(struct ss_ep_table *t, struct ss_ep *e, const struct ss_outlie
 	atomic_fetch_add(&c->changes, 1);
 	atomic_store(&e->times_ejected, row);
 	atomic_store(&e->last_until, until);
-	atomic_store(&e->errors, 0);
+	forget_errors(t, e);
 	atomic_store(&e->trial, o->trial);
 	atomic_fetch_add(&e->ejections, 1);
+	out->times = row;
+	out->for_ns = until - now;
 	return true;
 }
 
-bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t now)
+/* So many in a row; a limit of 0 is never reached. */
+static bool reached(uint32_t n, uint32_t limit, enum ss_ep_eject why, struct ss_ep_ejection *out)
+{
+	if (!limit || n < limit)
+		return false;
+	*out = (struct ss_ep_ejection){.why = why, .in_a_row = n, .limit = limit};
+	return true;
+}
+
+/* Requests without an answer, counted apart. */
+static bool count_local(struct ss_ep *e, struct ss_ep_watch *w, const struct ss_outlier_conf *o,
+			struct ss_ep_ejection *out)
+{
+	atomic_fetch_or(&e->errors, ELSEWHERE);
+	return reached(atomic_fetch_add(&w->local, 1) + 1, o->consecutive_local, SS_EP_EJECT_LOCAL, out);
+}
+
+static bool count_error(struct ss_ep *e, struct ss_ep_watch *w, const struct ss_outlier_conf *o, bool gateway,
+			struct ss_ep_ejection *out)
+{
+	uint32_t n = (atomic_fetch_add(&e->errors, 1) + 1) & ~ELSEWHERE;
+
+	if (reached(n, o->consecutive_errors, SS_EP_EJECT_ERRORS, out))
+		return true;
+	if (!o->consecutive_gateway)
+		return false;
+	if (!gateway) {
+		atomic_store(&w->gateway, 0);
+		return false;
+	}
+	return reached(atomic_fetch_add(&w->gateway, 1) + 1, o->consecutive_gateway, SS_EP_EJECT_GATEWAY, out);
+}
+
+bool ss_ep_failed(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, enum ss_ep_end how,
+		  uint64_t jitter, uint64_t now, struct ss_ep_ejection *out)
 {
 	struct ss_ep *e = &t->ep[ep];
+	struct ss_ep_watch *w = &t->watch[ep];
 	uint64_t until = atomic_load(&e->ejected_until);
+	bool local = how == SS_EP_NO_ANSWER, enough;
 
 	atomic_fetch_add_explicit(&e->requests, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&e->failures, 1, memory_order_relaxed);
-	if (!o->consecutive_errors || !atomic_load(&e->in_use))
+	if (!(o->consecutive_errors || o->consecutive_gateway || (o->split && o->consecutive_local)) ||
+	    !atomic_load(&e->in_use))
 		return false;
 	if (until) {
 		/* What was under way when it was ejected says nothing new. */
@@ -154,9 +208,33 @@ bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_c
 			return false;
 		end_ejection(t, e, until);
 	}
-	if (atomic_fetch_add(&e->errors, 1) + 1 < o->consecutive_errors && !atomic_load(&e->trial))
-		return false;
-	return eject(t, e, o, now);
+	if (local && o->split)
+		enough = count_local(e, w, o, out);
+	else
+		enough = count_error(e, w, o, local || how == SS_EP_GATEWAY, out);
+	if (!enough && atomic_load(&e->trial)) {
+		*out = (struct ss_ep_ejection){.why = SS_EP_EJECT_TRIAL, .in_a_row = 1, .limit = 1};
+		enough = true;
+	}
+	return enough && ss_ep_eject(t, ep, o, jitter, now, out);
+}
+
+bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t now)
+{
+	struct ss_ep_ejection out;
+
+	return ss_ep_failed(t, ep, o, SS_EP_ERROR, 0, now, &out);
+}
+
+const char *ss_ep_eject_text(uint32_t why)
+{
+	static const char *const words[] = {
+#define SS_EP_EJECT_X(name, text) text,
+		SS_EP_EJECT_LIST(SS_EP_EJECT_X)
+#undef SS_EP_EJECT_X
+	};
+
+	return why < SS_ARRAY_LEN(words) ? words[why] : "";
 }
 
 void ss_ep_sweep(struct ss_ep_table *t, uint64_t now)
@@ -176,7 +254,7 @@ bool ss_ep_uneject(struct ss_ep_table *t, uint32_t ep, uint64_t now)
 	if (!until || !end_ejection(t, e, until))
 		return false;
 	atomic_store(&e->last_until, now);
-	atomic_store(&e->errors, 0);
+	forget_errors(t, e);
 	return true;
 }
 

@@ -32,6 +32,49 @@ struct ss_outlier_conf {
 	uint32_t min_health_percent; /* no ejection may take the share of healthy endpoints below this */
 	uint32_t n_endpoints; /* of the cluster in this generation (ctrl/build fills it) */
 	uint32_t trial; /* successes wanted of an endpoint that comes back; 0: it is trusted at once */
+	uint32_t consecutive_gateway; /* 502, 503, 504 in a row; 0: not told apart */
+	bool split;                   /* requests without an answer are counted apart, */
+	uint32_t consecutive_local;   /* and so many of them in a row eject; 0: none do */
+	bool always_eject_one;        /* whatever the percents say */
+	uint64_t jitter_ns;           /* chance adds so much to an ejection, at most */
+	/* Of what ended in an interval: control looks (ctrl/outlier). */
+	uint32_t least_failures;      /* fewer of an endpoint never eject it */
+	uint32_t rate_hosts, rate_requests; /* success rate: endpoints with so many requests; 0 endpoints: off */
+	uint32_t rate_factor;         /* hundredths of a standard deviation below the mean */
+	uint32_t percent_limit;       /* failures of an endpoint's requests; 0: off */
+	uint32_t percent_hosts, percent_requests;
+};
+
+/* How a request to an endpoint ended. */
+enum ss_ep_end {
+	SS_EP_GOOD = 0,
+	SS_EP_ERROR,     /* a 5xx, or what gRPC calls so */
+	SS_EP_GATEWAY,   /* 502, 503, 504; gRPC's unavailable, deadline exceeded */
+	SS_EP_NO_ANSWER, /* no connection, a reset, a timeout */
+};
+
+/* Why an endpoint was ejected. X(NAME, "words") */
+#define SS_EP_EJECT_LIST(X)                                   \
+	X(ERRORS, "errors in a row")                          \
+	X(GATEWAY, "gateway errors in a row")                 \
+	X(LOCAL, "requests without an answer in a row")       \
+	X(TRIAL, "a failure while on trial")                  \
+	X(RATE, "success rate below that of the others")      \
+	X(PERCENT, "share of failures")
+
+enum ss_ep_eject {
+#define SS_EP_EJECT_X(name, words) SS_EP_EJECT_##name,
+	SS_EP_EJECT_LIST(SS_EP_EJECT_X)
+#undef SS_EP_EJECT_X
+};
+const char *ss_ep_eject_text(uint32_t why);
+
+/* An ejection and the numbers that decided it. */
+struct ss_ep_ejection {
+	enum ss_ep_eject why;
+	uint32_t in_a_row, limit; /* failures */
+	uint32_t times;           /* ejections in a row */
+	uint64_t for_ns;
 };
 
 /* Why an endpoint is not picked, or not first: bits. */
@@ -51,7 +94,7 @@ struct ss_ep {
 	/* Written by workers, read by all. */
 	_Atomic uint64_t ejected_until; /* 0: not ejected */
 	_Atomic uint64_t last_until;    /* when the last ejection ended or ends; for the decay */
-	_Atomic uint32_t errors;        /* consecutive */
+	_Atomic uint32_t errors;        /* consecutive; its highest bit: ss_ep_watch counts some, too */
 	_Atomic uint32_t times_ejected; /* in a row: multiplies the base time */
 	_Atomic uint32_t active;        /* requests that have picked it and not ended */
 	_Atomic uint32_t ejections;     /* total */
@@ -71,6 +114,8 @@ struct ss_ep_watch {
 	_Atomic uint64_t since; /* the last change of SS_EP_FAILED; 0: none yet */
 	_Atomic uint32_t last;  /* status of HTTP or gRPC : 16, enum ss_health_why : 16, of the last probe */
 	_Atomic uint32_t probed; /* it has a health check */
+	/* Written by workers: in a row, as ss_ep.errors. */
+	_Atomic uint32_t gateway, local;
 } SS_CACHE_ALIGNED;
 
 /* Per cluster: what the cap is measured against. */
@@ -115,8 +160,19 @@ void ss_ep_begin(struct ss_ep_table *t, uint32_t ep);
 void ss_ep_end(struct ss_ep_table *t, uint32_t ep);
 /* A request ended well: consecutive errors return to zero. */
 void ss_ep_success(struct ss_ep_table *t, uint32_t ep);
-/* A request failed (5xx, connect failure, reset, timeout). True when this call ejected it. */
+/* A request failed. True when this call ejected it, with the numbers. jitter: below o->jitter_ns. */
+bool ss_ep_failed(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, enum ss_ep_end how,
+		  uint64_t jitter, uint64_t now, struct ss_ep_ejection *out);
+/* The same of a 5xx, where nobody asks for more. */
 bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t now);
+/* Ejects for another reason, under the same caps. Also control's. False: over the caps, or ejected already. */
+bool ss_ep_eject(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t jitter, uint64_t now,
+		 struct ss_ep_ejection *out);
+/* Failures in a row, of those that count together. */
+static inline uint32_t ss_ep_errors(const struct ss_ep *e)
+{
+	return atomic_load_explicit(&e->errors, memory_order_relaxed) & 0x7fffffff;
+}
 /* Ends its ejection now: an active check has found it well. False when it was not ejected. */
 bool ss_ep_uneject(struct ss_ep_table *t, uint32_t ep, uint64_t now);
 /* Changes its flags, and its cluster's counts with them. False when that was so already. */

@@ -350,9 +350,144 @@ static void counts_return_to_zero(void **state)
 	ss_ep_table_free(t);
 }
 
+/* -- kinds of failures -- */
+
+static bool fails(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, enum ss_ep_end how, int n,
+		  struct ss_ep_ejection *out)
+{
+	bool ejected = false;
+
+	while (n--)
+		ejected |= ss_ep_failed(t, ep, o, how, 0, S, out);
+	return ejected;
+}
+
+static void gateway_errors_are_told_apart(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+	struct ss_outlier_conf o = seed;
+	struct ss_ep_ejection out;
+
+	o.n_endpoints = 4;
+	o.consecutive_gateway = 3;
+	/* Another error between them begins the count anew, for gateway errors alone. */
+	assert_false(fails(t, eps[0], &o, SS_EP_GATEWAY, 2, &out));
+	assert_false(fails(t, eps[0], &o, SS_EP_ERROR, 1, &out));
+	assert_false(fails(t, eps[0], &o, SS_EP_GATEWAY, 1, &out));
+	assert_int_equal(ss_ep_errors(&t->ep[eps[0]]), 4);
+	ss_ep_success(t, eps[0]);
+	assert_int_equal(t->watch[eps[0]].gateway, 0);
+	assert_false(fails(t, eps[0], &o, SS_EP_NO_ANSWER, 2, &out));
+	assert_true(fails(t, eps[0], &o, SS_EP_GATEWAY, 1, &out));
+	assert_int_equal(out.why, SS_EP_EJECT_GATEWAY);
+	assert_int_equal(out.in_a_row, 3);
+	assert_int_equal(out.limit, 3);
+	/* Gateway errors are errors. */
+	o.consecutive_gateway = 100;
+	assert_true(fails(t, eps[1], &o, SS_EP_GATEWAY, 5, &out));
+	assert_int_equal(out.why, SS_EP_EJECT_ERRORS);
+	ss_ep_table_free(t);
+}
+
+static void no_answers_count_by_themselves_when_split(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+	struct ss_outlier_conf o = seed;
+	struct ss_ep_ejection out;
+
+	o.n_endpoints = 4;
+	o.split = true;
+	o.consecutive_local = 3;
+	assert_false(fails(t, eps[0], &o, SS_EP_NO_ANSWER, 2, &out));
+	assert_false(fails(t, eps[0], &o, SS_EP_ERROR, 4, &out));
+	assert_int_equal(ss_ep_errors(&t->ep[eps[0]]), 4);
+	/* A good one forgets both, whichever there were. */
+	ss_ep_success(t, eps[0]);
+	assert_int_equal(t->ep[eps[0]].errors, 0);
+	assert_false(fails(t, eps[0], &o, SS_EP_NO_ANSWER, 2, &out));
+	ss_ep_success(t, eps[0]);
+	assert_false(fails(t, eps[0], &o, SS_EP_NO_ANSWER, 2, &out));
+	assert_true(fails(t, eps[0], &o, SS_EP_NO_ANSWER, 1, &out));
+	assert_int_equal(out.why, SS_EP_EJECT_LOCAL);
+	o.consecutive_local = 0;
+	assert_false(fails(t, eps[1], &o, SS_EP_NO_ANSWER, 100, &out));
+	assert_int_equal(ss_ep_errors(&t->ep[eps[1]]), 0);
+	ss_ep_table_free(t);
+}
+
+static void one_may_always_go(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+	struct ss_outlier_conf o = seed;
+	struct ss_ep_ejection out;
+
+	o.n_endpoints = 4;
+	o.max_ejection_percent = 0;
+	assert_false(fails(t, eps[0], &o, SS_EP_ERROR, 5, &out));
+	o.always_eject_one = true;
+	assert_true(fails(t, eps[0], &o, SS_EP_ERROR, 5, &out));
+	assert_false(fails(t, eps[1], &o, SS_EP_ERROR, 50, &out));
+	o.n_endpoints = 1;
+	assert_int_equal(ss_ep_cap(&o, 0), 0);
+	ss_ep_table_free(t);
+}
+
+static void an_ejection_can_be_ended(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+	struct ss_outlier_conf o = seed;
+
+	o.n_endpoints = 4;
+	assert_false(ss_ep_uneject(t, eps[0], S));
+	assert_true(fail_times(t, eps[0], &o, 5, S));
+	assert_true(ss_ep_uneject(t, eps[0], 2 * S));
+	assert_true(ss_ep_pickable(t, eps[0], 2 * S));
+	assert_int_equal(t->cluster[0].ejected, 0);
+	/* The next one counts as the second in a row; quiet time counts from when it came back. */
+	assert_true(fail_times(t, eps[0], &o, 5, 3 * S));
+	assert_int_equal(t->ep[eps[0]].ejected_until, 63 * S);
+	assert_true(ss_ep_uneject(t, eps[0], 4 * S));
+	assert_true(fail_times(t, eps[0], &o, 5, 4 * S + 60 * S));
+	assert_int_equal(t->ep[eps[0]].ejected_until, (64 + 30) * S);
+	ss_ep_table_free(t);
+}
+
+static void flags_are_counted_once(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+
+	assert_true(ss_ep_mark(t, eps[0], SS_EP_FAILED, 0));
+	assert_false(ss_ep_mark(t, eps[0], SS_EP_FAILED, 0));
+	assert_true(ss_ep_mark(t, eps[0], SS_EP_DRAINING, 0));
+	assert_int_equal(t->cluster[0].unhealthy, 1);
+	assert_true(ss_ep_mark(t, eps[0], 0, SS_EP_FAILED));
+	assert_int_equal(t->cluster[0].unhealthy, 1);
+	assert_false(ss_ep_pickable(t, eps[0], S));
+	assert_true(ss_ep_mark(t, eps[0], SS_EP_DEGRADED, 0));
+	assert_int_equal(t->cluster[0].last, 0); /* it is down besides */
+	assert_true(ss_ep_mark(t, eps[0], 0, SS_EP_DRAINING));
+	assert_int_equal(t->cluster[0].unhealthy, 0);
+	assert_int_equal(t->cluster[0].last, 1);
+	assert_true(ss_ep_pickable(t, eps[0], S));
+	/* A slot that is given back counts no more. */
+	ss_ep_drop(t, eps[0]);
+	assert_int_equal(t->cluster[0].last, 0);
+	ss_ep_table_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gateway_errors_are_told_apart),
+		cmocka_unit_test(no_answers_count_by_themselves_when_split),
+		cmocka_unit_test(one_may_always_go),
+		cmocka_unit_test(an_ejection_can_be_ended),
+		cmocka_unit_test(flags_are_counted_once),
 		cmocka_unit_test(five_failures_eject),
 		cmocka_unit_test(the_time_grows_and_decays),
 		cmocka_unit_test(caps),

@@ -19,7 +19,7 @@
 enum ss_event_kind {
 	SS_EVENT_REQUEST = 1, /* an exchange ended */
 	SS_EVENT_REFUSED = 2, /* a connection was refused or broke; `drop` says why */
-	SS_EVENT_EJECTED = 3, /* endpoint left rotation */
+	SS_EVENT_EJECTED = 3, /* endpoint left rotation: ejection */
 	SS_EVENT_BREAKER = 4, /* a cluster's breaker opened or closed: detail */
 	SS_EVENT_HEALTH = 5,  /* an endpoint's health changed: watch */
 };
@@ -37,6 +37,17 @@ enum ss_event_authz {
 enum ss_event_watch_kind {
 	SS_EVENT_WATCH_UNHEALTHY = 0, SS_EVENT_WATCH_HEALTHY, SS_EVENT_WATCH_DEGRADED, SS_EVENT_WATCH_NOT_DEGRADED,
 	SS_EVENT_WATCH_UNEJECTED,
+};
+
+/* An ejection, as struct ss_ep_ejection; rates in hundredths of a percent. 0: plays no role. */
+struct ss_event_ejection {
+	uint8_t why;              /* enum ss_ep_eject */
+	uint32_t in_a_row, limit;
+	uint32_t times;           /* ejections in a row */
+	uint32_t ejected, of;     /* endpoints of the cluster that are ejected now, of all */
+	uint32_t rate, mean, deviation, threshold; /* of good requests; threshold: of what was compared */
+	uint64_t requests, failures; /* in the interval */
+	uint64_t for_ns;
 };
 
 /* What changed of an endpoint, with the numbers that did it. 0: plays no role. */
@@ -73,6 +84,7 @@ struct ss_event {
 	union {
 		char text[SS_EVENT_TEXT];
 		struct ss_event_watch watch; /* SS_EVENT_HEALTH */
+		struct ss_event_ejection ejection; /* SS_EVENT_EJECTED */
 	};
 };
 
