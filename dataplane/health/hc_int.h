@@ -14,7 +14,7 @@
 #include "timer/wheel.h"
 
 /* Probes are begun together by this much, so that a worker that sleeps is not woken for each. */
-#define HC_TICK_NS (5 * SS_NS_PER_MS)
+#define HC_TICK_NS (25 * SS_NS_PER_MS)
 /* The first probes of a generation: one in this time, of a cluster. */
 #define HC_FIRST_NS (250 * SS_NS_PER_US)
 /* More of an answer than this is not waited for: it is judged by what is there. */

@@ -16,6 +16,7 @@
 #define S SS_NS_PER_SEC
 #define MS SS_NS_PER_MS
 #define EPS 4u
+#define SOON (2 * HC_TICK_NS)
 
 static struct ss_bufpool bufs;
 static uint64_t the_seed = 1;
@@ -228,7 +229,7 @@ static void the_first_answer_makes_healthy(void **state)
 	for (uint32_t i = 0; i < EPS; i++)
 		assert_false(healthy(w, i));
 	/* All first probes within as many times 250 us, not at the end of an interval. */
-	run_until(w, w->now + 20 * MS);
+	run_until(w, w->now + SOON);
 	for (uint32_t i = 0; i < EPS; i++)
 		assert_int_equal(healthy(w, i), i != 2);
 	assert_int_equal(last(w, 2), 500 << 16 | SS_HEALTH_WHY_STATUS);
@@ -249,7 +250,7 @@ static void the_request_is_as_configured(void **state)
 	w->conf.n_fields = 1;
 	for (uint32_t i = 0; i < EPS; i++)
 		w->does[i] = HANG;
-	run_until(w, w->now + 20 * MS);
+	run_until(w, w->now + SOON);
 	s = ss_list_entry(ss_list_entry(w->http->conns.next, struct ss_http_conn, all)->streams.next,
 			  struct ss_http_stream, all);
 	assert_true(ss_span_eq(s->tx.method, SS_SPAN("GET")));
@@ -346,7 +347,7 @@ static void thresholds_hold_for_every_failure(void **state)
 
 	w->conf.unhealthy_threshold = 3;
 	w->conf.healthy_threshold = 2;
-	run_until(w, w->now + 20 * MS);
+	run_until(w, w->now + SOON);
 	/* Two failures and a good one, for ever: it stays. */
 	for (int round = 0; round < 10; round++) {
 		uint32_t at = w->probes[0];
@@ -436,7 +437,7 @@ static void bodies_are_searched(void **state)
 	struct world *w = start(SS_HEALTH_HTTP);
 
 	w->conf.expect = SS_SPAN("am well");
-	run_until(w, w->now + 20 * MS);
+	run_until(w, w->now + SOON);
 	assert_true(healthy(w, 0));
 	w->conf.expect = SS_SPAN("am ill");
 	assert_in_range(until_is(w, 0, false), 1, 10 * S + 2 * HC_TICK_NS);
@@ -546,7 +547,7 @@ static void workers_share(void **state)
 	room.worker = 1;
 	assert_int_equal(ss_health_create(&other, &room, w->now), 0);
 	ss_health_adopt(other, &w->snap);
-	run_until(w, w->now + 20 * MS);
+	run_until(w, w->now + SOON);
 	ss_health_run(other, &w->snap, &w->http->news, w->now);
 	assert_int_equal(ss_health_endpoints(w->h), EPS / 2);
 	assert_int_equal(ss_health_endpoints(other), EPS / 2);
@@ -653,7 +654,7 @@ static void a_flap_is_nobody_elses(void **state)
 
 	ss_rng_seed(&rng, the_seed);
 	w->conf.unhealthy_threshold = 1;
-	run_until(w, w->now + 20 * MS);
+	run_until(w, w->now + SOON);
 	for (int i = 0; i < 400; i++) {
 		w->does[1] = (enum answer)ss_rng_below(&rng, NEVER_OPEN + 1);
 		run_until(w, w->now + ss_rng_u64(&rng) % (4 * S));
@@ -673,7 +674,7 @@ static void changes_are_recorded_with_their_numbers(void **state)
 	struct world *w = start(SS_HEALTH_HTTP);
 	const struct ss_event *ev;
 
-	run_until(w, w->now + 20 * MS);
+	run_until(w, w->now + SOON);
 	while (ss_event_peek(w->events))
 		ss_event_release(w->events);
 	w->does[2] = BAD_STATUS;
