@@ -72,6 +72,7 @@ struct ss_worker {
 	uint32_t spare[SS_MAX_PORTS]; /* its buffers free above that */
 	uint32_t port_used[SS_MAX_PORTS]; /* percent of its buffers, as seen last */
 	uint64_t turn_min, shed_at;   /* shortest busy turn since the last look; the next one */
+	uint64_t turn_min_before;     /* what the last look found */
 	uint32_t wake;    /* workers to wake after this turn: bit i is worker i */
 	bool stopping, stopped, draining, drained;
 	uint64_t drain_deadline, stop_deadline;

@@ -3,7 +3,8 @@
  *
  * Three measures: packet buffers (ours and the ports'), connections, and how long a turn takes: what arrives
  * during a turn waits for its end, so the shortest busy turn of a while is a queue that stands (as in CoDel: Nichols,
- * Jacobson 2012). Requests of low rank go first, well below the watermark; those of high rank last.
+ * Jacobson 2012). One long turn alone is none: the core may have been somebody else's. Requests of low rank go first,
+ * well below the watermark; those of high rank last.
  */
 #include "contract/shed.h"
 #include "worker/worker_int.h"
@@ -38,6 +39,16 @@ static uint32_t mbufs_used(const struct ss_worker *w)
 	return used;
 }
 
+/* A turn may be longer than what lies between two looks, and then it is all that a look has seen: two agree. */
+static uint64_t standing_delay(struct ss_worker *w)
+{
+	uint64_t least = w->turn_min == SS_NEVER ? 0 : w->turn_min, before = w->turn_min_before;
+
+	w->turn_min_before = least;
+	w->turn_min = SS_NEVER;
+	return ss_min_u64(least, before);
+}
+
 void ss_worker_shed(struct ss_worker *w, uint64_t now)
 {
 	struct ss_worker_use u;
@@ -48,7 +59,6 @@ void ss_worker_shed(struct ss_worker *w, uint64_t now)
 	u = (struct ss_worker_use){
 		.mbufs = mbufs_used(w),
 		.conns = (uint32_t)((uint64_t)ss_tcp_conns(w->tcp) * 100 / ss_max_u32(w->conf.conns, 1)),
-		.delay_ns = w->turn_min == SS_NEVER ? 0 : w->turn_min};
-	w->turn_min = SS_NEVER;
+		.delay_ns = standing_delay(w)};
 	ss_proxy_shed(w->proxy, ss_worker_shed_level(&w->conf, &u));
 }

@@ -398,6 +398,39 @@ static void sleeps_until_mail(void **state)
 	assert_true(lab.w->stopping);
 }
 
+/* A request is taken, and the turn that took it lasts for so long. */
+static void long_turn(uint64_t ns)
+{
+	send_request();
+	step();
+	step();
+	lab.clock.base_ns += ns;
+	lab.w->mail_in = 0; /* the next turn looks, as after a sleep */
+}
+
+/* One long turn is a pause: a host has taken the core away, and nobody is refused for it. Turn after turn it is a queue. */
+static void a_pause_is_no_queue(void **state)
+{
+	lab.w->conf.shed_delay_ns = 100 * SS_NS_PER_MS;
+	connect_client();
+	lab.clock.base_ns += 20 * SS_NS_PER_MS;
+	lab.w->mail_in = 0; /* a look ends here: the next one sees the long turn alone */
+	step();
+	long_turn(300 * SS_NS_PER_MS);
+	request();
+	assert_non_null(strstr(lab.got, "HTTP/1.1 200"));
+	for (int i = 0; i < 3; i++)
+		long_turn(300 * SS_NS_PER_MS);
+	request();
+	assert_non_null(strstr(lab.got, "HTTP/1.1 503"));
+	run(50 * SS_NS_PER_MS);
+	request();
+	assert_non_null(strstr(lab.got, "HTTP/1.1 200"));
+	ss_tcp_release(lab.conn);
+	run(3 * SS_NS_PER_SEC);
+	assert_nothing_held();
+}
+
 /* A connection that is left would send its reset into a wire that is gone. */
 static void stop_in_real_time(void)
 {
@@ -471,6 +504,7 @@ int main(int argc, char **argv)
 					LAB_TEST(adopts_generations), LAB_TEST(says_it_again),
 					LAB_TEST(drains),
 					LAB_TEST(sleeps_until_mail),
+					LAB_TEST(a_pause_is_no_queue),
 					cmocka_unit_test_setup_teardown(stages_sum_to_busy_time,
 									open_lab_in_real_time, close_lab) };
 	if (argc == 4 && !strcmp(argv[1], "--requests"))
