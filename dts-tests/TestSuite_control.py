@@ -106,6 +106,7 @@ class TestControl(TestSuite):
         config = self.dut.ctl("config").stdout
         self.verify("PRIVATE" not in config, "a private key was printed")
 
+    @tells_the_time
     def test_stages(self):
         """Under load `stages --for` shows every stage, in the order of the line; the stages of each worker sum to
         its busy time within 5 %, so do its metrics; those that carry the load have some of it."""

@@ -3,7 +3,7 @@
 usage: paced_client.py ADDRESS PORT CA CERT KEY CONNECTIONS RATE SECONDS
 
 Each connection is pipelined. Prints one JSON line: sent, answers by status, seconds from the first request to
-the last.
+the last, and to the last answer.
 """
 import collections
 import json
@@ -75,4 +75,5 @@ while last - start < SECONDS or sum(c.got for c in conns) < asked:
         c.move(answers)
     poll.select(STEP)
     time.sleep(max(0.0, now + STEP - time.monotonic()) if last - start < SECONDS else 0.0)
-print(json.dumps({"sent": asked, "answers": dict(answers), "seconds": last - start}))
+print(json.dumps({"sent": asked, "answers": dict(answers), "seconds": last - start,
+                  "answered": time.monotonic() - start}))
