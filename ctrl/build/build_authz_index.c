@@ -79,8 +79,6 @@ static bool key_of(const struct ss_authz_part *p, uint32_t i, struct candidate *
 		return true;
 	}
 	switch (p->kind) {
-	case SS_AUTHZ_METHOD:
-		return false;
 	case SS_AUTHZ_ID:
 		return id_key(&p->ids[i], c);
 	case SS_AUTHZ_SOURCE_IP:

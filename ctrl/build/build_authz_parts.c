@@ -230,10 +230,6 @@ static void add_source(struct ss_build_scope *s, struct parts *ps, const struct 
 
 static void add_operation(struct ss_build_scope *s, struct parts *ps, const struct ss_model_operation *m)
 {
-	if (m->methods)
-		add_part(s, ps, SS_AUTHZ_METHOD, false, 1, "methods")->methods = m->methods;
-	if (m->not_methods)
-		add_part(s, ps, SS_AUTHZ_METHOD, true, 1, "not_methods")->methods = m->not_methods;
 	if (m->paths.n)
 		make_paths(s, add_part(s, ps, SS_AUTHZ_PATH, false, m->paths.n, "paths"), &m->paths, "paths");
 	if (m->not_paths.n)
@@ -388,6 +384,7 @@ void ss_build_authz_parts(struct ss_build_scope *s, const struct ss_model_source
 	add_source(s, &ps, from);
 	for (uint32_t i = 0; i < m->n_when; i++)
 		add_condition(s, &ps, &m->when[i]);
+	r->not_methods = to->not_methods | (to->methods ? (uint16_t)~to->methods : 0);
 	r->parts = ps.v;
 	r->n_parts = ps.n;
 }

@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "build/build_routes.h"
-#include "wire/hdr.h"
+#include "wire/hpack.h"
 
 static int put_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uint32_t n,
 		   struct ss_header_op *op)
@@ -13,6 +13,7 @@ static int put_ops(struct ss_build_job *j, const struct ss_model_header_op *m, u
 	for (uint32_t i = 0; i < n && !err; i++) {
 		op[i] = (struct ss_header_op){.kind = (uint8_t)m[i].kind, .name = ss_build_lower(j, m[i].name)};
 		op[i].tok = (uint16_t)ss_hdr_token(op[i].name);
+		op[i].number = ss_hpack_name_number(op[i].name);
 		err = ss_build_value(j, m[i].value, &op[i]);
 	}
 	return err;

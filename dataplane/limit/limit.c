@@ -14,12 +14,14 @@ static bool met_before(const struct met *m, const struct ss_limit *l)
 	return false;
 }
 
-/* A policy that both the listener and the route name is met once. */
+/* A policy that both the listener and the route name is met once; within a list each is another. */
 static void meet(struct ss_limit_table *t, const struct ss_limit_list *list,
 		 const struct ss_limit_request *rq, uint64_t ticks, struct met *m)
 {
-	for (uint16_t i = 0; list && i < list->n && m->n < SS_LIMITS_MAX; i++)
-		if (!met_before(m, list->limit[i]))
+	uint32_t had = m->n;
+
+	for (uint16_t i = 0; i < list->n && m->n < SS_LIMITS_MAX; i++)
+		if (!had || !met_before(m, list->limit[i]))
 			ss_limit_find(t, list->limit[i], rq, ticks, &m->b[m->n++]);
 }
 
@@ -55,11 +57,10 @@ static bool refuse(struct ss_limit_table *t, const struct ss_limit_bucket *b,
 
 /* A look at each first: a refused request writes nothing. Who loses a token between look and take gives back
  * what it has; in that moment another may be refused that would have passed, never the other way round. */
-static const struct ss_limit_bucket *take_all(const struct met *m, uint64_t ticks)
+static const struct ss_limit_bucket *take_all(struct met *m, uint64_t ticks)
 {
-	/* One alone is looked at as it is taken. */
-	for (uint32_t i = 0; m->n > 1 && i < m->n; i++)
-		if (m->b[i].limit->enforce && !ss_limit_has(&m->b[i], ticks))
+	for (uint32_t i = 0; i < m->n; i++)
+		if (!ss_limit_has(&m->b[i], ticks) && m->b[i].limit->enforce)
 			return &m->b[i];
 	for (uint32_t i = 0; i < m->n; i++) {
 		if (!m->b[i].limit->enforce || ss_limit_take(&m->b[i], ticks))
@@ -81,14 +82,17 @@ bool ss_limit_pass(struct ss_limit_table *t, const struct ss_limit_list *a, cons
 
 	m.n = 0; /* and not the buckets: they are many */
 	out->limit = NULL;
-	meet(t, a, rq, ticks, &m);
-	meet(t, b, rq, ticks, &m);
+	if (a)
+		meet(t, a, rq, ticks, &m);
+	if (b)
+		meet(t, b, rq, ticks, &m);
 	no = take_all(&m, ticks);
 	if (no)
 		return refuse(t, no, rq, ticks, out);
 	for (uint32_t i = 0; i < m.n; i++) {
 		struct ss_limit_counts *c = ss_limit_counts_of(t, rq->worker, m.b[i].limit->slot);
-		bool passed = m.b[i].limit->enforce || ss_limit_take(&m.b[i], ticks);
+		bool passed = m.b[i].limit->enforce ||
+			      (ss_limit_has(&m.b[i], ticks) && ss_limit_take(&m.b[i], ticks));
 		add(passed ? &c->passed : &c->tolerated);
 		if (m.b[i].limit->enforce && m.b[i].limit->say == SS_LIMIT_SAY_ALWAYS)
 			report(&m.b[i], false, ticks, out);

@@ -12,21 +12,19 @@ static bool fits(const struct ss_limit_pace *p, uint64_t full_at, uint64_t ticks
 	return base(full_at, ticks) + p->cost <= ticks + p->depth;
 }
 
-bool ss_limit_has(const struct ss_limit_bucket *b, uint64_t ticks)
+bool ss_limit_has(struct ss_limit_bucket *b, uint64_t ticks)
 {
-	return fits(b->pace, atomic_load_explicit(b->full_at, memory_order_relaxed), ticks);
+	b->seen = atomic_load_explicit(b->full_at, memory_order_relaxed);
+	return fits(b->pace, b->seen, ticks);
 }
 
 /* A refusal only reads: under overload the line stays shared. */
-bool ss_limit_take(const struct ss_limit_bucket *b, uint64_t ticks)
+bool ss_limit_take(struct ss_limit_bucket *b, uint64_t ticks)
 {
-	uint64_t seen = atomic_load_explicit(b->full_at, memory_order_relaxed);
-
-	do {
-		if (!fits(b->pace, seen, ticks))
+	while (!atomic_compare_exchange_weak_explicit(b->full_at, &b->seen, base(b->seen, ticks) + b->pace->cost,
+						      memory_order_relaxed, memory_order_relaxed))
+		if (!fits(b->pace, b->seen, ticks))
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(b->full_at, &seen, base(seen, ticks) + b->pace->cost,
-							memory_order_relaxed, memory_order_relaxed));
 	return true;
 }
 

@@ -45,7 +45,7 @@ static uint64_t remembered(const struct ss_limit_table *t, const struct ss_limit
 	if (!key.n || key.n > SS_LIMIT_MEMO_KEY)
 		return hash_of(t, l, key);
 	m = memo_of(t, l->slot, key, worker);
-	if (m->hash && m->slot == l->slot && m->n == key.n && !memcmp(m->key, key.p, key.n))
+	if (m->hash && m->slot == l->slot && m->n == key.n && ss_bytes_eq(m->key, key.p, key.n))
 		return m->hash;
 	m->hash = hash_of(t, l, key);
 	m->slot = l->slot;

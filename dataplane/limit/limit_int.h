@@ -12,11 +12,12 @@ struct ss_limit_bucket {
 	const struct ss_limit *limit;
 	const struct ss_limit_pace *pace;
 	_Atomic uint64_t *full_at;
+	uint64_t seen; /* there, by ss_limit_has */
 };
 
-/* limit_bucket.c; ticks: the time. */
-bool ss_limit_has(const struct ss_limit_bucket *b, uint64_t ticks);
-bool ss_limit_take(const struct ss_limit_bucket *b, uint64_t ticks);
+/* limit_bucket.c; ticks: the time. A take begins with a look. */
+bool ss_limit_has(struct ss_limit_bucket *b, uint64_t ticks);
+bool ss_limit_take(struct ss_limit_bucket *b, uint64_t ticks);
 /* Undoes a take: as if it had never been. */
 void ss_limit_give(const struct ss_limit_bucket *b);
 /* Whole tokens that are there; *wait: ticks until one is. */
@@ -29,7 +30,9 @@ void ss_limit_find_key(struct ss_limit_table *t, const struct ss_limit *l, const
 static inline void ss_limit_find(struct ss_limit_table *t, const struct ss_limit *l,
 				 const struct ss_limit_request *rq, uint64_t ticks, struct ss_limit_bucket *out)
 {
-	*out = (struct ss_limit_bucket){.limit = l, .pace = &l->pace, .full_at = &t->slot[l->slot].full_at};
+	out->limit = l;
+	out->pace = &l->pace;
+	out->full_at = &t->slot[l->slot].full_at;
 	if (l->key != SS_LIMIT_ALL)
 		ss_limit_find_key(t, l, rq, ticks, out);
 }

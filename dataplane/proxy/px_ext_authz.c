@@ -359,7 +359,7 @@ int px_ask_head(struct px_exchange *x)
 	h->cap = (uint16_t)cap;
 	memcpy(v, from->v, from->n * sizeof(*v));
 	x->head = h;
-	return px_apply_ops(h, &x->asked->up);
+	return px_apply_ops(h, &x->asked->up, ss_hdrs_names(h));
 }
 
 int px_ask_response(struct px_exchange *x)

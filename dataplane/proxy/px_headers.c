@@ -42,6 +42,10 @@ static bool named_by_connection(const struct ss_hdrs *h, struct ss_span name)
 	(SS_HDR_BIT(SS_H_HOST) | SS_HDR_BIT(SS_H_X_FORWARDED_FOR) | \
 	 SS_HDR_BIT(SS_H_X_FORWARDED_CLIENT_CERT) | SS_HDR_BIT(SS_H_X_ENVOY_ATTEMPT_COUNT) | \
 	 SS_HDR_BIT(SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS) | SS_HDR_BIT(SS_H_GRPC_TIMEOUT))
+/* What we add ourselves. */
+#define SAID                                                                                            \
+	(SS_HDR_BIT(SS_H_TE) | SS_HDR_BIT(SS_H_X_REQUEST_ID) | SS_HDR_BIT(SS_H_TRACEPARENT) |             \
+	 SS_HDR_BIT(SS_H_X_FORWARDED_FOR) | SS_HDR_BIT(SS_H_X_FORWARDED_PROTO) | SS_HDR_BIT(SS_H_X_FORWARDED_HOST))
 /* Who we are told to be behind is believed from inside only. */
 #define NOT_BELIEVED                                                            \
 	(SS_HDR_BIT(SS_H_X_REQUEST_ID) | SS_HDR_BIT(SS_H_X_FORWARDED_PROTO) | \
@@ -85,7 +89,7 @@ static int block(struct ss_arena *a, struct ss_hdrs *h, uint32_t cap)
 static void take_out(struct ss_hdrs *h, const struct ss_header_op *o)
 {
 	for (uint16_t i = 0; i < h->n; i++) {
-		if (h->v[i].tok != o->tok || h->v[i].name.n != o->name.n)
+		if (h->v[i].name.n != o->name.n || h->v[i].tok != o->tok)
 			continue;
 		if (o->tok != SS_H_OTHER || ss_span_eq(h->v[i].name, o->name)) {
 			ss_hdrs_remove_name(h, o->name);
@@ -94,7 +98,7 @@ static void take_out(struct ss_hdrs *h, const struct ss_header_op *o)
 	}
 }
 
-int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops)
+int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops, uint64_t names)
 {
 	int err = 0;
 
@@ -105,10 +109,14 @@ int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops)
 				h->authority = o->value;
 			continue;
 		}
-		if (o->kind != SS_OP_ADD)
+		if (o->kind != SS_OP_ADD && (names & SS_HDR_BIT(o->tok)))
 			take_out(h, o);
-		if (o->kind != SS_OP_REMOVE)
-			err = ss_hdrs_push(h, o->name, o->value, o->tok, 0);
+		if (o->kind == SS_OP_REMOVE)
+			continue;
+		err = ss_hdrs_push(h, o->name, o->value, o->tok, 0);
+		if (!err)
+			h->v[h->n - 1].number = o->number;
+		names |= SS_HDR_BIT(o->tok);
 	}
 	return err ? SS_ERR_NO_MEM : 0;
 }
@@ -344,9 +352,11 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 		add(h, SS_H_X_FORWARDED_PROTO, peer->tls ? SS_SPAN("https") : SS_SPAN("http"));
 	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_HOST)) && from->authority.n)
 		add(h, SS_H_X_FORWARDED_HOST, from->authority);
-	if ((r->rewrite && rewrite(x, from, r, h) < 0) || px_apply_ops(h, own) < 0)
+	if (r->rewrite && rewrite(x, from, r, h) < 0)
 		return SS_ERR_NO_MEM;
 	if (own->n) {
+		if (px_apply_ops(h, own, went | SAID | (r->rewrite ? SS_HDR_BIT(SS_H_OTHER) : 0)) < 0)
+			return SS_ERR_NO_MEM;
 		x->request_ops = own;
 		px_borrow(x);
 	}
@@ -356,12 +366,13 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to)
 {
 	struct ss_arena *a = ss_http_arena(x->down);
+	uint64_t went;
 	char *text;
 
 	if (block(a, to, from->n + x->response_ops.n + 2) < 0)
 		return SS_ERR_NO_MEM;
 	to->status = from->status;
-	pass(to, from, ss_hdrs_names(from), ONE_HOP | SS_HDR_BIT(SS_H_X_SIDESTEP_RETRIED));
+	went = pass(to, from, ss_hdrs_names(from), ONE_HOP | SS_HDR_BIT(SS_H_X_SIDESTEP_RETRIED));
 	if (from->status < 200)
 		return 0;
 	if (ss_unlikely(x->told || x->attempts > 1)) {
@@ -369,8 +380,9 @@ int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct s
 		if (!text)
 			return SS_ERR_NO_MEM;
 		px_say_hop(x, to, SS_DROP_NONE, text);
+		went = ss_hdrs_names(to);
 	}
-	return px_apply_ops(to, &x->response_ops);
+	return x->response_ops.n ? px_apply_ops(to, &x->response_ops, went) : 0;
 }
 
 int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to)

@@ -263,7 +263,8 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 int px_response_head(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
 /* Trailers without what belongs to one hop. */
 int px_trailers(struct px_exchange *x, const struct ss_hdrs *from, struct ss_hdrs *to);
-int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops);
+/* names: those of h, or more. */
+int px_apply_ops(struct ss_hdrs *h, const struct ss_header_ops *ops, uint64_t names);
 /* X-Forwarded-For: what came (keep), then the peer; h has room for it. */
 void px_forwarded_for(struct ss_hdrs *h, const struct ss_hdrs *from, struct ss_arena *a, const struct ss_peer *peer,
 		      bool keep, bool *ok);

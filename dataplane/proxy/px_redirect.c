@@ -120,7 +120,7 @@ void px_redirect(struct px_exchange *x, const struct ss_listener *l, const struc
 	h.status = d->status;
 	ss_hdrs_add(&h, SS_SPAN("location"), where, 0);
 	ss_hdrs_add(&h, SS_SPAN("content-length"), SS_SPAN("0"), 0);
-	px_apply_ops(&h, &x->response_ops);
+	px_apply_ops(&h, &x->response_ops, ss_hdrs_names(&h));
 	px_send(x, &h, SS_SPAN_NONE, now);
 }
 

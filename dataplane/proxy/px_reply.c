@@ -286,6 +286,6 @@ void px_direct(struct px_exchange *x, const struct ss_route *r, uint64_t now)
 		ss_hdrs_add(&h, SS_SPAN("content-type"), r->direct_type, 0);
 	if (!bodiless)
 		ss_hdrs_add(&h, SS_SPAN("content-length"), ss_number_put(length, r->direct_body.n, 0), 0);
-	px_apply_ops(&h, &x->response_ops);
+	px_apply_ops(&h, &x->response_ops, ss_hdrs_names(&h));
 	px_send(x, &h, bodiless ? SS_SPAN_NONE : r->direct_body, now);
 }

@@ -60,7 +60,7 @@ struct ss_route_fact_walk {
 	bool begun;
 };
 
-/* route_rule.c: do all parts of the rule hold? */
+/* route_rule.c: do all parts of the rule hold? It is about the request's method. */
 bool ss_route_rule_holds(const struct ss_authz_rule *r, struct ss_route_facts *f);
 /* route_rule.c: the next text of a kind; false when there is none. */
 bool ss_route_next_fact(struct ss_route_facts *f, uint8_t kind, struct ss_span key, struct ss_route_fact_walk *w,

@@ -10,8 +10,6 @@ static const struct ss_route_name *find_name(const struct ss_route_inner *in, ui
 {
 	uint64_t h;
 
-	if (!name.n || !(in->filter[on] & ss_route_name_bit(name)))
-		return NULL;
 	h = ss_route_hash(SS_ROUTE_HASH_START, name, on);
 	for (uint32_t i = (uint32_t)h & in->names_mask; in->names[i].name.n; i = (i + 1) & in->names_mask)
 		if (in->names[i].hash == h && in->names[i].on == on && ss_span_eq(in->names[i].name, name))
@@ -50,7 +48,7 @@ static void try_ranges(struct ss_route_look *k, const struct ss_route_ranges *r,
 	ss_route_try_list(k, &r->list[lo]);
 }
 
-static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on,
+static void try_named(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on,
 		      struct ss_span name, struct ss_span value)
 {
 	const struct ss_route_name *n = find_name(in, on, name);
@@ -68,6 +66,14 @@ static void try_value(struct ss_route_look *k, const struct ss_route_inner *in, 
 	if (n->ranges)
 		try_ranges(k, n->ranges, value);
 	ss_route_try_list(k, &n->there);
+}
+
+/* Most names are nobody's: that much is inline. */
+static inline void try_value(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on, struct ss_span name,
+			     struct ss_span value)
+{
+	if (name.n && (in->filter[on] & ss_route_name_bit(name)))
+		try_named(k, in, on, name, value);
 }
 
 /* RFC 6066 3: names are compared without regard to case; the table has them in lower case. */
@@ -110,7 +116,7 @@ static void try_inner(struct ss_route_look *k, const struct ss_route_inner *in)
 		try_value(k, in, SS_ROUTE_ON_PORT, SS_SPAN("port"), ss_span(&k->port, sizeof(k->port)));
 	if (in->filter[SS_ON_HEADER])
 		try_headers(k, in);
-	while (in->filter[SS_ON_QUERY] && ss_query_next(&rest, &name, &value))
+	while (rest.n && in->filter[SS_ON_QUERY] && ss_query_next(&rest, &name, &value))
 		try_value(k, in, SS_ON_QUERY, name, value);
 	for (uint16_t i = 0; in->filter[SS_ON_COOKIE] && i < k->head->n; i++) {
 		rest = k->head->v[i].value;

@@ -28,30 +28,42 @@ void ss_route_try_rule(struct ss_route_hunt *h, uint32_t i)
 {
 	const struct ss_authz_rule *r = &h->a->rules[i];
 
-	if (i < h->best[r->class] && !(r->provider && asked(r, h->f->rq)) && ss_route_rule_holds(r, h->f))
+	if (i < h->best[r->class] && !(r->not_methods & h->f->method) && !(r->provider && asked(r, h->f->rq)) &&
+	    ss_route_rule_holds(r, h->f))
 		h->best[r->class] = i;
 }
 
-static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdict *v)
+/* Few rules: each in its order, classes that are decided no more. */
+static void ask_each(const struct ss_authz *a, struct ss_route_facts *f, struct verdict *v)
+{
+	for (uint32_t i = 0; i < a->n_rules; i++) {
+		const struct ss_authz_rule *r = &a->rules[i];
+		if (!(r->not_methods & f->method) && !v->first[r->class] && !(r->provider && asked(r, f->rq)) &&
+		    (!r->n_parts || ss_route_rule_holds(r, f)))
+			v->first[r->class] = r;
+	}
+}
+
+static void ask_index(const struct ss_authz *a, struct ss_route_facts *f, struct verdict *v)
 {
 	struct ss_route_hunt h = {.a = a, .f = f, .best = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX,
 							   UINT32_MAX, UINT32_MAX, UINT32_MAX}};
 	int classes = a->any_custom ? SS_AUTHZ_CLASSES : SS_AUTHZ_C_CUSTOM;
 
-	if (!(f->known & SS_ROUTE_KNOWN_ID)) {
-		f->domain = ss_id_trust_domain(f->rq->peer_identity);
-		f->namespace = ss_authz_namespace(f->rq->peer_identity);
-		f->known |= SS_ROUTE_KNOWN_ID;
-	}
-	f->regex = a->regex;
-	f->scanned = 0;
-	if (a->index)
-		ss_route_try_index(&h);
-	for (uint32_t i = 0; !a->index && i < a->n_rules; i++)
-		ss_route_try_rule(&h, i);
+	ss_route_try_index(&h);
 	for (int c = 0; c < classes; c++)
 		if (!v->first[c] && h.best[c] != UINT32_MAX)
 			v->first[c] = &a->rules[h.best[c]];
+}
+
+static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdict *v)
+{
+	f->regex = a->regex;
+	f->scanned = 0;
+	if (a->index)
+		ask_index(a, f, v);
+	else
+		ask_each(a, f, v);
 }
 
 /* What would be, were the rules that are only tried in force. */

@@ -126,6 +126,15 @@ static struct ss_span host_of(struct ss_route_facts *f)
 	return f->host;
 }
 
+static void find_id(struct ss_route_facts *f)
+{
+	if (f->known & SS_ROUTE_KNOWN_ID)
+		return;
+	f->domain = ss_id_trust_domain(f->rq->peer_identity);
+	f->namespace = ss_authz_namespace(f->rq->peer_identity);
+	f->known |= SS_ROUTE_KNOWN_ID;
+}
+
 /* Those of which there is one. */
 static struct ss_span one_fact(struct ss_route_facts *f, uint8_t kind)
 {
@@ -133,8 +142,10 @@ static struct ss_span one_fact(struct ss_route_facts *f, uint8_t kind)
 	case SS_AUTHZ_ID:
 		return f->rq->peer_identity;
 	case SS_AUTHZ_DOMAIN:
+		find_id(f);
 		return f->domain;
 	case SS_AUTHZ_NAMESPACE:
+		find_id(f);
 		return f->namespace;
 	case SS_AUTHZ_TOKEN:
 		return f->rq->claims ? f->rq->claims->principal : SS_SPAN_NONE;
@@ -227,8 +238,8 @@ static bool value_fits(const struct ss_authz_part *p, struct ss_route_facts *f)
 	case SS_AUTHZ_REMOTE_IP:
 	case SS_AUTHZ_LOCAL_IP:
 		return some_net(p, ss_route_fact_ip(f, p->kind));
-	case SS_AUTHZ_METHOD:
-		return p->methods & f->method;
+	case SS_AUTHZ_PATH:
+		return some_fits(p, f->path);
 	case SS_AUTHZ_PORT:
 		return some_port(p, f->rq->local);
 	}

@@ -31,8 +31,12 @@ struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struc
 			      uint64_t now);
 /* What was picked is down. */
 void up_sight_lost(struct up_choice *p, struct up_cluster *k, uint32_t place);
-/* 1024ths of an endpoint's weight that slow start leaves it. */
-uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint64_t now);
+/* 1024ths of an endpoint's weight that slow start leaves it; up_ramp_at: within its window. */
+uint32_t up_ramp_at(const struct ss_balance_conf *b, uint64_t age);
+static inline uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint64_t now)
+{
+	return !b->slow_start_ns || now - p->since >= b->slow_start_ns ? 1024 : up_ramp_at(b, now - p->since);
+}
 
 /* The policies: a place in the tier, UINT32_MAX when all that are up were tried. The tier has some that are
  * up. */

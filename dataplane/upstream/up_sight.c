@@ -20,14 +20,10 @@
 
 /* -- slow start -- */
 
-uint32_t up_ramp(const struct ss_balance_conf *b, const struct up_pool *p, uint64_t now)
+uint32_t up_ramp_at(const struct ss_balance_conf *b, uint64_t age)
 {
-	uint64_t age = now - p->since;
-	uint32_t least, at;
+	uint32_t least = b->slow_min_percent * 1024 / 100, at;
 
-	if (!b->slow_start_ns || age >= b->slow_start_ns)
-		return 1024;
-	least = b->slow_min_percent * 1024 / 100;
 	if (b->slow_aggression == 100 || !b->slow_aggression)
 		at = (uint32_t)((double)age * 1024 / (double)b->slow_start_ns);
 	else

@@ -33,9 +33,42 @@ static inline struct ss_span ss_span_str(const char *s)
 	return (struct ss_span){ (const uint8_t *)s, s ? (uint32_t)strlen(s) : 0 };
 }
 
+/* Most of what is compared is short: two loads that overlap where they can do it, no call. */
+static inline bool ss_bytes_eq(const void *a, const void *b, uint32_t n)
+{
+	const uint8_t *p = (const uint8_t *)a, *q = (const uint8_t *)b;
+	uint64_t x[4];
+	uint32_t y[4];
+	uint16_t z[4];
+
+	if (n > 16)
+		return memcmp(p, q, n) == 0;
+	if (n >= 8) {
+		memcpy(&x[0], p, 8);
+		memcpy(&x[1], q, 8);
+		memcpy(&x[2], p + n - 8, 8);
+		memcpy(&x[3], q + n - 8, 8);
+		return !((x[0] ^ x[1]) | (x[2] ^ x[3]));
+	}
+	if (n >= 4) {
+		memcpy(&y[0], p, 4);
+		memcpy(&y[1], q, 4);
+		memcpy(&y[2], p + n - 4, 4);
+		memcpy(&y[3], q + n - 4, 4);
+		return !((y[0] ^ y[1]) | (y[2] ^ y[3]));
+	}
+	if (n < 2)
+		return !n || *p == *q;
+	memcpy(&z[0], p, 2);
+	memcpy(&z[1], q, 2);
+	memcpy(&z[2], p + n - 2, 2);
+	memcpy(&z[3], q + n - 2, 2);
+	return !((z[0] ^ z[1]) | (z[2] ^ z[3]));
+}
+
 static inline bool ss_span_eq(struct ss_span a, struct ss_span b)
 {
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+	return a.n == b.n && ss_bytes_eq(a.p, b.p, a.n);
 }
 
 static inline uint8_t ss_lower(uint8_t c)
@@ -56,13 +89,12 @@ static inline bool ss_span_ieq(struct ss_span a, struct ss_span b)
 
 static inline bool ss_span_starts(struct ss_span a, struct ss_span prefix)
 {
-	return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
+	return a.n >= prefix.n && ss_bytes_eq(a.p, prefix.p, prefix.n);
 }
 
 static inline bool ss_span_ends(struct ss_span a, struct ss_span suffix)
 {
-	return a.n >= suffix.n &&
-	       (suffix.n == 0 || memcmp(a.p + a.n - suffix.n, suffix.p, suffix.n) == 0);
+	return a.n >= suffix.n && ss_bytes_eq(a.p + (a.n - suffix.n), suffix.p, suffix.n);
 }
 
 /* A write cursor: bytes that do not fit are refused and remembered in `over`. */

@@ -6,7 +6,7 @@
  * Owns:    nothing: the snapshot's memory.
  * Thread:  immutable once published.
  *
- * A rule holds when all its parts hold (AND); a part holds when one of its values or expressions fits (OR), or,
+ * A rule holds when it is about the method and all its parts hold (AND); a part holds when one of its values or expressions fits (OR), or,
  * inverted ("not_"), when none does. A rule of the file with several `from` or `to` becomes one rule here for each pair.
  * Rules stand sorted by class, then as in the file, so that the lowest index that holds is the first.
  */
@@ -35,7 +35,6 @@ enum ss_authz_kind {
 	SS_AUTHZ_SOURCE_IP, /* nets: the connection's peer */
 	SS_AUTHZ_REMOTE_IP, /* nets: the client, by x-forwarded-for as far as it is trusted */
 	SS_AUTHZ_LOCAL_IP,  /* nets */
-	SS_AUTHZ_METHOD,    /* methods */
 	SS_AUTHZ_PATH,      /* texts */
 	SS_AUTHZ_HOST,      /* texts, lower case, without port */
 	SS_AUTHZ_PORT,      /* ports: the listener's */
@@ -70,7 +69,6 @@ struct ss_authz_part {
 	uint8_t kind; /* enum ss_authz_kind */
 	bool invert;
 	uint8_t subject;   /* of its expressions, in struct ss_authz_regex */
-	uint16_t methods;  /* ss_method_bit set */
 	uint16_t n, n_regex;
 	const uint32_t *regex; /* numbers of expressions */
 	struct ss_span key;
@@ -89,6 +87,7 @@ struct ss_authz_rule {
 	uint8_t action;  /* enum ss_authz_action */
 	uint8_t class;   /* enum ss_authz_class */
 	bool dry_run;
+	uint16_t not_methods; /* ss_method_bit set: it is about all others */
 	uint16_t n_parts;
 	const struct ss_authz_part *parts;
 	const struct ss_ext_authz *provider; /* of a custom rule (contract/ext_authz.h); else NULL */

@@ -148,10 +148,15 @@ static inline uint64_t ss_route_word(struct ss_span s, uint32_t at)
 {
 	uint64_t w = 0;
 
-	if (at + 8 <= s.n)
+	if (at + 8 <= s.n) {
 		memcpy(&w, s.p + at, 8);
-	else if (at < s.n)
-		memcpy(&w, s.p + at, s.n - at);
+	} else if (at < s.n && s.n >= 8) {
+		memcpy(&w, s.p + s.n - 8, 8);
+		w >>= 8 * (at + 8 - s.n);
+	} else {
+		for (uint32_t i = at; i < s.n; i++)
+			w |= (uint64_t)s.p[i] << 8 * (i - at);
+	}
 	return w;
 }
 

@@ -59,7 +59,7 @@ enum ss_header_op_kind { SS_OP_SET = 0, SS_OP_ADD = 1, SS_OP_REMOVE = 2 };
 struct ss_header_op {
 	uint8_t kind; /* enum ss_header_op_kind */
 	struct ss_span name, value; /* name lower case */
-	uint16_t tok;               /* the name's token (wire/hdr.h) */
+	uint16_t tok, number;       /* the name's (wire/hdr.h) */
 	const struct ss_format *format; /* the value is made for each request; NULL: it stands */
 };
 

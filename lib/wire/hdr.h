@@ -69,6 +69,7 @@ struct ss_hdr {
 	struct ss_span value;
 	uint16_t tok;   /* enum ss_hdr_token */
 	uint16_t flags; /* SS_HDR_* */
+	uint16_t number; /* ss_hpack_name_number; 0: not asked yet */
 };
 
 struct ss_hdrs {

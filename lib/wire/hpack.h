@@ -103,6 +103,8 @@ uint32_t ss_hpack_bound(const struct ss_hdrs *h);
  * has changed. Secrets (SS_HDR_NEVER_INDEX, authorization, cookies) go as never-indexed literals.
  */
 int ss_hpack_encode(struct ss_hpack_enc *e, const struct ss_hdrs *h, struct ss_out *out);
+/* What encoders call a name: found once for a field that is sent again and again. Never 0. */
+uint16_t ss_hpack_name_number(struct ss_span name);
 
 /* Huffman (RFC 7541 5.2). Decoded length, SS_ERR_BAD_HPACK (EOS, bad padding) or SS_ERR_FULL. */
 int ss_hpack_huff_decode(const uint8_t *p, uint32_t n, uint8_t *dst, uint32_t room);

@@ -65,40 +65,12 @@ struct ss_hpack_entry *ss_hpack_dyn_insert(struct ss_hpack_dyn *d, struct ss_spa
 	return e;
 }
 
-/* Two loads that overlap where they can do it: most values are short. */
-static inline bool equal(const uint8_t *a, const uint8_t *b, uint32_t n)
-{
-	uint64_t x[4];
-	uint32_t y[4];
-
-	if (n > 16)
-		return memcmp(a, b, n) == 0;
-	if (n >= 8) {
-		memcpy(&x[0], a, 8);
-		memcpy(&x[1], b, 8);
-		memcpy(&x[2], a + n - 8, 8);
-		memcpy(&x[3], b + n - 8, 8);
-		return ((x[0] ^ x[1]) | (x[2] ^ x[3])) == 0;
-	}
-	if (n >= 4) {
-		memcpy(&y[0], a, 4);
-		memcpy(&y[1], b, 4);
-		memcpy(&y[2], a + n - 4, 4);
-		memcpy(&y[3], b + n - 4, 4);
-		return ((y[0] ^ y[1]) | (y[2] ^ y[3])) == 0;
-	}
-	while (n-- > 0)
-		if (a[n] != b[n])
-			return false;
-	return true;
-}
-
 bool ss_hpack_dyn_eq(const struct ss_hpack_dyn *d, uint16_t off, struct ss_span s)
 {
 	uint32_t at = off & MASK, first = SS_HPACK_TABLE - at;
 
 	if (ss_likely(s.n <= first))
-		return equal(d->bytes + at, s.p, s.n);
+		return ss_bytes_eq(d->bytes + at, s.p, s.n);
 	return memcmp(d->bytes + at, s.p, first) == 0 && memcmp(d->bytes, s.p + first, s.n - first) == 0;
 }
 
@@ -122,14 +94,11 @@ int ss_hpack_int_decode(const uint8_t **p, const uint8_t *end, unsigned bits, ui
 	return 0;
 }
 
-uint8_t *ss_hpack_int_encode(uint8_t *p, uint8_t first, unsigned bits, uint32_t v)
+/* v is no less than the prefix holds. */
+uint8_t *ss_hpack_long_int(uint8_t *p, uint8_t first, unsigned bits, uint32_t v)
 {
 	uint32_t max = (1u << bits) - 1;
 
-	if (v < max) {
-		*p++ = (uint8_t)(first | v);
-		return p;
-	}
 	*p++ = (uint8_t)(first | max);
 	for (v -= max; v >= 0x80; v >>= 7)
 		*p++ = (uint8_t)(v | 0x80);

@@ -38,7 +38,8 @@ static const uint8_t policies[SS_HP_END] = {
 	[SS_H_X_FORWARDED_PROTO] = AT_ONCE, [SS_HP_AUTHORITY] = AT_ONCE, [SS_HP_STATUS] = AT_ONCE,
 	[SS_HP_METHOD] = AT_ONCE, [SS_HP_PROTOCOL] = AT_ONCE,
 	[SS_H_X_REQUEST_ID] = UNIQUE, [SS_H_TRACEPARENT] = UNIQUE,
-	[SS_H_GRPC_TIMEOUT] = UNIQUE, [SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS] = UNIQUE,
+	[SS_H_GRPC_TIMEOUT] = UNIQUE, /* a first try has its route's whole time: */
+	[SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS] = LEARN,
 	[SS_H_X_ENVOY_ATTEMPT_COUNT] = AT_ONCE,
 };
 
@@ -116,17 +117,30 @@ struct one {
 	uint32_t field_hash;
 };
 
+static uint16_t number_of(const struct ss_hdr_known *k, struct ss_span name)
+{
+	if (!k)
+		return (uint16_t)(UNKNOWN | (FIRST_HASHED + hash(name, 0) % (SS_HPACK_NAMES - FIRST_HASHED)));
+	return k->tok ? k->tok : (uint16_t)(FIRST_STATIC + k->hpack);
+}
+
+uint16_t ss_hpack_name_number(struct ss_span name)
+{
+	return number_of(ss_hdr_lookup(name), name);
+}
+
 static void identify(struct one *f)
 {
-	/* The static name is in the table of known names, whose slot a token knows. */
-	const struct ss_hdr_known *k = f->tok && f->tok < SS_H_COUNT ? &ss_hdr_known[ss_hdr_slot[f->tok]] :
-								       ss_hdr_lookup(f->name);
+	const struct ss_hdr_known *k;
 
+	if (f->number && (f->number & UNKNOWN || f->number >= FIRST_STATIC)) {
+		f->stat = f->number & UNKNOWN ? 0 : (uint16_t)(f->number - FIRST_STATIC);
+		return;
+	}
+	/* The static name is in the table of known names, whose slot a token knows. */
+	k = f->tok && f->tok < SS_H_COUNT ? &ss_hdr_known[ss_hdr_slot[f->tok]] : ss_hdr_lookup(f->name);
 	f->stat = k ? k->hpack : 0;
-	if (!k)
-		f->number = UNKNOWN | (FIRST_HASHED + hash(f->name, 0) % (SS_HPACK_NAMES - FIRST_HASHED));
-	else
-		f->number = k->tok ? k->tok : (uint16_t)(FIRST_STATIC + k->hpack);
+	f->number = number_of(k, f->name);
 }
 
 static uint16_t *last_use(struct ss_hpack_enc *e, const struct one *f)
@@ -299,7 +313,7 @@ int ss_hpack_encode(struct ss_hpack_enc *e, const struct ss_hdrs *h, struct ss_o
 	}
 	p = put_head(e, p, h);
 	for (uint16_t i = 0; i < h->n; i++) {
-		struct one f = { h->v[i].name, h->v[i].value, h->v[i].tok, h->v[i].flags, 0, 0, 0 };
+		struct one f = { h->v[i].name, h->v[i].value, h->v[i].tok, h->v[i].flags, h->v[i].number, 0, 0 };
 		identify(&f);
 		p = put_field(e, p, &f);
 	}

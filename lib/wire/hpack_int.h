@@ -71,6 +71,13 @@ static inline void ss_hpack_dyn_read(const struct ss_hpack_dyn *d, uint32_t off,
 /* RFC 7541 5.1: the value of an integer of `bits` prefix bits, at *p; SS_ERR_BAD_HPACK past end or 2^28. */
 int ss_hpack_int_decode(const uint8_t **p, const uint8_t *end, unsigned bits, uint32_t *v);
 /* Writes v behind the opcode bits in `first`; returns the end. At most 6 bytes. */
-uint8_t *ss_hpack_int_encode(uint8_t *p, uint8_t first, unsigned bits, uint32_t v);
+uint8_t *ss_hpack_long_int(uint8_t *p, uint8_t first, unsigned bits, uint32_t v);
+static inline uint8_t *ss_hpack_int_encode(uint8_t *p, uint8_t first, unsigned bits, uint32_t v)
+{
+	if (ss_unlikely(v >= (1u << bits) - 1))
+		return ss_hpack_long_int(p, first, bits, v);
+	*p = (uint8_t)(first | v);
+	return p + 1;
+}
 
 #endif

@@ -348,6 +348,36 @@ static void a_repeated_request_becomes_indices(void **state)
 	assert_int_equal(ss_hpack_encode(&e, &h, &tight), SS_ERR_FULL);
 }
 
+/* Names whose numbers are known beforehand are coded as those that have to be found. */
+static void known_numbers_change_nothing(void **state)
+{
+	static struct ss_hpack_enc e[2];
+	static const char *const names[] = {"x-hop", "cache-control", "content-type", "x-hop-2", "vary", "cookie",
+					    "x-request-id"};
+	struct ss_hdr v[2][SS_ARRAY_LEN(names)];
+	uint8_t bytes[2][1024];
+	int n[2];
+
+	ss_hpack_enc_init(&e[0]);
+	ss_hpack_enc_init(&e[1]);
+	for (uint32_t round = 0; round < 4; round++) {
+		for (uint32_t i = 0; i < 2; i++) {
+			struct ss_out out = ss_out(bytes[i], sizeof(bytes[i]));
+			struct ss_hdrs h;
+			ss_hdrs_init(&h, v[i], SS_ARRAY_LEN(names));
+			h.status = 200;
+			for (uint32_t k = 0; k < SS_ARRAY_LEN(names); k++) {
+				ss_hdrs_add(&h, ss_span_str(names[k]), ss_span_str(names[(k + round / 2) % 3]), 0);
+				h.v[k].number = i ? ss_hpack_name_number(h.v[k].name) : 0;
+			}
+			n[i] = ss_hpack_encode(&e[i], &h, &out);
+			assert_true(n[i] > 0);
+		}
+		assert_int_equal(n[0], n[1]);
+		assert_memory_equal(bytes[0], bytes[1], (size_t)n[0]);
+	}
+}
+
 static void huffman_goes_both_ways(void **state)
 {
 	struct ss_rng rng;
@@ -407,6 +437,7 @@ int main(void)
 		cmocka_unit_test(a_large_entry_empties_the_table),
 		cmocka_unit_test(size_updates_follow_the_settings),
 		cmocka_unit_test(a_repeated_request_becomes_indices),
+		cmocka_unit_test(known_numbers_change_nothing),
 		cmocka_unit_test(huffman_goes_both_ways),
 		cmocka_unit_test(huffman_is_the_same_with_any_room),
 	};
