@@ -42,10 +42,6 @@ static bool named_by_connection(const struct ss_hdrs *h, struct ss_span name)
 	(SS_HDR_BIT(SS_H_HOST) | SS_HDR_BIT(SS_H_X_FORWARDED_FOR) | \
 	 SS_HDR_BIT(SS_H_X_FORWARDED_CLIENT_CERT) | SS_HDR_BIT(SS_H_X_ENVOY_ATTEMPT_COUNT) | \
 	 SS_HDR_BIT(SS_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS) | SS_HDR_BIT(SS_H_GRPC_TIMEOUT))
-/* What we add ourselves. */
-#define SAID                                                                                            \
-	(SS_HDR_BIT(SS_H_TE) | SS_HDR_BIT(SS_H_X_REQUEST_ID) | SS_HDR_BIT(SS_H_TRACEPARENT) |             \
-	 SS_HDR_BIT(SS_H_X_FORWARDED_FOR) | SS_HDR_BIT(SS_H_X_FORWARDED_PROTO) | SS_HDR_BIT(SS_H_X_FORWARDED_HOST))
 /* Who we are told to be behind is believed from inside only. */
 #define NOT_BELIEVED                                                            \
 	(SS_HDR_BIT(SS_H_X_REQUEST_ID) | SS_HDR_BIT(SS_H_X_FORWARDED_PROTO) | \
@@ -355,7 +351,8 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	if (r->rewrite && rewrite(x, from, r, h) < 0)
 		return SS_ERR_NO_MEM;
 	if (own->n) {
-		if (px_apply_ops(h, own, went | SAID | (r->rewrite ? SS_HDR_BIT(SS_H_OTHER) : 0)) < 0)
+		/* What we add ourselves has a token, but for a rewrite's. */
+		if (px_apply_ops(h, own, r->rewrite ? UINT64_MAX : went | ~SS_HDR_BIT(SS_H_OTHER)) < 0)
 			return SS_ERR_NO_MEM;
 		x->request_ops = own;
 		px_borrow(x);
