@@ -7,6 +7,7 @@ import time
 from local.bench_site import ORIGIN, ORIGINS, VIP, cluster, route
 from local.lab import wait_for
 from local.programs import curl, h2load, nginx, script, wait_listening
+from local.suite import tells_the_time
 from TestSuite_decisions import PORT, DecisionSuite
 from TestSuite_tls import Certs
 
@@ -37,6 +38,7 @@ class TestHealth(DecisionSuite):
         found = wait_for(f"health {want}", look, timeout, 0.02)
         return time.monotonic(), found
 
+    @tells_the_time
     def test_detection(self):
         """An origin that answers 500, closes without an answer, or hangs leaves rotation within the bound of its
         configuration and comes back; the three others never leave, and no request reaches it meanwhile."""
@@ -60,6 +62,7 @@ class TestHealth(DecisionSuite):
         self.verify(max(took.values()) < BOUND + (5 if self.small else 3), f"{took}")
         self.verify(self.dut.metric("sidestep_health_down_total") == 3, "counted")
 
+    @tells_the_time
     def test_death(self):
         """An origin that is killed leaves rotation and its requests go elsewhere; started again, it is back. With TCP
         checks the same."""
@@ -81,6 +84,7 @@ class TestHealth(DecisionSuite):
             self.wait_health({ORIGIN: "healthy"})
             self.dut.stop()
 
+    @tells_the_time
     def test_panic(self):
         """Where fewer than the panic threshold are healthy, all are picked; with no threshold none is: 503, UH."""
         self.begin(balancing={"panic_threshold": 30})
@@ -97,6 +101,7 @@ class TestHealth(DecisionSuite):
         self.wait_health({o: "healthy" for o in ORIGINS})
         self.verify_equal({self.code(f"/s{i}") for i in range(8)}, {204}, "204 is expected")
 
+    @tells_the_time
     def test_reload(self):
         """Reloads neither forget who is unhealthy nor begin phases anew; a removed endpoint is not probed any more; one
         that the configuration calls draining gets no request."""
@@ -121,6 +126,7 @@ class TestHealth(DecisionSuite):
         self.verify(("o3", True) not in served, f"the removed one was probed: {served}")
         self.verify(("o1", False) not in served and ("o1", True) in served, f"the draining one: {served}")
 
+    @tells_the_time
     def test_log_and_ejection(self):
         """Outlier detection ejects for a minute what fails its requests only; the next good check lets it back. The
         health log has it all, with the numbers."""
@@ -149,6 +155,7 @@ class TestHealth(DecisionSuite):
         first = next(r for r in rows if r.get("change") == "healthy")
         self.verify(first["endpoints"] == 4 and first["in_a_row"] == 1 and "cluster" in first, f"{first}")
 
+    @tells_the_time
     def test_over_mutual_tls(self):
         """Over the cluster's own TLS, with our certificate, on one connection for many probes; x-envoy-degraded
         keeps an endpoint for what the others cannot carry, x-envoy-immediate-health-check-fail takes it out at once."""
@@ -189,6 +196,7 @@ class TestHealth(DecisionSuite):
         self.verify_equal(len({r[0] for r in rows}), 1, "connections of the probes")
         web.stop()
 
+    @tells_the_time
     def test_told_by_a_request(self):
         """A request's answer says that its endpoint is not well: it is out at once, before any probe finds out."""
         lab = self.site.lab
@@ -207,6 +215,7 @@ class TestHealth(DecisionSuite):
         self.verify_equal(self.endpoints()[ORIGINS[0]]["health"], "unhealthy", "health")
         web.stop()
 
+    @tells_the_time
     def test_grpc(self):
         """grpc.health.v1 against grpcio: the server's health and a service's; NOT_SERVING and an unknown service are
         failures."""
