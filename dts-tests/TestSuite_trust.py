@@ -2,6 +2,7 @@
 federation, revocation, and what becomes of live connections when a bundle or a revocation list changes."""
 import os
 import time
+import urllib.parse
 
 from local.bench_site import ORIGIN, Site, VIP, cluster, listener, one_host, route
 from local.lab import sh, wait_for
@@ -83,6 +84,16 @@ FAULTS = {
 }
 
 
+# port: what upstream is told there of the client's certificate
+FORWARDS = {
+    444: {"mode": "sanitize_set"},
+    445: {"mode": "append_forward"},
+    446: {"mode": "forward_only"},
+    447: {"mode": "always_forward_only"},
+    448: {"mode": "sanitize_set", "cert": True, "chain": True, "subject": False, "uri": False},
+}
+
+
 class TestTrust(TestSuite):
     def set_up_suite(self):
         self.site = Site("tr")
@@ -145,6 +156,19 @@ class TestTrust(TestSuite):
                     p.pem("o-good" if name == "old" else f"o-{name}"), "-CAfile", p.pem("mesh"), "-Verify", "2"]
             self.origins[name] = (9000 + i, lab.start(f"up-{name}", "origin", *argv,
                                                       *(["-tls1_1"] if name == "old" else [])))
+        told = lab.start("up-told", "origin", "/usr/bin/python3", "-u", "-c", f"""
+from http.server import *
+class Told(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = (self.headers["x-forwarded-client-cert"] or "").encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+ThreadingHTTPServer(("{ORIGIN}", 8000), Told).serve_forever()
+""")
+        wait_listening(lab, told, "origin", ORIGIN, 8000)
         for name, (port, process) in self.origins.items():
             wait_listening(lab, process, "origin", ORIGIN, port)
 
@@ -158,12 +182,14 @@ class TestTrust(TestSuite):
             "trust": [{"name": "partner", "trust_domain": "partner.example", "bundle": p.pem("partner")},
                       {"name": "mesh", "trust_domain": "mesh.local", "bundle": self.bundle, "crl": self.crl_file,
                        "crl_check": "leaf", "federates_with": ["partner"]}],
-            "listeners": [listener(STRICT, "strict", tls={"mode": "strict", **up}), listener(PLAIN, "plain")],
+            "listeners": [listener(STRICT, "strict", tls={"mode": "strict", **up}), listener(PLAIN, "plain")]
+                         + [listener(port, f"xfcc-{port}", tls={"mode": "permissive", **up}, forward_client_cert=forward)
+                            for port, forward in FORWARDS.items()],
             "virtual_hosts": one_host(
                 [{"match": {"prefix": "/direct"}, "direct_response": {"status": 200, "body": "direct\n"}}]
-                + [route(n, prefix=f"/{n}/", prefix_rewrite="/", max_retries=0) for n in self.origins]),
+                + [route(n, prefix=f"/{n}/", prefix_rewrite="/", max_retries=0) for n in [*self.origins, "told"]]),
             "clusters": [cluster(n, [(ORIGIN, port)], protocol="http1", tls=up, outlier={"consecutive_errors": 0})
-                         for n, (port, _) in self.origins.items()]}
+                         for n, (port, _) in self.origins.items()] + [cluster("told", [(ORIGIN, 8000)], protocol="http1")]}
 
     def tear_down_suite(self):
         try:
@@ -232,6 +258,32 @@ class TestTrust(TestSuite):
         self.verify(self.answered(self.s_client(cert="partner")), "the partner was refused")
         self.dut.wait_access(lambda r: r.get("peer") == PARTNER and r["tls"] == "mutual")
         self.verify_equal(self.up("partner"), "200", "the partner's origin")
+
+    def told(self, port, cert=None):
+        """What an origin is told of a client that has something to say of itself."""
+        p, said = self.pki, "x-forwarded-client-cert: URI=spiffe://mesh.local/forged"
+        url = f"https://dut.example:{port}/told/" if cert else f"http://dut.example:{port}/told/"
+        own = ["--cacert", p.pem("mesh"), "--cert", p.pem(cert), "--key", p.key(cert)] if cert else []
+        return curl(self.site.lab, "client", *own, "--resolve", f"dut.example:{port}:{VIP}", "-H", said, url).stdout
+
+    def test_forwarded_client_cert(self):
+        """The origin is told of the client's certificate by the listener's mode; what a client says of itself counts
+        only where the mode says so."""
+        forged, digests = "URI=spiffe://mesh.local/forged", {}
+        for cert in ("c-good", "c-deep"):
+            text = sh("openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", self.pki.pem(cert)).stdout
+            digests[cert] = f'By={NODE};Hash={text.split("=")[1].strip().replace(":", "").lower()}'
+        own = f'{digests["c-good"]};Subject="CN=c-good";URI={CLIENT_ID}'
+        for port, mutual, plain in ((443, "", None), (444, own, ""), (445, f"{forged},{own}", ""), (446, forged, ""),
+                                    (447, forged, forged)):
+            self.verify_equal(self.told(port, "c-good"), mutual, f"port {port}, mutual TLS")
+            if plain is not None:
+                self.verify_equal(self.told(port), plain, f"port {port}, plaintext")
+        with open(self.pki.pem("c-deep"), encoding="ascii") as f:
+            chain = f.read()
+        leaf = chain[:chain.index("-----END") + len("-----END CERTIFICATE-----\n")]
+        self.verify_equal(urllib.parse.unquote(self.told(448, "c-deep")), f'{digests["c-deep"]};Cert="{leaf}";Chain="{chain}"',
+                          "a certificate and its chain")
 
     def test_chains_are_remembered(self):
         """The second handshake with a chain does not verify its signatures again; policy is asked nevertheless."""

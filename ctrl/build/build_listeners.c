@@ -25,6 +25,14 @@ static uint32_t own_id(struct ss_build_job *j, const struct ss_tls_server *t)
 	return *uri || *dns ? ss_build_name(j, *uri ? uri : dns) : 0;
 }
 
+static uint8_t xfcc_fields(const struct ss_model_xfcc *m)
+{
+	if (m->mode != SS_XFCC_APPEND_FORWARD && m->mode != SS_XFCC_SANITIZE_SET)
+		return 0;
+	return (uint8_t)(SS_XFCC_ON | (m->cert ? SS_XFCC_CERT : 0) | (m->chain ? SS_XFCC_CHAIN : 0) |
+			 (m->subject ? SS_XFCC_SUBJECT : 0) | (m->uri ? SS_XFCC_URI : 0) | (m->dns ? SS_XFCC_DNS : 0));
+}
+
 static int build_listener(struct ss_build_job *j, const struct ss_model_listener *m, struct ss_listener *l)
 {
 	int err = 0;
@@ -37,6 +45,8 @@ static int build_listener(struct ss_build_job *j, const struct ss_model_listener
 		.http = m->http,
 		.edge = m->edge,
 		.trusted_hops = (uint8_t)m->trusted_hops,
+		.xfcc = (uint8_t)m->xfcc.mode,
+		.xfcc_fields = xfcc_fields(&m->xfcc),
 		.line = m->src.line,
 	};
 	if (ss_build_tls_server(j, &m->tls, m->protocol, &l->tls) < 0)

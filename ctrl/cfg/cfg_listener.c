@@ -81,6 +81,26 @@ static const struct ss_cfg_word protocols[] = {
 	{ "auto", SS_PROTO_AUTO }, { "http1", SS_PROTO_H1 }, { "http2", SS_PROTO_H2 }, { NULL, 0 },
 };
 
+static const struct ss_cfg_word xfcc_modes[] = {
+	{ "sanitize", SS_XFCC_SANITIZE },
+	{ "forward_only", SS_XFCC_FORWARD_ONLY },
+	{ "append_forward", SS_XFCC_APPEND_FORWARD },
+	{ "sanitize_set", SS_XFCC_SANITIZE_SET },
+	{ "always_forward_only", SS_XFCC_ALWAYS_FORWARD_ONLY },
+	{ NULL, 0 },
+};
+
+#define XFCC(field) offsetof(struct ss_model_xfcc, field)
+static const struct ss_cfg_key xfcc_keys[] = {
+	{ "mode", SS_CFG_WORD, XFCC(mode), .def = "sanitize", .words = xfcc_modes },
+	{ "cert", SS_CFG_BOOL, XFCC(cert), .def = "false" },
+	{ "chain", SS_CFG_BOOL, XFCC(chain), .def = "false" },
+	{ "subject", SS_CFG_BOOL, XFCC(subject), .def = "true" },
+	{ "uri", SS_CFG_BOOL, XFCC(uri), .def = "true" },
+	{ "dns", SS_CFG_BOOL, XFCC(dns), .def = "false" },
+};
+static const struct ss_cfg_table ss_cfg_xfcc = { .what = "group", SS_CFG_KEYS(xfcc_keys) };
+
 #define LISTENER(field) offsetof(struct ss_model_listener, field)
 static const struct ss_cfg_key listener_keys[] = {
 	{ "name", SS_CFG_TEXT, LISTENER(name), .required = true, .min = 1 },
@@ -90,6 +110,7 @@ static const struct ss_cfg_key listener_keys[] = {
 	{ "max_connections", SS_CFG_U32, LISTENER(max_connections), .def = "4096", .min = 1, .max = 4194304 },
 	{ "edge", SS_CFG_BOOL, LISTENER(edge), .def = "false" },
 	{ "trusted_hops", SS_CFG_U32, LISTENER(trusted_hops), .def = "0", .max = 16 },
+	{ "forward_client_cert", SS_CFG_GROUP, LISTENER(xfcc), .table = &ss_cfg_xfcc },
 	{ "tls", SS_CFG_GROUP, LISTENER(tls), LISTENER(tls.present), .table = &ss_cfg_listener_tls },
 	{ "virtual_hosts", SS_CFG_REFS, LISTENER(hosts), LISTENER(n_hosts), .required = true,
 	  .what = "virtual host", .find = ss_model_host },

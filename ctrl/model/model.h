@@ -18,6 +18,7 @@
 #include "contract/snapshot.h"
 #include "contract/tlsconf.h"
 #include "mem/region.h"
+#include "contract/xfcc.h"
 #include "model/model_actions.h"
 #include "model/model_balance.h"
 #include "model/model_faults.h"
@@ -155,6 +156,11 @@ struct ss_model_host {
 	struct ss_model_authz authz;
 };
 
+struct ss_model_xfcc {
+	enum ss_xfcc_mode mode;
+	bool cert, chain, subject, uri, dns;
+};
+
 struct ss_model_listener {
 	struct ss_model_src src;
 	char *name;
@@ -163,6 +169,7 @@ struct ss_model_listener {
 	uint32_t max_connections;
 	bool edge;
 	uint32_t trusted_hops;
+	struct ss_model_xfcc xfcc;
 	struct ss_model_jwt jwt;
 	struct ss_model_tls tls;
 	struct ss_model_authz authz;

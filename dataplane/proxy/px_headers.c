@@ -9,7 +9,7 @@
 #include "proxy/px_int.h"
 #include "wire/uri.h"
 
-#define ADDED_MAX (9 + PX_HOP_FIELDS)
+#define ADDED_MAX (10 + PX_HOP_FIELDS)
 
 static bool option_is(struct ss_span list, struct ss_span name)
 {
@@ -344,6 +344,8 @@ int px_request_head(struct px_exchange *x, const struct ss_listener *l, const st
 	add_request_id(x, h, went, a, &ok);
 	add_trace(x, h, went, a, &ok);
 	px_forwarded_for(h, from, a, peer, !l->edge && (names & SS_HDR_BIT(SS_H_X_FORWARDED_FOR)), &ok);
+	if (ss_unlikely(l->xfcc) && px_client_cert((enum ss_xfcc_mode)l->xfcc, peer, from, a, h) < 0)
+		return SS_ERR_NO_MEM;
 	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_PROTO)))
 		add(h, SS_H_X_FORWARDED_PROTO, peer->tls ? SS_SPAN("https") : SS_SPAN("http"));
 	if (!(went & SS_HDR_BIT(SS_H_X_FORWARDED_HOST)) && from->authority.n)

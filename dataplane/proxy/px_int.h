@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "buf/buf.h"
+#include "contract/xfcc.h"
 #include "contract/counters.h"
 #include "jwt/token.h"
 #include "mem/pool.h"
@@ -224,6 +225,10 @@ void px_read_limits(struct px_exchange *x, const struct ss_listener *l, const st
 enum px_rank { PX_RANK_LOW = 0, PX_RANK_DEFAULT, PX_RANK_HIGH };
 enum px_rank px_rank_of(const struct px_exchange *x, bool edge);
 uint64_t px_deadline(const struct px_exchange *x, uint64_t now);
+/* px_xfcc.c: adds x-forwarded-client-cert to `to`, which has room, if it is to be sent. 0 or SS_ERR_NO_MEM. */
+int px_client_cert(enum ss_xfcc_mode mode, const struct ss_peer *peer, const struct ss_hdrs *from, struct ss_arena *a,
+		   struct ss_hdrs *to);
+
 #define PX_HOP_FIELDS 3
 struct px_hop_text {
 	char count[SS_NUMBER_TEXT], wait[SS_NUMBER_TEXT], grpc[SS_NUMBER_TEXT];

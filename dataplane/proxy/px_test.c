@@ -256,6 +256,49 @@ static void informational_heads_pass(void **state)
 	end(w);
 }
 
+/* What came, and what our own handshake found, by the listener's mode. */
+static void client_certificates_by_mode(void **state)
+{
+	static const struct {
+		enum ss_xfcc_mode mode;
+		uint8_t tls;
+		const char *sent;
+	} runs[] = {
+		{ SS_XFCC_SANITIZE, 2, NULL },
+		{ SS_XFCC_FORWARD_ONLY, 2, "URI=a,URI=b" },
+		{ SS_XFCC_FORWARD_ONLY, 1, NULL },
+		{ SS_XFCC_APPEND_FORWARD, 2, "URI=a,URI=b,Hash=1;URI=c" },
+		{ SS_XFCC_APPEND_FORWARD, 1, NULL },
+		{ SS_XFCC_SANITIZE_SET, 2, "Hash=1;URI=c" },
+		{ SS_XFCC_SANITIZE_SET, 0, NULL },
+		{ SS_XFCC_ALWAYS_FORWARD_ONLY, 0, "URI=a,URI=b" },
+	};
+
+	for (size_t i = 0; i < SS_ARRAY_LEN(runs); i++) {
+		const struct ss_peer peer = { .tls = runs[i].tls, .xfcc = SS_SPAN("Hash=1;URI=c") };
+		struct ss_arena_pools pools;
+		struct ss_arena a;
+		struct ss_hdr v[4], sent[4];
+		struct ss_hdrs from, to;
+
+		assert_int_equal(ss_arena_pools_create(&pools, 4, 1), 0);
+		ss_arena_init(&a, &pools);
+		ss_hdrs_init(&from, v, 4);
+		ss_hdrs_add(&from, SS_SPAN("x-forwarded-client-cert"), SS_SPAN("URI=a"), 0);
+		ss_hdrs_add(&from, SS_SPAN("x-other"), SS_SPAN("1"), 0);
+		ss_hdrs_add(&from, SS_SPAN("x-forwarded-client-cert"), SS_SPAN("URI=b"), 0);
+		ss_hdrs_init(&to, sent, 4);
+		assert_int_equal(px_client_cert(runs[i].mode, &peer, &from, &a, &to), 0);
+		assert_int_equal(to.n, runs[i].sent ? 1 : 0);
+		if (to.n) {
+			assert_int_equal(to.v[0].tok, SS_H_X_FORWARDED_CLIENT_CERT);
+			assert_true(ss_span_eq(to.v[0].value, ss_span_str(runs[i].sent)));
+		}
+		ss_arena_reset(&a);
+		ss_arena_pools_free(&pools);
+	}
+}
+
 static void fields_of_one_hop_stay_there(void **state)
 {
 	struct world *w = start();
@@ -502,6 +545,7 @@ int main(void)
 		cmocka_unit_test(both_directions_run_at_once),
 		cmocka_unit_test(an_early_answer_ends_the_request),
 		cmocka_unit_test(informational_heads_pass),
+		cmocka_unit_test(client_certificates_by_mode),
 		cmocka_unit_test(fields_of_one_hop_stay_there),
 		cmocka_unit_test(the_edge_believes_nobody),
 		cmocka_unit_test(header_operations_apply),

@@ -57,6 +57,7 @@ struct ss_peer {
 	struct ss_addr local;
 	struct ss_span identity; /* SPIFFE URI, else first DNS SAN, of a verified certificate; else empty */
 	struct ss_span sni;      /* server side: the name the client asked for */
+	struct ss_span xfcc;     /* server side: the client's certificate as x-forwarded-client-cert has it; or empty */
 	uint8_t tls;             /* 0 plaintext, 1 TLS, 2 mutual TLS */
 	uint8_t alpn;            /* enum ss_alpn */
 	int64_t until;           /* when the first of the two certificates ends, in Unix seconds; 0: there is none */

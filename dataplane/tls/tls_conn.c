@@ -49,6 +49,7 @@ static void conn_free(struct ss_tls_conn *c)
 		ss_pool_give(c->t->trips, c->trip);
 	ss_tls_own_end(c);
 	OPENSSL_free(c->identity);
+	OPENSSL_free(c->xfcc);
 	OPENSSL_free(c->sni);
 	ss_bufq_free(&c->rx);
 	ss_bufq_free(&c->tx);

@@ -35,13 +35,15 @@ static int expect(struct ss_tls_conn *c, const struct ss_trust *trust, const str
 	return ss_tls_policy_copy(&c->shake->policy, ids, n);
 }
 
-int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_tls_server *s)
+int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_listener *l)
 {
+	const struct ss_tls_server *s = l->tls;
 	struct tls_shake *k = shake_new(c, s->ctx);
 
 	if (!k)
 		return SS_ERR_NO_MEM;
 	k->asks = s->client_certificate;
+	k->xfcc = l->xfcc_fields;
 	return k->asks ? expect(c, s->trust, s->ids, s->n_ids) : 0;
 }
 
@@ -107,6 +109,9 @@ static void done(struct ss_tls_conn *c, struct tls_shake *k)
 	c->peer.alpn = k->alpn;
 	c->peer.tls = k->tls;
 	c->peer.until = k->until;
+	c->xfcc = k->xfcc_line;
+	c->peer.xfcc = ss_span(c->xfcc, k->xfcc_n);
+	k->xfcc_line = NULL;
 	c->mark = k->mark;
 	if (c->generation != c->t->generation)
 		ss_tls_again_all(c->t);

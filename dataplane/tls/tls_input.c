@@ -92,7 +92,7 @@ static void first_byte(struct ss_tls_conn *c, const struct ss_snapshot *snap)
 		ss_tls_shed(c, drop);
 		return;
 	}
-	if (ss_tls_server_begin(c, l->tls) < 0) {
+	if (ss_tls_server_begin(c, l) < 0) {
 		ss_tls_refuse(c, SS_DROP_TLS_CONNS_FULL, SS_SPAN("out of memory"));
 		return;
 	}

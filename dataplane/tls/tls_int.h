@@ -22,6 +22,7 @@
  * tls_libssl.c     OpenSSL's records
  * tls_keys.c       traffic secrets to keys
  * tls_aead*.c      the ciphers, and who runs them
+ * tls_xfcc.c       a client's certificate in a line, for upstream
  * tls_refuse.c     how a connection is ended by us, counted and reported
  */
 #ifndef SS_TLS_INT_H
@@ -113,6 +114,7 @@ struct ss_tls_conn {
 	uint64_t generation;   /* of the snapshot, when the handshake began */
 	struct ss_trust_mark mark; /* of the peer's chain */
 	char *identity, *sni; /* what the spans in peer point to */
+	uint8_t *xfcc;        /* as well */
 	uint32_t cookie;
 	uint32_t cluster;     /* name id; 0: of a listener, or nobody's */
 	uint32_t events;
@@ -184,7 +186,7 @@ void ss_tls_out(struct ss_tls_conn *c);
 
 /* -- tls_handshake.c -- */
 /* Make what the handshake needs. 0, SS_ERR_NO_MEM. */
-int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_tls_server *s);
+int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_listener *l);
 int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, enum ss_protocol protocol);
 /* A step is over: its bytes go to tcp, and the connection goes on. Comes again when there are no mbufs. */
 void ss_tls_land(struct ss_tls_conn *c);

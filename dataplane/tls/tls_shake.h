@@ -94,6 +94,7 @@ struct tls_shake {
 	SSL_SESSION *session;   /* client: to resume; a reference, or NULL */
 	struct tls_policy *policy; /* NULL: any identity that the bundle verifies */
 	const struct ss_trust *trust; /* a reference; NULL: the context's own store of authorities */
+	uint8_t xfcc;           /* server: fields of the client's certificate that are told on (contract/xfcc.h) */
 	/* -- the executor's -- */
 	SSL *ssl;
 	struct tls_trip *trip;  /* during a step */
@@ -113,6 +114,8 @@ struct tls_shake {
 	uint8_t went;           /* enum tls_went */
 	uint8_t alpn, tls;      /* as in struct ss_peer */
 	int64_t until;          /* as in struct ss_peer */
+	uint32_t xfcc_n;
+	uint8_t *xfcc_line;     /* as in struct ss_peer; NULL: none */
 	bool resumed;
 	bool waited;            /* for the offload, at least once */
 	bool engine_failed;     /* with went: an operation of the offload did */
@@ -190,6 +193,16 @@ void ss_tls_identify(struct tls_shake *k, struct ss_span id);
 struct tls_fault ss_tls_fault_of(int error);
 /* After the handshake: alpn, tls, identity. */
 void ss_tls_peer_learn(struct tls_shake *k);
+
+/* -- tls_xfcc.c -- */
+/* After the handshake: xfcc_line. */
+void ss_tls_xfcc_learn(struct tls_shake *k);
+struct tls_xfcc {
+	X509 *cert, *own;            /* the client's; ours, or NULL */
+	const STACK_OF(X509) *above; /* what the client sent above its own; NULL: not known */
+};
+/* Its line: the length, at most room. */
+uint32_t ss_tls_xfcc_line(const struct tls_xfcc *x, uint8_t fields, uint8_t *to, uint32_t room);
 
 /* -- tls_until.c -- */
 /* After the handshake: until. */

@@ -108,6 +108,7 @@ static void done(struct tls_shake *k)
 		ss_tls_resumed(k);
 	ss_tls_peer_learn(k);
 	ss_tls_until_learn(k);
+	ss_tls_xfcc_learn(k);
 	ss_tls_take_over(k);
 }
 
@@ -235,5 +236,6 @@ void ss_tls_shake_free(struct tls_shake *k)
 	OPENSSL_free(k->name);
 	OPENSSL_free(k->sni);
 	OPENSSL_free(k->identity);
+	OPENSSL_free(k->xfcc_line);
 	OPENSSL_clear_free(k, sizeof(*k));
 }

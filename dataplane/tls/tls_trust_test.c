@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "contract/xfcc.h"
 #include "tls/tls_chain.c"
 #include "tls/tls_world_sim.h"
 
@@ -286,6 +287,58 @@ static void test_revoked(void **state)
 	end(w, &m);
 }
 
+/* ---- what upstream is told ---- */
+
+static void test_forwarded_certificate(void **state)
+{
+	const struct ss_span by = SS_SPAN("By=spiffe://mesh.local/ns/demo/sa/dut;Hash="),
+			     names = SS_SPAN(";Subject=\"CN=leaf\";URI=spiffe://mesh.local/ns/demo/sa/a;DNS=a.example");
+	struct world *w = &world;
+	struct far far;
+	struct made m;
+
+	for (int told = 0; told < 2; told++) {
+		begin(w, &m);
+		add(&m, "mesh.local", w->ca.x, NULL);
+		w->listener.xfcc_fields = told ? SS_XFCC_ON | SS_XFCC_SUBJECT | SS_XFCC_URI | SS_XFCC_DNS : 0;
+		struct sim_cert c = sim_leaf(&w->ca, &(struct sim_leaf){ .san = MESH ",DNS:a.example" });
+		assert_int_equal(visit(w, &far, &c, TLS1_3_VERSION, NULL), 0);
+		struct ss_span line = ss_tls_peer(world_served(w)->c)->xfcc;
+		assert_int_equal(line.n, told ? by.n + 64 + names.n : 0);
+		if (told) {
+			assert_memory_equal(line.p, by.p, by.n);
+			assert_memory_equal(line.p + by.n + 64, names.p, names.n);
+		}
+		fake_fin(far.tcp);
+		app_release(world_served(w));
+		world_turns(w, 3);
+		far_free(&far);
+		sim_cert_free(&c);
+		end(w, &m);
+	}
+}
+
+/* What means something in the line is quoted; what does not fit is not there. */
+static void test_forwarded_line(void **state)
+{
+	const struct ss_span said = SS_SPAN(";Subject=\"O=x\\\\\\\"y,CN=leaf\";URI=\"urn:a;b=c\"");
+	struct sim_cert ca = sim_ca("mesh"), c = sim_leaf(&ca, &(struct sim_leaf){ .san = "URI:urn:a;b=c" });
+	const struct tls_xfcc x = { .cert = c.x };
+	uint8_t fields = SS_XFCC_SUBJECT | SS_XFCC_URI | SS_XFCC_DNS, line[4096];
+
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(c.x), "O", MBSTRING_UTF8, (const unsigned char *)"x\"y", -1,
+				   -1, 0);
+	assert_int_equal(ss_tls_xfcc_line(&x, fields, line, sizeof(line)), 69 + said.n);
+	assert_memory_equal(line, "Hash=", 5);
+	assert_memory_equal(line + 69, said.p, said.n);
+	assert_int_equal(ss_tls_xfcc_line(&x, fields, line, 80), 69);
+	assert_int_equal(ss_tls_xfcc_line(&x, fields, line, 12), 0);
+	assert_true(ss_tls_xfcc_line(&x, SS_XFCC_CERT, line, sizeof(line)) > 400);
+	assert_memory_equal(line + 69, ";Cert=\"-----BEGIN%20CERTIFICATE-----%0A", 39);
+	sim_cert_free(&c);
+	sim_cert_free(&ca);
+}
+
 /* ---- a later trust ---- */
 
 enum change { SAME, MORE, NARROWER, OTHER, GONE, REVOKED };
@@ -360,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_whose_bundle), cmocka_unit_test(test_no_svid),
 		cmocka_unit_test(test_chains_are_remembered), cmocka_unit_test(test_cache_off),
 		cmocka_unit_test(test_cache_bounds), cmocka_unit_test(test_revoked), cmocka_unit_test(test_again),
+		cmocka_unit_test(test_forwarded_certificate), cmocka_unit_test(test_forwarded_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,6 +53,8 @@ struct ss_listener {
 	const struct ss_limit_list *limits; /* NULL: none */
 	const struct ss_maintenance *maintenance; /* NULL: open */
 	struct ss_http_limits http;
+	uint8_t xfcc; /* enum ss_xfcc_mode */
+	uint8_t xfcc_fields; /* enum ss_xfcc_field, what handshakes are to find out for it; 0: nothing */
 	uint8_t trusted_hops; /* proxies in front of us whose x-forwarded-for is believed by policies */
 	uint32_t own_id; /* name id of the identity that we show here; 0: none */
 	bool edge;     /* true: drops x-request-id and x-forwarded-* that came from outside */
