@@ -45,7 +45,7 @@ class Pki(Certs):
         with open(self.pem(name), "a", encoding="ascii") as f:
             f.write(above)
 
-    def crl(self, name, revoked, ca="mesh", days="30", more=()):
+    def crl(self, name, revoked, ca="mesh", seconds="2592000", more=()):
         """A list of ca that has these certificates on it; put in place as an operator does it."""
         db, conf = os.path.join(self.folder, f"{ca}.db"), os.path.join(self.folder, f"{ca}-crl.cnf")
         with open(db, "w", encoding="ascii"), open(conf, "w", encoding="ascii") as f:
@@ -53,7 +53,7 @@ class Pki(Certs):
         base = ["openssl", "ca", "-config", conf, "-cert", self.pem(ca), "-keyfile", self.key(ca)]
         for r in revoked:
             sh(*base, "-revoke", self.pem(r))
-        text = sh(*base, "-gencrl", "-crldays", days).stdout
+        text = sh(*base, "-gencrl", "-crlsec", seconds).stdout
         for extra in more:
             with open(extra, encoding="ascii") as f:
                 text += f.read()
@@ -349,6 +349,25 @@ except ssl.SSLError as e:
             f.write(good)
         self.dut.reload()
         other.kill()
+
+    def test_list_runs_out(self):
+        """A revocation list that should have been replaced lets nobody in any more whose issuer's it is; who is in stays, and
+        the next list is taken from its file."""
+        full, began = self.dut.settings, time.time()
+        trust = [{**t, "crl": self.pki.crl("partner-crl", [], ca="partner", seconds="5")} if t["name"] == "partner" else t
+                 for t in self.settings["trust"]]
+        self.dut.write_config({**full, "trust": trust})
+        self.dut.reload()
+        held = self.hold("partner")
+        wait_for("the list's end", lambda: time.time() > began + 6, 10, 0.1)
+        self.expect_refusal("tls_revoked", "certificate expired", cert="partner")
+        self.verify(self.answered(self.s_client(cert="good")), "a peer of another issuer was refused")
+        self.verify(held.running(), "a connection was closed: " + held.log()[-300:])
+        self.pki.crl("partner-crl", [], ca="partner")
+        wait_for("the next list", lambda: self.answered(self.s_client(cert="partner")), 10, 0.1)
+        held.kill()
+        self.dut.write_config(full)
+        self.dut.reload()
 
     def refused_list(self, content, why):
         with open(self.crl_file + ".new", "wb") as f:

@@ -4,7 +4,8 @@
  * A file holds lists in PEM, or one in DER; certificates of intermediate authorities may stand beside them, for the
  * lists that those have signed. A list counts only when an authority of the bundle, or such an intermediate, signed
  * it and its nextUpdate has not passed: one that cannot be believed refuses the configuration, and the last
- * good one stays. What a list says holds until another replaces it, also when its time runs out meanwhile.
+ * good one stays. What a list says holds until another replaces it. Whose list runs out meanwhile is not let in any
+ * more (RFC 5280 6.3.3 asks for a current one), unless the trust has it otherwise.
  */
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -17,12 +18,18 @@
 #include "build/build_tls.h"
 #include "contract/trust_digest.h"
 
+struct listed {
+	uint64_t issuer;
+	int64_t until;
+};
+
 struct crls {
 	struct ss_build_job *j;
 	const struct ss_model_trust *m;
 	STACK_OF(X509_CRL) *lists;
 	STACK_OF(X509) *issuers; /* intermediates of the file */
-	uint64_t *listed, *revoked;
+	struct listed *listed;
+	uint64_t *revoked;
 	uint32_t n_listed, n_revoked;
 };
 
@@ -128,10 +135,17 @@ static const char *unusable(const struct crls *c, X509_CRL *list)
 		return "is not valid yet";
 	if (!X509_CRL_get0_nextUpdate(list))
 		return "has no nextUpdate";
-	/* One that is in use already stays: without it the revoked would come in. */
-	if (c->j->unit && c->j->unit->good)
+	/* One that is in use already stays: a reload does not fail because it is old, handshakes do. */
+	if (c->m->crl_stale || (c->j->unit && c->j->unit->good))
 		return NULL;
 	return X509_cmp_current_time(X509_CRL_get0_nextUpdate(list)) > 0 ? NULL : "has expired (nextUpdate)";
+}
+
+static int64_t end_of(const X509_CRL *list)
+{
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(X509_CRL_get0_nextUpdate(list), &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
 static int take_entries(struct crls *c, X509_CRL *list, const X509 *issuer)
@@ -146,15 +160,15 @@ static int take_entries(struct crls *c, X509_CRL *list, const X509 *issuer)
 	for (int i = 0; i < n; i++)
 		v[c->n_revoked++] = ss_trust_name_digest(X509_get_subject_name(issuer),
 							 X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(all, i)));
-	c->listed[c->n_listed++] = ss_trust_name_digest(X509_get_subject_name(issuer), NULL);
+	c->listed[c->n_listed++] =
+		(struct listed){ ss_trust_name_digest(X509_get_subject_name(issuer), NULL), end_of(list) };
 	return 0;
 }
 
 /* A trust is as old as the first thing of it. */
 static void note_end(struct crls *c, X509_CRL *list)
 {
-	struct tm tm;
-	int64_t end = ASN1_TIME_to_tm(X509_CRL_get0_nextUpdate(list), &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+	int64_t end = end_of(list);
 
 	if (c->j->unit && (c->j->unit->state.expires == 0 || end < c->j->unit->state.expires))
 		c->j->unit->state.expires = end;
@@ -172,6 +186,40 @@ static int take_list(struct crls *c, int i, STACK_OF(X509) *anchors)
 	return take_entries(c, list, by);
 }
 
+/* By issuer; of two lists of one issuer the later first: what is in either is revoked, so it is the later's to end. */
+static int by_issuer(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+
+	if (x->issuer != y->issuer)
+		return x->issuer < y->issuer ? -1 : 1;
+	return x->until > y->until ? -1 : x->until < y->until;
+}
+
+static int set_listed(const struct crls *c, struct ss_trust_domain *d)
+{
+	uint64_t *issuer = calloc(c->n_listed + 1, sizeof(*issuer));
+	int64_t *until = calloc(c->n_listed + 1, sizeof(*until));
+	uint32_t n = 0;
+
+	if (!issuer || !until) {
+		free(issuer);
+		free(until);
+		return SS_ERR_NO_MEM;
+	}
+	if (c->n_listed)
+		qsort(c->listed, c->n_listed, sizeof(*c->listed), by_issuer);
+	for (uint32_t i = 0; i < c->n_listed; i++) {
+		if (n && issuer[n - 1] == c->listed[i].issuer)
+			continue;
+		issuer[n] = c->listed[i].issuer;
+		until[n++] = c->m->crl_stale ? INT64_MAX : c->listed[i].until;
+	}
+	d->listed = (struct ss_trust_set){ n, issuer };
+	d->listed_until = until;
+	return 0;
+}
+
 int ss_build_crls(struct ss_build_job *j, const struct ss_model_trust *m, struct ss_trust_domain *d)
 {
 	struct crls c = { .j = j, .m = m, .lists = sk_X509_CRL_new_null(), .issuers = sk_X509_new_null() };
@@ -184,7 +232,9 @@ int ss_build_crls(struct ss_build_job *j, const struct ss_model_trust *m, struct
 		err = take_list(&c, i, d->anchors);
 	/* The domain's, also after an error: it frees them. */
 	d->crls = true;
-	d->listed = ss_build_trust_set(c.listed, c.n_listed);
+	if (err == 0)
+		err = set_listed(&c, d);
+	free(c.listed);
 	d->revoked = ss_build_trust_set(c.revoked, c.n_revoked);
 	sk_X509_CRL_pop_free(c.lists, X509_CRL_free);
 	sk_X509_pop_free(c.issuers, X509_free);

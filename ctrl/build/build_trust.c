@@ -18,6 +18,7 @@ static void domain_free(struct ss_trust_domain *d)
 	free((void *)(uintptr_t)d->name.p);
 	free((void *)(uintptr_t)d->anchor.v);
 	free((void *)(uintptr_t)d->listed.v);
+	free((void *)(uintptr_t)d->listed_until);
 	free((void *)(uintptr_t)d->revoked.v);
 }
 

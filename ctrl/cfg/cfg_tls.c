@@ -52,6 +52,8 @@ static const struct ss_cfg_word crl_checks[] = {
 	{ NULL, 0 },
 };
 
+static const struct ss_cfg_word crl_expireds[] = { { "refuse", false }, { "use", true }, { NULL, 0 } };
+
 #define TRUST(field) offsetof(struct ss_model_trust, field)
 static const struct ss_cfg_key trust_keys[] = {
 	{ "name", SS_CFG_TEXT, TRUST(name), .required = true, .min = 1 },
@@ -59,6 +61,7 @@ static const struct ss_cfg_key trust_keys[] = {
 	{ "bundle", SS_CFG_FILE, TRUST(bundle), .required = true },
 	{ "crl", SS_CFG_FILE, TRUST(crl) },
 	{ "crl_check", SS_CFG_WORD, TRUST(crl_check), .def = "chain", .words = crl_checks },
+	{ "crl_expired", SS_CFG_WORD, TRUST(crl_stale), .def = "refuse", .words = crl_expireds },
 	{ "federates_with", SS_CFG_TEXTS, TRUST(federates), TRUST(n_federates) },
 	{ "chain_cache", SS_CFG_BOOL, TRUST(chain_cache), .def = "true" },
 };

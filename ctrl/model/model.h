@@ -51,6 +51,7 @@ struct ss_model_trust {
 		*bundle; /* bundle: file of CAs; trust_domain may be NULL (DNS peers) */
 	char *crl;       /* file of revocation lists; NULL: none */
 	enum ss_crl_check crl_check;
+	bool crl_stale; /* a list is applied also when it should have been replaced */
 	bool chain_cache;
 	uint32_t n_federates;
 	char **federates; /* names of trusts */

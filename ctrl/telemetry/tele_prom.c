@@ -358,7 +358,7 @@ static void secrets(const struct ss_tele *t, struct evbuffer *out)
 		double (*value)(const struct ss_secret_state *s, double now);
 	} families[] = {
 		{ "sidestep_secret_expiry_seconds", "gauge",
-		  "time left for the certificate in use, or the first authority of the bundle to end; below 0: expired", left },
+		  "time left for the certificate in use, or the first authority or revocation list of the trust to end; below 0: expired", left },
 		{ "sidestep_secret_rotations_total", "counter", "times new files of a secret or bundle were taken", rotations },
 		{ "sidestep_secret_refusals_total", "counter", "times they were not, and the last good ones went on", refusals },
 		{ "sidestep_secret_refused", "gauge", "1 while the files that are there are not the ones in use", refused },

@@ -168,6 +168,8 @@ static const struct tls_fault no_domain = { SS_DROP_TLS_TRUST_DOMAIN, "no bundle
 static const struct tls_fault revoked = { SS_DROP_TLS_REVOKED, "certificate revoked", X509_V_ERR_CERT_REVOKED };
 static const struct tls_fault no_list = { SS_DROP_TLS_REVOKED, "no revocation list of its issuer",
 					  X509_V_ERR_UNABLE_TO_GET_CRL };
+static const struct tls_fault old_list = { SS_DROP_TLS_REVOKED, "revocation list of its issuer has expired",
+					   X509_V_ERR_CRL_HAS_EXPIRED };
 static const struct tls_fault small_curve = { SS_DROP_TLS_WEAK_KEY, "elliptic curve of fewer than 256 bits",
 					      X509_V_ERR_EE_KEY_TOO_SMALL };
 
@@ -254,6 +256,17 @@ static const struct tls_fault *verify_chain(struct tls_shake *k, const struct ss
 	return f;
 }
 
+/* The lists' time is not of what is remembered: another list with the same in it is the same trust. */
+static const struct tls_fault *verify_now(struct tls_shake *k, const struct ss_trust_domain *d, X509_STORE_CTX *store,
+					  struct tls_fault *found)
+{
+	const struct tls_fault *f = verify_chain(k, d, store, found);
+
+	if (!f && ss_trust_fresh(d, &k->mark, (int64_t)time(NULL)) != SS_TRUST_GOOD)
+		return &old_list;
+	return f;
+}
+
 static const struct tls_fault *judge(struct tls_shake *k, X509_STORE_CTX *store, const struct tls_names *n,
 				     struct tls_fault *found)
 {
@@ -265,7 +278,7 @@ static const struct tls_fault *judge(struct tls_shake *k, X509_STORE_CTX *store,
 	/* Before the trust domain is looked at: of a malformed id there is none. */
 	if (n->spiffe && (f = ss_tls_svid_fault(X509_STORE_CTX_get0_cert(store), n)))
 		return f;
-	return d ? verify_chain(k, d, store, found) : &no_domain;
+	return d ? verify_now(k, d, store, found) : &no_domain;
 }
 
 /* 0, as OpenSSL wants it. */

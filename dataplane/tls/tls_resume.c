@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <time.h>
 
 #include "tls/tls_shake.h"
 
@@ -87,6 +88,14 @@ static void take_mark(struct tls_shake *k, const SSL_SESSION *s)
 		memcpy(&k->mark, mark, n);
 }
 
+/* The lists that the chain passed say the same (else it were another trust); but they may have run out. */
+static bool lists_hold(const struct tls_shake *k, const struct tls_names *n)
+{
+	const struct ss_trust_domain *d = k->trust ? ss_trust_find(k->trust, ss_tls_names_identity(n)) : NULL;
+
+	return !d || ss_trust_fresh(d, &k->mark, (int64_t)time(NULL)) == SS_TRUST_GOOD;
+}
+
 static bool still_good(struct tls_shake *k, const SSL_SESSION *s)
 {
 	X509 *cert = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)s);
@@ -97,10 +106,11 @@ static bool still_good(struct tls_shake *k, const SSL_SESSION *s)
 	if (!cert || X509_cmp_current_time(X509_get0_notAfter(cert)) <= 0)
 		return false;
 	ss_tls_names_read(cert, &n);
-	bool good = !ss_tls_judge(k, &n);
+	take_mark(k, s);
+	bool good = !ss_tls_judge(k, &n) && lists_hold(k, &n);
 	ss_tls_names_free(&n);
-	if (good)
-		take_mark(k, s);
+	if (!good)
+		memset(&k->mark, 0, sizeof(k->mark));
 	return good;
 }
 

@@ -287,6 +287,38 @@ static void test_revoked(void **state)
 	end(w, &m);
 }
 
+/* Good and known, until the list that says so should have been replaced; a later one of the same issuer mends it. */
+static void test_a_list_runs_out(void **state)
+{
+	struct world *w = &world;
+	struct far far[4];
+	int64_t until = INT64_MAX;
+	struct made m;
+	int alert;
+
+	begin(w, &m);
+	add(&m, "mesh.local", w->ca.x, NULL);
+	struct sim_cert c = sim_leaf(&w->ca, &(struct sim_leaf){ .san = MESH });
+	revoke(w, &m, NULL);
+	m.domain[0].listed_until = &until;
+	assert_int_equal(visit(w, &far[0], &c, TLS1_3_VERSION, &alert), 0);
+	until = time(NULL);
+	assert_int_equal(visit(w, &far[1], &c, TLS1_3_VERSION, &alert), SS_DROP_TLS_REVOKED);
+	assert_int_equal(alert, SSL_AD_CERTIFICATE_EXPIRED);
+	m.trust.chain_cache = false;
+	assert_int_equal(visit(w, &far[2], &c, TLS1_3_VERSION, &alert), SS_DROP_TLS_REVOKED);
+	m.trust.chain_cache = true;
+	until = INT64_MAX;
+	assert_int_equal(visit(w, &far[3], &c, TLS1_3_VERSION, &alert), 0);
+	assert_int_equal(count(w, SS_C_TLS_CHAINS_KNOWN), 2);
+	for (int i = 0; i < 4; i++) {
+		fake_fin(far[i].tcp);
+		far_free(&far[i]);
+	}
+	sim_cert_free(&c);
+	end(w, &m);
+}
+
 /* ---- what upstream is told ---- */
 
 static void test_forwarded_certificate(void **state)
@@ -412,7 +444,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whose_bundle), cmocka_unit_test(test_no_svid),
 		cmocka_unit_test(test_chains_are_remembered), cmocka_unit_test(test_cache_off),
-		cmocka_unit_test(test_cache_bounds), cmocka_unit_test(test_revoked), cmocka_unit_test(test_again),
+		cmocka_unit_test(test_cache_bounds), cmocka_unit_test(test_revoked),
+		cmocka_unit_test(test_a_list_runs_out), cmocka_unit_test(test_again),
 		cmocka_unit_test(test_forwarded_certificate), cmocka_unit_test(test_forwarded_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

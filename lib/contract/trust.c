@@ -11,7 +11,8 @@ void ss_trust_put(const struct ss_trust *t)
 		own->free(own);
 }
 
-bool ss_trust_set_has(const struct ss_trust_set *s, uint64_t v)
+/* Where v stands in s; s->n: nowhere. */
+static uint32_t place(const struct ss_trust_set *s, uint64_t v)
 {
 	uint32_t low = 0, high = s->n;
 
@@ -19,13 +20,18 @@ bool ss_trust_set_has(const struct ss_trust_set *s, uint64_t v)
 		uint32_t mid = low + (high - low) / 2;
 
 		if (s->v[mid] == v)
-			return true;
+			return mid;
 		if (s->v[mid] < v)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return false;
+	return s->n;
+}
+
+bool ss_trust_set_has(const struct ss_trust_set *s, uint64_t v)
+{
+	return place(s, v) < s->n;
 }
 
 const struct ss_trust_domain *ss_trust_find(const struct ss_trust *t, struct ss_span identity)
@@ -38,15 +44,32 @@ const struct ss_trust_domain *ss_trust_find(const struct ss_trust *t, struct ss_
 	return t->n_domains && (name.n == 0 || t->domain[0].name.n == 0) ? &t->domain[0] : NULL;
 }
 
+/* How many links of the chain the lists are asked about. */
+static uint32_t asked(const struct ss_trust_domain *d, const struct ss_trust_mark *m)
+{
+	if (!d->crls)
+		return 0;
+	return d->crl_check == SS_CRL_LEAF ? ss_min_u32(m->n, 1) : m->n;
+}
+
 enum ss_trust_verdict ss_trust_unrevoked(const struct ss_trust_domain *d, const struct ss_trust_mark *m)
 {
-	uint32_t n = d->crl_check == SS_CRL_LEAF ? ss_min_u32(m->n, 1) : m->n;
-
-	for (uint32_t i = 0; i < n && d->crls; i++) {
+	for (uint32_t i = 0, n = asked(d, m); i < n; i++) {
 		if (ss_trust_set_has(&d->revoked, m->link[i].cert))
 			return SS_TRUST_REVOKED;
 		if (!ss_trust_set_has(&d->listed, m->link[i].issuer))
 			return SS_TRUST_NO_LIST;
+	}
+	return SS_TRUST_GOOD;
+}
+
+enum ss_trust_verdict ss_trust_fresh(const struct ss_trust_domain *d, const struct ss_trust_mark *m, int64_t now)
+{
+	for (uint32_t i = 0, n = d->listed_until ? asked(d, m) : 0; i < n; i++) {
+		uint32_t at = place(&d->listed, m->link[i].issuer);
+
+		if (at < d->listed.n && now >= d->listed_until[at])
+			return SS_TRUST_OLD_LIST;
 	}
 	return SS_TRUST_GOOD;
 }
@@ -70,6 +93,7 @@ const char *ss_trust_why(enum ss_trust_verdict v)
 		[SS_TRUST_NO_ANCHOR] = "its authority is not in the bundle",
 		[SS_TRUST_REVOKED] = "certificate revoked",
 		[SS_TRUST_NO_LIST] = "no revocation list of its issuer",
+		[SS_TRUST_OLD_LIST] = "revocation list of its issuer has expired",
 	};
 
 	return why[v];

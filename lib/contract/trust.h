@@ -51,6 +51,7 @@ struct ss_trust_domain {
 	bool crls;              /* there are revocation lists */
 	uint8_t crl_check;      /* enum ss_crl_check */
 	struct ss_trust_set listed;  /* issuers that have one */
+	const int64_t *listed_until; /* of each in listed: when its list is to be replaced, in Unix seconds; NULL: never */
 	struct ss_trust_set revoked; /* issuer and serial number */
 };
 
@@ -69,6 +70,7 @@ enum ss_trust_verdict {
 	SS_TRUST_NO_ANCHOR, /* its authority is not in the bundle (any more) */
 	SS_TRUST_REVOKED,
 	SS_TRUST_NO_LIST,   /* no revocation list of an issuer */
+	SS_TRUST_OLD_LIST,  /* it should have been replaced by now */
 };
 
 static inline void ss_trust_hold(const struct ss_trust *t)
@@ -84,6 +86,8 @@ bool ss_trust_set_has(const struct ss_trust_set *s, uint64_t v);
 const struct ss_trust_domain *ss_trust_find(const struct ss_trust *t, struct ss_span identity);
 /* Do d's revocation lists let a chain pass? */
 enum ss_trust_verdict ss_trust_unrevoked(const struct ss_trust_domain *d, const struct ss_trust_mark *m);
+/* Are the lists that were asked about the chain still to be believed? now: Unix seconds. */
+enum ss_trust_verdict ss_trust_fresh(const struct ss_trust_domain *d, const struct ss_trust_mark *m, int64_t now);
 /* May a connection go on, whose peer was verified under another trust? */
 enum ss_trust_verdict ss_trust_again(const struct ss_trust *t, struct ss_span identity, const struct ss_trust_mark *m);
 /* A certificate or a name, as marks know it: a (and b) in DER. */

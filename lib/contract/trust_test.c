@@ -71,6 +71,25 @@ static void test_leaf_only(void **state)
 	assert_int_equal(ss_trust_unrevoked(&d, &m), SS_TRUST_GOOD);
 }
 
+/* Only new handshakes ask; each list has its own end. */
+static void test_old_lists(void **state)
+{
+	static const int64_t until[] = { 1000, 2000 };
+	const struct ss_trust_mark m = { .anchor = 40, .n = 2, .link = { { 200, 1 }, { 100, 2 } } };
+	struct ss_trust_domain d = domains[1];
+
+	assert_int_equal(ss_trust_fresh(&d, &m, INT64_MAX), SS_TRUST_GOOD);
+	d.listed_until = until;
+	assert_int_equal(ss_trust_fresh(&d, &m, 999), SS_TRUST_GOOD);
+	assert_int_equal(ss_trust_fresh(&d, &m, 1000), SS_TRUST_OLD_LIST);
+	assert_int_equal(ss_trust_unrevoked(&d, &m), SS_TRUST_GOOD);
+	d.crl_check = SS_CRL_LEAF;
+	assert_int_equal(ss_trust_fresh(&d, &m, 1999), SS_TRUST_GOOD);
+	assert_int_equal(ss_trust_fresh(&d, &m, 2000), SS_TRUST_OLD_LIST);
+	d.crls = false;
+	assert_int_equal(ss_trust_fresh(&d, &m, 2000), SS_TRUST_GOOD);
+}
+
 static void test_sets(void **state)
 {
 	const struct ss_trust_set s = { 3, own }, none = { 0, NULL };
@@ -106,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whose_bundle), cmocka_unit_test(test_again), cmocka_unit_test(test_leaf_only),
+		cmocka_unit_test(test_old_lists),
 		cmocka_unit_test(test_sets),	     cmocka_unit_test(test_references),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
