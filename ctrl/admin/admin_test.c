@@ -22,7 +22,8 @@
 
 /* In place of the real builder: one cluster with two endpoints, named by what the tests look for. */
 static struct ss_names *names;
-int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out)
+int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, bool judge,
+		     struct ss_snapshot **out)
 {
 	*out = NULL;
 	return 0;

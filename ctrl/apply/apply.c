@@ -93,15 +93,16 @@ int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_er
 	return err;
 }
 
-bool ss_apply_refresh(struct ss_apply *a)
+bool ss_apply_refresh(struct ss_apply *a, bool judge)
 {
 	struct ss_snapshot *s;
+	int doubts = ss_build_refresh(a->build, a->current, a->generation + 1, judge, &s);
 
-	if (ss_build_refresh(a->build, a->current, a->generation + 1, &s) < 0 || !s)
-		return false;
+	if (doubts < 0 || !s)
+		return doubts == 0;
 	a->generation++;
 	ss_publish_swap(a->publish, s);
-	return true;
+	return doubts == 0;
 }
 
 bool ss_apply_again(struct ss_apply *a)

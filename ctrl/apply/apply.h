@@ -35,9 +35,9 @@ int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors);
 /* Loads, checks, builds and publishes, and logs how it went. The generation (above 0) is in *generation;
  * it is acknowledged later. */
 int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors);
-/* Files of secrets may have changed: takes those that are good, with the model in force, and logs which. True: a
- * generation was published. */
-bool ss_apply_refresh(struct ss_apply *a);
+/* Files of secrets may have changed: takes those that are good, with the model in force, and logs which. False: some
+ * are no good, and were not refused because judge is false: they are to be looked at again. */
+bool ss_apply_refresh(struct ss_apply *a, bool judge);
 /* Builds the model in force again, and publishes that. True: a generation was published; else the log says why. */
 bool ss_apply_again(struct ss_apply *a);
 /* The model in force. */

@@ -40,9 +40,11 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
 /*
  * Secrets and trusts may have changed on disk: reads them, and compiles m, the model of the last snapshot, with
  * those that are good and the last good ones of the others. Each one taken or refused is logged and counted, once.
- * *out is NULL when there is nothing new. SS_ERR_NO_MEM: nothing has changed.
+ * judge false: what is no good may be half of a change (a certificate without its key), so it is not refused yet.
+ * *out is NULL when there is nothing new. Returns how many are to be looked at again, or SS_ERR_NO_MEM: nothing has changed.
  */
-int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out);
+int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, bool judge,
+		     struct ss_snapshot **out);
 /* Compiles m, the model of the last snapshot, with the files that run: what keys are loaded with has changed. */
 int ss_build_again(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
 		   struct ss_model_errors *errors);

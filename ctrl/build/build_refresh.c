@@ -15,11 +15,23 @@ static const char *kind(const struct ss_build_unit *u)
 	return u->state.trust ? "trust" : "secret";
 }
 
-static void refuse(struct ss_build_unit *stays, const struct ss_build_unit *read, const struct ss_model_errors *errors)
+/* One look at all files. */
+struct look {
+	struct ss_build *b;
+	const struct ss_model *m;
+	uint64_t generation;
+	bool judge; /* else what is no good is doubted only */
+	int doubts;
+};
+
+static void refuse(struct look *l, struct ss_build_unit *stays, const struct ss_build_unit *read,
+		   const struct ss_model_errors *errors)
 {
 	const char *why = errors->n ? errors->text[0] : "no reason given";
 
-	if (ss_build_files_refuse(stays, read, why))
+	if (!l->judge)
+		l->doubts++;
+	else if (ss_build_files_refuse(stays, read, why))
 		ss_log(SS_LOG_ERROR, "secret refused", kind(stays), stays->state.name, "reason", why, NULL);
 }
 
@@ -50,21 +62,21 @@ static int probe(struct ss_build *b, const struct ss_model *m, const struct ss_b
 }
 
 /* Puts back what runs where what was read is no good. Returns how many units are new. */
-static uint32_t sift(struct ss_build *b, const struct ss_model *m, struct ss_build_files *read)
+static uint32_t sift(struct look *l, struct ss_build_files *read)
 {
 	uint32_t changed = 0;
 
 	for (uint32_t i = 0; i < read->n; i++) {
 		struct ss_build_unit *u = read->unit[i];
-		struct ss_build_unit *runs = ss_build_files_find(b->files, u->state.trust, u->state.name);
+		struct ss_build_unit *runs = ss_build_files_find(l->b->files, u->state.trust, u->state.name);
 		struct ss_model_errors errors = { 0 };
 
 		if (u == runs) {
 			ss_build_files_forget(u);
 			continue;
 		}
-		if (runs && probe(b, m, read, u, &errors) < 0) {
-			refuse(runs, u, &errors);
+		if (runs && probe(l->b, l->m, read, u, &errors) < 0) {
+			refuse(l, runs, u, &errors);
 			ss_build_files_put(read, runs);
 		} else {
 			changed++;
@@ -83,39 +95,40 @@ static void keep(struct ss_build *b, struct ss_build_files *files)
 }
 
 /* One new unit beside those that run. */
-static void try_alone(struct ss_build *b, const struct ss_model *m, struct ss_build_unit *u, uint64_t generation,
-		      struct ss_snapshot **out)
+static void try_alone(struct look *l, struct ss_build_unit *u, struct ss_snapshot **out)
 {
-	struct ss_build_files *files = ss_build_files_copy(b->files);
+	struct ss_build_files *files = ss_build_files_copy(l->b->files);
 	struct ss_model_errors errors = { 0 };
 	struct ss_snapshot *s = NULL;
 
 	if (!files)
 		return;
 	ss_build_files_put(files, u);
-	if (ss_build_compile(b, m, files, generation, &s, &errors) < 0) {
-		refuse(ss_build_files_find(b->files, u->state.trust, u->state.name), u, &errors);
+	if (ss_build_compile(l->b, l->m, files, l->generation, &s, &errors) < 0) {
+		refuse(l, ss_build_files_find(l->b->files, u->state.trust, u->state.name), u, &errors);
 		ss_build_files_free(files);
 	} else {
-		keep(b, files);
-		taken(u, generation);
+		keep(l->b, files);
+		taken(u, l->generation);
 		ss_build_destroy(*out);
 		*out = s;
 	}
 	ss_model_errors_free(&errors);
 }
 
-int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out)
+int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t generation, bool judge,
+		     struct ss_snapshot **out)
 {
 	struct ss_build_files *read = ss_build_files_read(m, b->files), *before = b->files;
+	struct look l = { .b = b, .m = m, .generation = generation, .judge = judge };
 	struct ss_model_errors errors = { 0 };
 
 	*out = NULL;
 	if (!read)
 		return SS_ERR_NO_MEM;
-	if (!before || sift(b, m, read) == 0) {
+	if (!before || sift(&l, read) == 0) {
 		ss_build_files_free(read);
-		return 0;
+		return l.doubts;
 	}
 	bool together = ss_build_compile(b, m, read, generation, out, &errors) == 0;
 	for (uint32_t i = 0; i < read->n; i++) {
@@ -126,14 +139,14 @@ int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t gene
 		if (together)
 			taken(u, generation);
 		else
-			try_alone(b, m, u, generation, out);
+			try_alone(&l, u, out);
 	}
 	if (together)
 		keep(b, read);
 	else
 		ss_build_files_free(read);
 	ss_model_errors_free(&errors);
-	return 0;
+	return l.doubts;
 }
 
 int ss_build_again(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,

@@ -97,18 +97,23 @@ static void end(struct world *w)
 	ss_model_errors_free(&w->errors);
 }
 
-/* True: a new snapshot is in force. */
-static bool refresh(struct world *w)
+/* True: a new snapshot is in force. doubts: how many units are no good, and not judged yet; -1: judges them. */
+static bool look(struct world *w, int doubts)
 {
 	struct ss_snapshot *s;
 
-	assert_int_equal(ss_build_refresh(w->build, w->m, w->generation + 1, &s), 0);
+	assert_int_equal(ss_build_refresh(w->build, w->m, w->generation + 1, doubts < 0, &s), doubts < 0 ? 0 : doubts);
 	if (!s)
 		return false;
 	assert_int_equal(s->generation, ++w->generation);
 	ss_build_destroy(w->snap);
 	w->snap = s;
 	return true;
+}
+
+static bool refresh(struct world *w)
+{
+	return look(w, -1);
 }
 
 static struct ss_secret_state state_of(struct world *w, const char *name)
@@ -204,6 +209,31 @@ static void bad_files_are_refused(void **state)
 	}
 }
 
+/* Certificate and key that are moved one after the other are no refusal; what stays wrong is one. */
+static void halves(void **state)
+{
+	struct world w;
+
+	start(&w);
+	put("b.pem", "one.pem");
+	assert_false(look(&w, 1));
+	put("b.key", "one.key");
+	assert_true(look(&w, 0));
+	assert_int_equal(state_of(&w, "one").refusals, 0);
+	assert_int_equal(state_of(&w, "one").rotations, 1);
+	/* A certificate of another domain fits its key, and not its place: doubted as well. */
+	put("other-domain.key", "one.key");
+	put("other-domain.pem", "one.pem");
+	put("b.pem", "two.pem");
+	put("b.key", "two.key");
+	assert_true(look(&w, 1));
+	assert_int_equal(state_of(&w, "two").rotations, 1);
+	assert_null(state_of(&w, "one").refused);
+	assert_false(refresh(&w));
+	assert_int_equal(state_of(&w, "one").refusals, 1);
+	end(&w);
+}
+
 static void gone_and_back(void **state)
 {
 	struct world w;
@@ -244,6 +274,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files_are_taken),
 		cmocka_unit_test(bad_files_are_refused),
+		cmocka_unit_test(halves),
 		cmocka_unit_test(gone_and_back),
 		cmocka_unit_test(a_reload_judges_what_is_new),
 	};

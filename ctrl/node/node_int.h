@@ -43,6 +43,7 @@ struct ss_node {
 	struct ss_publish *publish;
 	struct ss_apply *apply;
 	struct ss_watch *watch;         /* of secrets' files; NULL: not served yet */
+	struct ss_loop_event *quiet;    /* until what is no good is judged; NULL: nothing is */
 	char watched[17];               /* hash of the model whose files these are */
 	struct ss_admin *admin;
 	int admin_fd; /* claimed, and not yet admin's; -1: none */

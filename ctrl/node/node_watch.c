@@ -12,11 +12,27 @@
 
 #define AGAIN_NS (5 * SS_NS_PER_SEC)
 
+/* How long the other half of a change may take: a key is moved after its certificate, or a file is still being written. */
+#define QUIET_NS (250 * SS_NS_PER_MS)
+
+static void judge(void *arg)
+{
+	struct ss_node *n = arg;
+
+	ss_loop_end(n->quiet);
+	n->quiet = NULL;
+	ss_apply_refresh(n->apply, true);
+}
+
 static void refresh(void *arg)
 {
 	struct ss_node *n = arg;
 
-	ss_apply_refresh(n->apply);
+	if (ss_apply_refresh(n->apply, false) || n->quiet)
+		return;
+	n->quiet = ss_loop_every(n->loop, QUIET_NS, judge, n);
+	if (!n->quiet)
+		judge(n);
 }
 
 static void on_again(void *arg)
@@ -27,7 +43,7 @@ static void on_again(void *arg)
 	for (uint32_t i = 0; ss_build_secret(n->build, i, &s); i++) {
 		if (!s.refused)
 			continue;
-		refresh(n);
+		judge(n);
 		return;
 	}
 }
