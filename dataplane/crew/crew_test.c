@@ -125,6 +125,19 @@ static void test_a_job_that_waits(void **state)
 	assert_ptr_equal(ss_crew_take(c, 0), &jobs[4].job);
 	assert_null(ss_crew_take(c, 0));
 	end(c);
+	/* One that waits when the threads end has a while for it. */
+	c = crew(1, 1, 8);
+	jobs[0].held = true;
+	turns[0] = 200;
+	give(c, 0, 0, 0);
+	ss_crew_flush(c, 0);
+	sem_wait(&begun);
+	jobs[0].held = false;
+	sem_post(&go_on);
+	assert_true(ss_crew_stop(c));
+	assert_ptr_equal(ss_crew_take(c, 0), &jobs[0].job);
+	assert_int_equal(jobs[0].runs, 201);
+	end(c);
 }
 
 static void test_a_job_runs_elsewhere(void **state)

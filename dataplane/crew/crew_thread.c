@@ -18,6 +18,8 @@
  * token's verification) may wait for it on threads that do not poll it. */
 #define NAP_NS (50 * SS_NS_PER_US)
 #define POLL_NS SS_NS_PER_MS
+/* Naps at a stop for jobs that wait: what ends meanwhile leaves nothing behind. */
+#define LAST_NAPS 2000
 
 static uint64_t clock_ns(void)
 {
@@ -126,11 +128,15 @@ static void sleep_until_woken(struct crew_thread *t)
 	atomic_store_explicit(&t->asleep, false, memory_order_relaxed);
 }
 
-/* What still waits goes back as it is. */
+/* What waits has a while to end; what still does goes back as it is. */
 static void give_up(struct crew_thread *t)
 {
+	struct timespec nap = { .tv_nsec = NAP_NS };
 	struct ss_crew_job *job, *next;
 
+	for (int i = 0; t->kept && i < LAST_NAPS; i++)
+		if (!round_of_kept(t))
+			nanosleep(&nap, NULL);
 	for (job = take_kept(t); job; job = next) {
 		next = job->next;
 		give_back(t->crew, job->worker, &t->crew->pair[job->worker][t->index], job);

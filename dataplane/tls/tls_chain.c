@@ -219,7 +219,10 @@ static const struct tls_fault *name_fault(X509_STORE_CTX *store, X509 *cert)
 
 /* ---- the verdict ---- */
 
-/* OpenSSL's own, over the authorities of one domain. */
+/*
+ * OpenSSL's own, over the authorities of one domain. A signature may be checked by an engine, so this may stop in the
+ * middle while other handshakes of the same thread come here: nothing of the cache is held over the call.
+ */
 static const struct tls_fault *verify_anew(struct tls_shake *k, const struct ss_trust_domain *d, X509_STORE_CTX *store,
 					   struct tls_fault *found)
 {

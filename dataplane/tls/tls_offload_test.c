@@ -139,6 +139,19 @@ static void test_never(void **state)
 	world_free(w);
 }
 
+/* The end of the process waits for an operation that ends soon: nothing is left behind. */
+static void test_end(void **state)
+{
+	struct world *w = setup("end", 4);
+
+	words[TESTENGINE_DELAY_US] = 150000;
+	world_connect_self(w, SS_PROTO_H2);
+	world_turns(w, 20);
+	assert_int_equal(words[TESTENGINE_IN_FLIGHT], 1);
+	world_free(w);
+	assert_int_equal(words[TESTENGINE_IN_FLIGHT], 0);
+}
+
 /* Each failed operation is one, and a success in between starts again from zero. A client that is not let in for
  * what it is has nothing to do with the engine. */
 static void test_failures_in_a_row(void **state)
@@ -172,6 +185,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pauses),
 		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_failures_in_a_row),
 	};
 	ENGINE *e = load(argv[1]);

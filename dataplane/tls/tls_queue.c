@@ -15,6 +15,9 @@
 
 #include "tls/tls_int.h"
 
+/* As the crew's threads have it. */
+#define LAST_NAPS 2000
+
 /* ---- admission ---- */
 
 /* The budget is a time: when the handshakes admitted so far would be over at the rate allowed. It may run ahead
@@ -244,12 +247,26 @@ static void free_trip(struct ss_tls *t, struct tls_trip *trip)
 	ss_pool_give(t->trips, trip);
 }
 
+/* What waits for the offload has a while to end: libssl leaves a paused operation and its stack behind. */
+static void last_paused(struct ss_tls *t)
+{
+	struct timespec nap = { .tv_nsec = 50 * SS_NS_PER_US };
+
+	for (int i = 0; !ss_list_empty(&t->paused) && i < LAST_NAPS; i++) {
+		t->steps = TLS_STEPS_PER_TURN;
+		run_paused(t);
+		if (!ss_list_empty(&t->paused))
+			nanosleep(&nap, NULL);
+	}
+}
+
 bool ss_tls_queue_end(struct ss_tls *t)
 {
 	struct ss_crew_job *job;
 
 	while ((job = ss_crew_take(t->conf.crew, t->conf.worker)))
 		free_trip(t, (struct tls_trip *)job);
+	last_paused(t);
 	while (!ss_list_empty(&t->paused))
 		free_trip(t, ss_list_entry(ss_list_pop(&t->paused), struct tls_trip, paused));
 	return !t->trips || ss_pool_used(t->trips) == 0;

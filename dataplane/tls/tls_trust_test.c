@@ -242,6 +242,32 @@ static void test_cache_bounds(void **state)
 	ss_tls_chains_free(c);
 }
 
+/* Another handshake of the same thread comes in while the first one's chain is being verified, with the same chain and
+ * with as many others as push out what is there. */
+static void test_cache_while_one_waits(void **state)
+{
+	struct tls_chains *c = OPENSSL_zalloc(sizeof(*c));
+	const struct ss_trust_mark first = { .anchor = 1, .n = 1 }, second = { .anchor = 2, .n = 1 };
+	uint8_t key[WAYS + 1][KEY] = { { 0 } };
+
+	assert_null(find(c, key[0], 150));
+	assert_null(find(c, key[0], 150)); /* the second asks while the first has no verdict */
+	keep(c, key[0], 100, 200, &second);
+	for (uint8_t i = 1; i <= WAYS; i++) {
+		key[i][1] = i;
+		keep(c, key[i], 100, 200, &second);
+	}
+	keep(c, key[0], 100, 200, &first);
+	assert_int_equal(find(c, key[0], 150)->mark.anchor, 1);
+	keep(c, key[0], 100, 200, &second);
+	assert_int_equal(find(c, key[0], 150)->mark.anchor, 2);
+	for (int i = 0, same = 0; i < WAYS; i++) {
+		same += memcmp(c->known[0][i].key, key[0], KEY) == 0;
+		assert_true(same <= 1); /* one place each */
+	}
+	ss_tls_chains_free(c);
+}
+
 /* Leaf c of ca as revocation lists name it. */
 static uint64_t serial_of(const struct sim_cert *ca, const struct sim_cert *c)
 {
@@ -444,7 +470,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whose_bundle), cmocka_unit_test(test_no_svid),
 		cmocka_unit_test(test_chains_are_remembered), cmocka_unit_test(test_cache_off),
-		cmocka_unit_test(test_cache_bounds), cmocka_unit_test(test_revoked),
+		cmocka_unit_test(test_cache_bounds),
+		cmocka_unit_test(test_cache_while_one_waits), cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_a_list_runs_out), cmocka_unit_test(test_again),
 		cmocka_unit_test(test_forwarded_certificate), cmocka_unit_test(test_forwarded_line),
 	};
