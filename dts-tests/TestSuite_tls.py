@@ -1,6 +1,7 @@
 """TLS: mutual TLS with verified identities on both legs, refusals that the peer can see."""
 import hashlib
 import os
+import re
 
 from local.bench_site import ORIGIN, Site, VIP, cluster, listener, one_host, route
 from local.lab import sh, wait_for
@@ -128,6 +129,25 @@ class TestTls(TestSuite):
             self.dut.stop()
         finally:
             self.site.close()
+
+    def pair(self, source, cluster):
+        """What sidestepctl tells of requests from there to there."""
+        rows = [p for p in self.dut.ctl_json("pairs")["pairs"] if p["source"] == source and p["cluster"] == cluster]
+        return rows[0] if rows else {"mutual_tls": 0, "plaintext": 0}
+
+    def test_encrypted_share(self):
+        """On a permissive listener: who calls an origin, and how much of it came encrypted, in the metrics and from
+        sidestepctl; also for who is known by its address alone."""
+        before = self.pair(CLIENT_ID, "good")["mutual_tls"]
+        for _ in range(3):
+            self.verify_equal(self.https(port=PERMISSIVE, path="/good/x", check=True).stdout, "from the origin\n", "mutual TLS")
+        plain = curl(self.site.lab, "client", f"http://{VIP}:{PERMISSIVE}/good/x").stdout
+        self.verify_equal(plain, "from the origin\n", "plaintext")
+        wait_for("the pair", lambda: self.pair(CLIENT_ID, "good")["mutual_tls"] == before + 3, 10, 0.05)
+        self.verify_equal(self.pair(CLIENT_ID, "good")["encrypted_percent"], 100, "of the identity")
+        wait_for("the address", lambda: self.dut.metric("sidestep_pair_requests_total", cluster="good", security="none"), 10, 0.05)
+        address = [p for p in self.dut.ctl_json("pairs")["pairs"] if p["cluster"] == "good" and p["plaintext"]]
+        self.verify(len(address) == 1 and re.match(r"\d+\.\d+\.\d+\.\d+$", address[0]["source"]), f"{address}")
 
     def https(self, *more, cert="client", port=STRICT, path="/direct", check=False):
         c = self.certs

@@ -136,7 +136,8 @@ static const struct {
 	{ "endpoints", ss_admin_show_clusters, NULL },
 	{ "clusters", ss_admin_show_clusters, NULL }, { "config", ss_admin_show_config, NULL },
 	{ "flows", ss_admin_show_flows, NULL },	      { "stages", ss_admin_show_stages, NULL },
-	{ "reload", NULL, do_reload },		      { "drain", NULL, do_drain },
+	{ "pairs", ss_admin_show_pairs, NULL },	      { "reload", NULL, do_reload },
+	{ "drain", NULL, do_drain },
 };
 
 static void run_command(struct client *c, const char *line)
@@ -154,7 +155,7 @@ static void run_command(struct client *c, const char *line)
 		answer(c, true, ss_json_close(&j));
 		return;
 	}
-	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, limits, secrets, config, flows, reload, drain");
+	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, pairs, limits, secrets, config, flows, reload, drain");
 }
 
 static void on_read(struct bufferevent *be, void *arg)

@@ -7,7 +7,7 @@
  * Thread:  control. Never blocks on a client: slow readers are dropped at a bound.
  * Errors:  the first line of an answer is "ok" or "error"; every refusal says why.
  *
- * Commands: status, stats, stages, clusters, limits, secrets, config, flows, reload, drain. What follows the first line is one JSON
+ * Commands: status, stats, stages, clusters, pairs, limits, secrets, config, flows, reload, drain. What follows the first line is one JSON
  * object; that of an error is {"errors": [...]}.
  */
 #ifndef SS_ADMIN_H
@@ -33,6 +33,13 @@ struct ss_admin_port {
 	uint32_t pool_size, pool_held;
 };
 
+/* Requests of one source to one cluster, that came in plaintext, over TLS, over mutual TLS. */
+struct ss_admin_pair {
+	const char *source;
+	uint32_t cluster; /* name id */
+	uint64_t requests[3];
+};
+
 /* What the admin socket cannot reach by itself. Every function may be NULL: the answer says so. */
 struct ss_admin_ask {
 	/* Fills up to n entries; returns how many ports there are. */
@@ -43,6 +50,8 @@ struct ss_admin_ask {
 	bool (*drain)(void *arg);
 	/* How the i-th secret or trust stands; false: there are not so many. */
 	bool (*secret)(void *arg, uint32_t i, struct ss_secret_state *out);
+	/* The i-th source and cluster; false: there are not so many. */
+	bool (*pair)(void *arg, uint32_t i, struct ss_admin_pair *out);
 	void *arg;
 };
 

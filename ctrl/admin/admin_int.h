@@ -31,6 +31,7 @@ void ss_admin_show_status(struct ss_admin *a, struct ss_json *j);
 void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j);
 void ss_admin_show_limits(struct ss_admin *a, struct ss_json *j);
 void ss_admin_show_secrets(struct ss_admin *a, struct ss_json *j);
+void ss_admin_show_pairs(struct ss_admin *a, struct ss_json *j);
 void ss_admin_show_config(struct ss_admin *a, struct ss_json *j);
 void ss_admin_show_flows(struct ss_admin *a, struct ss_json *j);
 /* admin_stats.c */

@@ -289,6 +289,32 @@ void ss_admin_show_secrets(struct ss_admin *a, struct ss_json *j)
 	ss_json_end_list(j);
 }
 
+/* ---- who calls what ---- */
+
+void ss_admin_show_pairs(struct ss_admin *a, struct ss_json *j)
+{
+	const struct ss_admin_ask *ask = &a->conf.ask;
+	struct ss_admin_pair p;
+
+	ss_json_list(j, "pairs");
+	for (uint32_t i = 0; ask->pair && ask->pair(ask->arg, i, &p); i++) {
+		uint64_t encrypted = p.requests[1] + p.requests[2], all = encrypted + p.requests[0];
+
+		ss_json_object(j, NULL);
+		ss_json_text(j, "source", p.source);
+		ss_json_text(j, "cluster", ss_names_text(a->conf.names, p.cluster));
+		ss_json_u64(j, "mutual_tls", p.requests[2]);
+		ss_json_u64(j, "tls", p.requests[1]);
+		ss_json_u64(j, "plaintext", p.requests[0]);
+		if (all)
+			ss_json_double(j, "encrypted_percent", 100.0 * (double)encrypted / (double)all, 2);
+		else
+			ss_json_text(j, "encrypted_percent", NULL);
+		ss_json_end_object(j);
+	}
+	ss_json_end_list(j);
+}
+
 /* ---- config, flows ---- */
 
 void ss_admin_show_config(struct ss_admin *a, struct ss_json *j)

@@ -91,6 +91,13 @@ static bool secret(void *arg, uint32_t i, struct ss_secret_state *out)
 	return i < SS_ARRAY_LEN(all);
 }
 
+static bool pair(void *arg, uint32_t i, struct ss_admin_pair *out)
+{
+	*out = i ? (struct ss_admin_pair){ .source = "10.0.0.9" }
+		 : (struct ss_admin_pair){ .source = "spiffe://mesh/a", .requests = { 1, 0, 2 } };
+	return i < 2;
+}
+
 static void flows(void *arg, uint32_t port, char *out, size_t n)
 {
 	snprintf(out, n, "rule one\nrule \"two\"\n");
@@ -226,6 +233,14 @@ static void secrets_say_why_they_are_refused(void **state)
 	has(t, "\"secrets\":[{\"name\":\"own\",\"kind\":\"certificate\",\"expires_in_seconds\":");
 	has(t, "\"rotations\":2,\"refusals\":1,\"refused\":\"torn\"}");
 	has(t, "{\"name\":\"mesh\",\"kind\":\"trust\",\"expires_in_seconds\":null,\"rotations\":0,\"refusals\":0,\"refused\":null}");
+}
+
+static void pairs_say_what_is_encrypted(void **state)
+{
+	char *t = ask("pairs\n");
+	has(t, "\"pairs\":[{\"source\":\"spiffe://mesh/a\",\"cluster\":\"-\",\"mutual_tls\":2,\"tls\":0,\"plaintext\":1,"
+	       "\"encrypted_percent\":66.67},");
+	has(t, "{\"source\":\"10.0.0.9\",\"cluster\":\"-\",\"mutual_tls\":0,\"tls\":0,\"plaintext\":0,\"encrypted_percent\":null}");
 }
 
 static void nonsense_is_refused(void **state)
@@ -381,7 +396,7 @@ static int open_desk(void **state)
 	d.conf = (struct ss_admin_conf){ .socket = d.socket, .base = d.base, .apply = d.apply, .publish = d.publish,
 					 .names = names, .endpoints = d.endpoints, .n_workers = WORKERS,
 					 .counters = d.counters, .clock = &d.clock,
-					 .ask = { ports, flows, drain, secret, NULL },
+					 .ask = { ports, flows, drain, secret, pair, NULL },
 					 .fd = ss_admin_claim(d.socket, err, sizeof(err)) };
 	assert_true(d.conf.fd >= 0);
 	assert_int_equal(ss_admin_create(&d.admin, &d.conf), 0);
@@ -411,6 +426,7 @@ int main(void)
 		cmocka_unit_test(clusters_show_health),
 		cmocka_unit_test(config_and_flows_are_shown),
 		cmocka_unit_test(secrets_say_why_they_are_refused),
+		cmocka_unit_test(pairs_say_what_is_encrypted),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(reload_waits_for_every_worker),
 		cmocka_unit_test(a_client_may_leave_while_it_waits),

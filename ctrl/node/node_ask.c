@@ -44,6 +44,18 @@ static bool ask_secret(void *arg, uint32_t i, struct ss_secret_state *out)
 	return ss_build_secret(n->build, i, out);
 }
 
+static bool ask_pair(void *arg, uint32_t i, struct ss_admin_pair *out)
+{
+	const struct ss_node *n = arg;
+	struct ss_tele_pair p;
+
+	if (!n->tele || !ss_tele_pair(n->tele, i, &p))
+		return false;
+	*out = (struct ss_admin_pair){ .source = p.source, .cluster = p.cluster };
+	memcpy(out->requests, p.requests, sizeof(out->requests));
+	return true;
+}
+
 int ss_node_make_admin(struct ss_node *n)
 {
 	struct ss_admin_conf conf = { .socket = ss_apply_model(n->apply)->process.admin_socket,
@@ -61,6 +73,7 @@ int ss_node_make_admin(struct ss_node *n)
 					       .flows = ask_flows,
 					       .drain = ss_node_drain,
 					       .secret = ask_secret,
+					       .pair = ask_pair,
 					       .arg = n } };
 	int code = ss_admin_create(&n->admin, &conf);
 

@@ -20,7 +20,7 @@ int ss_tele_create(struct ss_tele **out, const struct ss_tele_conf *conf, char *
 	t->conf = *conf;
 	t->version = strdup(conf->version ? conf->version : "");
 	t->node = strdup(conf->node ? conf->node : "");
-	if (!t->version || !t->node)
+	if (!t->version || !t->node || ss_tele_pairs_create(&t->pairs) < 0)
 		code = SS_ERR_NO_MEM;
 	if (code == 0 && conf->access_log)
 		code = ss_tele_log_open(&t->log, "access_log", conf->access_log, err, err_n);
@@ -48,14 +48,14 @@ void ss_tele_free(struct ss_tele *t)
 	ss_tele_log_close(&t->log);
 	ss_tele_log_close(&t->audit);
 	ss_tele_log_close(&t->health);
+	ss_tele_pairs_free(&t->pairs);
 	free(t->version);
 	free(t->node);
 	free(t);
 }
 
-static void remember_hash(struct ss_tele *t)
+static void remember_hash(struct ss_tele *t, const struct ss_snapshot *s)
 {
-	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
 	uint32_t last = (t->next_hash + TELE_HASHES - 1) % TELE_HASHES;
 
 	if (!s || t->hashes[last].generation == s->generation)
@@ -77,10 +77,11 @@ static int64_t wall_offset(void)
 
 bool ss_tele_poll(struct ss_tele *t)
 {
+	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
 	int64_t offset = wall_offset();
 	bool more = false;
 
-	remember_hash(t);
+	remember_hash(t, s);
 	for (uint32_t i = 0; i < t->conf.n_workers; i++) {
 		struct ss_event_ring *ring = t->conf.events[i];
 		const struct ss_event *ev;
@@ -88,6 +89,7 @@ bool ss_tele_poll(struct ss_tele *t)
 
 		while ((ev = ss_event_peek(ring)) && n++ < BATCH) {
 			ss_tele_log_event(t, ev, offset);
+			ss_tele_pairs_count(&t->pairs, s, ev);
 			ss_event_release(ring);
 		}
 		more |= ev != NULL;

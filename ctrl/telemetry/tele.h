@@ -45,6 +45,13 @@ struct ss_tele_ask {
 	void *arg;
 };
 
+/* Requests of one source to one cluster. */
+struct ss_tele_pair {
+	const char *source;   /* identity, else address; "edge", "other" */
+	uint32_t cluster;     /* name id; 0: none */
+	uint64_t requests[3]; /* that came in plaintext, over TLS, over mutual TLS */
+};
+
 struct ss_tele_conf {
 	struct ss_loop *loop;
 	const char *version, *node;  /* copied */
@@ -73,6 +80,8 @@ void ss_tele_free(struct ss_tele *t);
 bool ss_tele_poll(struct ss_tele *t);
 /* What control itself has to say, in the same words: written at once. */
 void ss_tele_event(struct ss_tele *t, const struct ss_event *ev);
+/* The i-th pair; false: there are not so many. The source is borrowed for the room's life. */
+bool ss_tele_pair(const struct ss_tele *t, uint32_t i, struct ss_tele_pair *out);
 /* Opens the log's path again: after a rotation. */
 void ss_tele_reopen(struct ss_tele *t);
 

@@ -5,6 +5,7 @@
  * tele_prom.c  metrics as text
  * tele_http.c  the HTTP server
  * tele_log.c   event records as JSON lines
+ * tele_pairs.c who calls what, and how it was protected
  */
 #ifndef SS_TELE_INT_H
 #define SS_TELE_INT_H
@@ -25,8 +26,18 @@ struct tele_log {
 	uint64_t lost;  /* lines */
 };
 
+/* Rows of requests by source and cluster: three series each. */
+#define TELE_PAIRS 1024
+
+struct tele_pairs {
+	uint32_t n, addresses; /* addresses: of the n, those whose source is one */
+	struct ss_tele_pair *pair;
+	uint16_t *table; /* open addressing; place + 1 */
+};
+
 struct ss_tele {
 	struct ss_tele_conf conf;
+	struct tele_pairs pairs;
 	char *version, *node;
 	struct evhttp *http;
 	struct tele_log log, audit, health;
@@ -52,5 +63,10 @@ void ss_tele_log_close(struct tele_log *l);
 /* One line, and one for the audit log where policies had a say. wall_ns: what to add to a record's time to get the time of day. */
 void ss_tele_log_event(struct ss_tele *t, const struct ss_event *ev, int64_t wall_ns);
 void ss_tele_log_flush(struct tele_log *l);
+
+/* -- tele_pairs.c -- */
+int ss_tele_pairs_create(struct tele_pairs *p);
+void ss_tele_pairs_free(struct tele_pairs *p);
+void ss_tele_pairs_count(struct tele_pairs *p, const struct ss_snapshot *s, const struct ss_event *ev);
 
 #endif

@@ -380,6 +380,27 @@ static void secrets(const struct ss_tele *t, struct evbuffer *out)
 	}
 }
 
+/* -- who calls what -- */
+
+static void pairs(const struct ss_tele *t, struct evbuffer *out)
+{
+	static const char *const security[] = { "none", "tls", "mutual_tls" };
+	const char *name = "sidestep_pair_requests_total";
+	struct ss_tele_pair p;
+
+	family(out, name, "counter",
+	       "requests by source (identity, else address), cluster, and how the way to us was protected: none, tls, mutual_tls");
+	for (uint32_t i = 0; ss_tele_pair(t, i, &p); i++) {
+		for (size_t k = 0; k < SS_ARRAY_LEN(p.requests); k++) {
+			evbuffer_add_printf(out, "%s{", name);
+			label(out, "source", p.source, true);
+			label(out, "cluster", ss_names_text(t->conf.names, p.cluster), false);
+			label(out, "security", security[k], false);
+			evbuffer_add_printf(out, "} %llu\n", (unsigned long long)p.requests[k]);
+		}
+	}
+}
+
 void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 {
 	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
@@ -394,4 +415,5 @@ void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 	endpoints(t, s, out);
 	limits(t, s, out);
 	secrets(t, out);
+	pairs(t, out);
 }

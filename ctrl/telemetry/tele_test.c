@@ -550,11 +550,71 @@ static void start(void)
 	ss_clock_init(&ss_test_clock, 0);
 }
 
+/* A finished request, from an identity or an address. */
+static void call(const char *peer, uint32_t address, uint32_t listener, uint8_t tls)
+{
+	struct ss_event *ev = ss_event_reserve(rings[0]);
+	uint32_t used = 0;
+
+	memset(ev, 0, sizeof(*ev));
+	ev->kind = SS_EVENT_REQUEST;
+	ev->tls = tls;
+	ev->listener = listener;
+	ev->downstream.ip = ss_ip4(address);
+	ss_event_put(ev, &used, &ev->method_n, "GET", 3);
+	ss_event_put(ev, &used, &ev->path_n, "/", 1);
+	if (peer)
+		ss_event_put(ev, &used, &ev->peer_n, peer, (uint32_t)strlen(peer));
+	ss_event_commit(rings[0]);
+}
+
+static void test_pairs(void **state)
+{
+	static const struct ss_listener edge = { .name = 77, .edge = true };
+	struct ss_tele *t = tele_for(NULL);
+	char id[32];
+
+	snap.n_listeners = 1;
+	snap.listeners = &edge;
+	for (int i = 0; i < 3; i++)
+		call("spiffe://mesh/a", 1, 1, 2);
+	call(NULL, 0x0a000009, 1, 0);
+	call(NULL, 0x0a000009, 1, 1);
+	call(NULL, 0x0a00000a, 77, 1);
+	call(NULL, 0x0a00000b, 77, 1);
+	while (ss_tele_poll(t))
+		;
+	char *m = metrics(t);
+	has(m, "sidestep_pair_requests_total{source=\"spiffe://mesh/a\",cluster=\"-\",security=\"mutual_tls\"} 3\n");
+	has(m, "sidestep_pair_requests_total{source=\"10.0.0.9\",cluster=\"-\",security=\"none\"} 1\n");
+	has(m, "sidestep_pair_requests_total{source=\"10.0.0.9\",cluster=\"-\",security=\"tls\"} 1\n");
+	has(m, "sidestep_pair_requests_total{source=\"edge\",cluster=\"-\",security=\"tls\"} 2\n");
+	has(m, "sidestep_pair_requests_total{source=\"other\",cluster=\"-\",security=\"none\"} 0\n");
+	free(m);
+	/* Addresses crowd out nobody, and the table has an end. */
+	for (uint32_t i = 0; i < 3 * TELE_PAIRS; i++) {
+		call(NULL, 0x0b000000 + i, 1, 0);
+		ss_tele_poll(t);
+	}
+	assert_int_equal(t->pairs.addresses, TELE_PAIRS / 2);
+	for (uint32_t i = 0; i < TELE_PAIRS; i++) {
+		snprintf(id, sizeof(id), "spiffe://mesh/%u", i);
+		call(id, 1, 1, 2);
+		ss_tele_poll(t);
+	}
+	assert_int_equal(t->pairs.n, TELE_PAIRS);
+	assert_int_equal(t->pairs.pair[0].requests[0], 3 * TELE_PAIRS - (TELE_PAIRS / 2 - 1));
+	assert_true(t->pairs.pair[0].requests[2] > 0);
+	snap.n_listeners = 0;
+	ss_tele_free(t);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metrics_text),
 		cmocka_unit_test(test_secrets_count_down),
+		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_promtool_has_no_complaint),
 		cmocka_unit_test(test_document_is_true),
 		cmocka_unit_test(test_http),

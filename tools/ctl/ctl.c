@@ -29,6 +29,7 @@ static const struct {
 	{ "stages", NULL, "where the workers' time goes; with --for 5s: in the next 5 seconds" },
 	{ "clusters", ctl_show_clusters, "endpoints and their use" },
 	{ "endpoints", ctl_show_endpoints, "endpoints, their health, and why" },
+	{ "pairs", ctl_show_pairs, "who calls what, and how much of it came encrypted" },
 	{ "limits", ctl_show_limits, "rate limits, and what they have let pass" },
 	{ "secrets", ctl_show_secrets, "certificates and bundles: how long they last, what was refused" },
 	{ "config", ctl_show_config, "the configuration in force, every default filled in" },

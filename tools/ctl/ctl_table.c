@@ -196,6 +196,17 @@ void ctl_show_secrets(const struct ctl_json *v)
 	TABLE(ctl_json_get(v, "secrets"), secrets, "");
 }
 
+/* ---- who calls what ---- */
+
+void ctl_show_pairs(const struct ctl_json *v)
+{
+	static const struct column pairs[] = {
+		{ "SOURCE", "source", false }, { "CLUSTER", "cluster", false },	    { "MUTUAL TLS", "mutual_tls", true },
+		{ "TLS", "tls", true },	       { "PLAINTEXT", "plaintext", true }, { "ENCRYPTED %", "encrypted_percent", true },
+	};
+	TABLE(ctl_json_get(v, "pairs"), pairs, "");
+}
+
 /* ---- config: the tree, as the file would lay it out ---- */
 
 static void show_text(const char *s)

@@ -15,6 +15,7 @@ void ctl_show_status(const struct ctl_json *v);
 void ctl_show_stats(const struct ctl_json *v);
 void ctl_show_clusters(const struct ctl_json *v);
 void ctl_show_endpoints(const struct ctl_json *v);
+void ctl_show_pairs(const struct ctl_json *v);
 void ctl_show_limits(const struct ctl_json *v);
 void ctl_show_secrets(const struct ctl_json *v);
 void ctl_show_config(const struct ctl_json *v);
