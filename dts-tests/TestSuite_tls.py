@@ -75,7 +75,7 @@ class TestTls(TestSuite):
                 nghttpd(lab, "origin", "up-plain", ORIGIN, port, root)
             else:
                 nghttpd(lab, "origin", f"up-{name}", ORIGIN, port, root, c.key(cert), c.pem(cert), c.pem("mesh"))
-        more = {"nginx-13": 9011, "nginx-12": 9012, "cutter": 9013, "s_server": 9014}
+        more = {"nginx-13": 9011, "nginx-12": 9012, "cutter": 9013, "s_server": 9014, "nginx-once": 9015}
         up_tls = {"secret": "dut", "trust": "mesh", "allowed_ids": [{"exact": ORIGIN_ID}]}
         allowed = [{"prefix": "spiffe://mesh.local/ns/demo"}]
         self.ticket_keys = lab.path("tickets.key")
@@ -115,7 +115,9 @@ class TestTls(TestSuite):
         tls = (f"ssl_certificate {c.pem('origin')}; ssl_certificate_key {c.key('origin')}; ssl_verify_client on; "
                f"ssl_client_certificate {c.pem('mesh')}; root {root};")
         p = nginx(lab, "origin", "up-nginx", f"server {{ listen 9011 ssl; ssl_protocols TLSv1.3; {tls} }} "
-                                             f"server {{ listen 9012 ssl; ssl_protocols TLSv1.2; {tls} }}")
+                                             f"server {{ listen 9012 ssl; ssl_protocols TLSv1.2; {tls} }} "
+                                             "server { listen 9015 ssl; keepalive_requests 1; ssl_protocols TLSv1.3; "
+                                             f"add_header x-reused $ssl_session_reused; {tls} }}")
         wait_listening(lab, p, "origin", ORIGIN, 9011)
         p = lab.start("up-s_server", "origin", "sh", "-c", f"cd {root} && exec openssl s_server -accept {ORIGIN}:9014 "
                       f"-cert {c.pem('origin')} -key {c.key('origin')} -CAfile {c.pem('mesh')} -Verify 2 "
@@ -278,6 +280,19 @@ class TestTls(TestSuite):
         self.rotate_ticket_keys(self.keys[1:])
         self.verify(not self.visit("-sess_in", saved), "resumed by a key that is gone")
         self.verify("direct" in self.s_client("-tls1_2"), "TLS 1.2")
+
+    def test_upstream_resumption(self):
+        """Origins that end their connections (nginx, openssl s_server) see our next one resume the session whose ticket they
+        gave, each ticket once."""
+        reused = []
+        for name in ("nginx-once", "s_server"):
+            before = self.dut.metric("sidestep_tls_upstream_resumed_total")
+            for _ in range(4):
+                done = curl(self.site.lab, "client", "-D", "-", "-o", "/dev/null", f"http://{VIP}:{PLAIN}/{name}/x")
+                reused += re.findall(r"x-reused: (\S)", done.stdout)
+            self.verify_equal(self.dut.metric("sidestep_tls_upstream_resumed_total") - before, 3, name)
+        self.verify_equal(reused, [".", "r", "r", "r"], "as nginx has it")
+        self.verify(self.dut.metric("sidestep_tls_tickets_kept_total") >= 8, "tickets kept")
 
     def test_gnutls(self):
         """gnutls-cli as the client, with a certificate."""

@@ -3,7 +3,7 @@
  *
  * Only what RFC 9325 (BCP 195) recommends is offered: TLS 1.2 and 1.3, AEAD suites, forward secrecy, no
  * renegotiation, no compression. A listener gives session tickets when the process has keys for them (the
- * tls room seals and judges them); towards endpoints nothing is resumed: our connections stay.
+ * tls room seals and judges them); those of endpoints are kept where a cluster has it so.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +198,9 @@ static SSL_CTX *make_ctx(struct ss_build_job *j, const struct ss_model_tls *t, c
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	if (ok && server)
 		ok = set_tickets(ctx, t, m->believed, j->model->process.ticket_lifetime_ns);
+	/* Each session to the room alone (tls_sessions.c); TLS 1.2's it does not take. */
+	if (ok && !server && t->resume)
+		SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	if (ok && m->own.leaf)
 		ok = SSL_CTX_use_cert_and_key(ctx, m->own.leaf, m->own.key, m->own.chain, 1) == 1;
 	if (!ok) {
@@ -453,6 +456,7 @@ int ss_build_tls_client(struct ss_build_job *j, const struct ss_model_tls *t, en
 			err = SS_ERR_CONFIG;
 	}
 	c->trust = m.believed;
+	c->resume = t->resume;
 	c->hash = hash_client(t, &m, c);
 	material_free(&m);
 	*out = c;

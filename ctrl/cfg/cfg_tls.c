@@ -233,6 +233,7 @@ static const struct ss_cfg_key cluster_tls_keys[] = {
 	{ "sni", SS_CFG_TEXT, TLS(sni), .min = 1 },
 	{ "min_version", SS_CFG_TEXT, TLS(min_version), .def = "1.2" },
 	{ "allowed_ids", SS_CFG_LIST, TLS(ids), TLS(n_ids), .table = &ss_cfg_id },
+	{ "resumption", SS_CFG_BOOL, TLS(resume), .def = "true" },
 	{ "handshake_timeout", SS_CFG_DURATION, TLS(handshake_timeout_ns), .def = "10s", .min = SS_NS_PER_MS,
 	  .max = 600 * SS_NS_PER_SEC },
 };

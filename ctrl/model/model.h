@@ -78,6 +78,7 @@ struct ss_model_tls {
 	bool client_certificate;     /* listener: require one (default true when trust is set) */
 	char *min_version;           /* "1.2", "1.3" */
 	char *sni;                   /* cluster */
+	bool resume;                 /* cluster: tickets of its endpoints are used */
 	uint32_t n_ids;
 	struct ss_model_id *ids;
 	uint64_t handshake_timeout_ns;

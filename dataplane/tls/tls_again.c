@@ -56,7 +56,9 @@ void ss_tls_again(struct ss_tls *t, const struct ss_snapshot *snap)
 	if (ss_unlikely(snap->generation != t->generation)) {
 		t->generation = snap->generation;
 		ss_tls_again_all(t);
+		ss_tls_sessions_again(t->sessions);
 	}
+	ss_tls_sessions_turn(t->sessions, snap);
 	if (ss_list_empty(&t->all))
 		t->again = 0;
 	for (uint32_t i = 0; t->again && i < PER_TURN; i++, t->again--) {

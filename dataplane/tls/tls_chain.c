@@ -248,15 +248,18 @@ static const struct tls_fault *verify_chain(struct tls_shake *k, const struct ss
 	if (known) {
 		k->chain_known = true;
 		k->mark = known->mark;
+		k->chain_until = known->to;
 		return name_fault(store, X509_STORE_CTX_get0_cert(store));
 	}
 	k->chain_verified = true;
 	const struct tls_fault *f = verify_anew(k, d, store, found);
-	if (!f && c) {
-		validity(X509_STORE_CTX_get0_chain(store), &from, &to);
+	if (f)
+		return f;
+	validity(X509_STORE_CTX_get0_chain(store), &from, &to);
+	k->chain_until = to;
+	if (c)
 		keep(c, key, from, to, &k->mark);
-	}
-	return f;
+	return NULL;
 }
 
 /* The lists' time is not of what is remembered: another list with the same in it is the same trust. */
@@ -284,6 +287,20 @@ static const struct tls_fault *judge(struct tls_shake *k, X509_STORE_CTX *store,
 	return d ? verify_now(k, d, store, found) : &no_domain;
 }
 
+/* By the context's own store of authorities. */
+static const struct tls_fault *judge_plainly(struct tls_shake *k, X509_STORE_CTX *store, const struct tls_names *n,
+					     struct tls_fault *found)
+{
+	int64_t from;
+
+	if (X509_verify_cert(store) != 1) {
+		*found = ss_tls_fault_of(X509_STORE_CTX_get_error(store));
+		return found;
+	}
+	validity(X509_STORE_CTX_get0_chain(store), &from, &k->chain_until);
+	return n->spiffe ? ss_tls_svid_fault(X509_STORE_CTX_get0_cert(store), n) : NULL;
+}
+
 /* 0, as OpenSSL wants it. */
 static int refuse(struct tls_shake *k, X509_STORE_CTX *store, const struct tls_fault *f)
 {
@@ -307,10 +324,8 @@ int ss_tls_chain_verify(X509_STORE_CTX *store, void *arg)
 	ss_tls_names_read(cert, &n);
 	if (k->trust)
 		f = judge(k, store, &n, &found);
-	else if (X509_verify_cert(store) != 1)
-		found = ss_tls_fault_of(X509_STORE_CTX_get_error(store)), f = &found;
 	else
-		f = n.spiffe ? ss_tls_svid_fault(cert, &n) : NULL;
+		f = judge_plainly(k, store, &n, &found);
 	if (!f) {
 		ss_tls_identify(k, ss_tls_names_identity(&n));
 		f = ss_tls_judge(k, &n);

@@ -24,8 +24,10 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->tools.chains = OPENSSL_zalloc(SS_MAX_EXECUTORS * sizeof(*t->tools.chains));
 	t->tools.offload = conf->offload;
 	t->tools.waits = &t->waits;
+	t->tools.on_session = ss_tls_on_session;
 	ss_wheel_init(&t->wheel, TLS_TICK_NS, now);
-	int err = ss_tls_records_create(t);
+	int err = ss_tls_sessions_create(&t->sessions);
+	err = err < 0 ? err : ss_tls_records_create(t);
 	t->tools.secrets = t->gcm != NULL;
 	ss_gauge(conf->counters, SS_C_TLS_RECORD_LAYER, ss_tls_records(t));
 	ss_list_init(&t->pending);
@@ -75,6 +77,8 @@ void ss_tls_free(struct ss_tls *t)
 		conn_free(c);
 	}
 	ss_tls_records_free(t);
+	ss_tls_sessions_free(t->sessions);
+	t->sessions = NULL;
 	if (!ss_tls_queue_end(t))
 		return; /* a thread that never ends still writes there */
 	ss_pool_free(t->pool);

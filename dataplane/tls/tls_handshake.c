@@ -57,6 +57,17 @@ static int ask_for(struct ss_tls_conn *c, struct ss_span name)
 	return 0;
 }
 
+static void look_for_session(struct ss_tls_conn *c, const struct ss_tls_client *cl, enum ss_protocol protocol)
+{
+	const struct ss_tuple *to = ss_tcp_tuple(c->tcp);
+	struct tls_shake *k = c->shake;
+
+	k->keeps = true;
+	k->key = (struct tls_session_key){ .hash = cl->hash, .cluster = cl->cluster, .protocol = (uint8_t)protocol,
+					   .remote = { .ip = to->remote, .port = to->remote_port } };
+	(void)ss_tls_sessions_take(c->t->sessions, &k->key, &k->kept);
+}
+
 int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, enum ss_protocol protocol)
 {
 	struct tls_shake *k;
@@ -72,8 +83,10 @@ int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, e
 	c->cluster = cl->cluster;
 	k->protocol = (uint8_t)protocol;
 	k->expects_name = cl->n_ids == 0;
-	if (cl->session && *cl->session && SSL_SESSION_up_ref(*cl->session) == 1)
-		k->session = *cl->session;
+	if (cl->resume && cl->hash)
+		look_for_session(c, cl, protocol);
+	else if (cl->session && *cl->session && SSL_SESSION_up_ref(*cl->session) == 1)
+		k->kept.session = *cl->session;
 	return cl->sni.n ? ask_for(c, cl->sni) : 0;
 }
 
@@ -106,6 +119,8 @@ static void done(struct ss_tls_conn *c, struct tls_shake *k)
 	ss_count(c->t->conf.counters, SS_C_TLS_HANDSHAKES, 1);
 	if (k->resumed)
 		ss_count(c->t->conf.counters, SS_C_TLS_RESUMED, 1);
+	if (k->resumed && !c->server)
+		ss_count(c->t->conf.counters, SS_C_TLS_UPSTREAM_RESUMED, 1);
 	c->peer.alpn = k->alpn;
 	c->peer.tls = k->tls;
 	c->peer.until = k->until;

@@ -18,6 +18,7 @@
  * tls_open.c       our records: opened where they lie
  * tls_post.c       alerts and messages that come as records after the handshake
  * tls_tickets.c    session tickets for a client that keeps them
+ * tls_sessions.c   the sessions kept
  * tls_seal.c       our records: sealed where they lie, KeyUpdate, alerts
  * tls_libssl.c     OpenSSL's records
  * tls_keys.c       traffic secrets to keys
@@ -90,7 +91,11 @@ struct tls_tickets {
 	struct ss_bufq message;    /* of the ticket under way */
 	struct ss_bufq in;         /* what OpenSSL will read next */
 	bool failed;               /* this one cannot be kept */
+	uint8_t kept;              /* so many were */
+	uint8_t data;              /* times that data has come */
 };
+
+struct tls_sessions;
 
 struct ss_tls_conn {
 	struct ss_list news;  /* on a news list */
@@ -155,6 +160,7 @@ struct ss_tls {
 	struct ss_list dirty;
 	struct ss_list all;
 	struct ss_list dead;
+	struct tls_sessions *sessions;
 	uint64_t generation; /* of the snapshot that handshakes begin with */
 	uint32_t again;      /* connections to be judged under it yet */
 	uint8_t scratch[SS_TLSREC_MAX_PLAIN]; /* gathers small writes into one record */
@@ -239,6 +245,22 @@ void ss_tls_tickets_end(struct ss_tls_conn *c);
 /* n bytes of a ticket's body at off in own.in; then, all of it has come: false when it is not kept. */
 void ss_tls_ticket_part(struct ss_tls_conn *c, uint32_t off, uint32_t n);
 bool ss_tls_ticket_whole(struct ss_tls_conn *c);
+
+/* Data has come: no more tickets are waited for when there is one, or when none came for long. */
+void ss_tls_tickets_data(struct ss_tls_conn *c);
+/* struct tls_tools. */
+int ss_tls_on_session(SSL *ssl, SSL_SESSION *s);
+
+/* -- tls_sessions.c -- */
+int ss_tls_sessions_create(struct tls_sessions **out);
+void ss_tls_sessions_free(struct tls_sessions *s);
+/* The newest for key, which is not kept any more. */
+bool ss_tls_sessions_take(struct tls_sessions *s, const struct tls_session_key *key, struct tls_kept *out);
+/* Takes kept's reference. Whoever was used longest ago makes room. */
+void ss_tls_sessions_put(struct tls_sessions *s, const struct tls_session_key *key, const struct tls_kept *kept);
+/* There is another configuration: its turns forget what is none of it. */
+void ss_tls_sessions_again(struct tls_sessions *s);
+void ss_tls_sessions_turn(struct tls_sessions *s, const struct ss_snapshot *snap);
 
 /* -- tls_seal.c -- */
 /* The first n bytes of q become one record of inner type `type` at the back of out. 0; SS_ERR_FULL (q is as it

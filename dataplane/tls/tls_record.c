@@ -64,6 +64,8 @@ void ss_tls_pump(struct ss_tls_conn *c)
 		ss_list_push_once(&c->t->ready, &c->work);
 	if (c->rx.len != before) {
 		c->got_data = true;
+		if (c->tickets)
+			ss_tls_tickets_data(c);
 		ss_tls_raise(c, SS_TLS_EV_READ);
 	}
 	ss_tls_out(c);

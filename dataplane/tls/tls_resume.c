@@ -1,6 +1,7 @@
 /*
- * tls_resume.c - a server's session tickets (RFC 8446 4.6.1): sealed with keys that all workers share, and
- * judged anew when they come back.
+ * tls_resume.c - session tickets (RFC 8446 4.6.1). A server's: sealed with keys that all workers share, and
+ * judged anew when they come back. A client's: what was verified when the session began is remembered beside it
+ * (tls_sessions.c), and judged anew when it is used.
  *
  * A ticket carries the client's certificate, and OpenSSL's verdict on it. The verdict holds as long as the trust
  * that it was made by: ctrl/build puts that into the session id context, so a ticket of another trust opens a
@@ -89,11 +90,11 @@ static void take_mark(struct tls_shake *k, const SSL_SESSION *s)
 }
 
 /* The lists that the chain passed say the same (else it were another trust); but they may have run out. */
-static bool lists_hold(const struct tls_shake *k, const struct tls_names *n)
+static bool lists_hold(const struct tls_shake *k, const struct tls_names *n, const struct ss_trust_mark *m)
 {
 	const struct ss_trust_domain *d = k->trust ? ss_trust_find(k->trust, ss_tls_names_identity(n)) : NULL;
 
-	return !d || ss_trust_fresh(d, &k->mark, (int64_t)time(NULL)) == SS_TRUST_GOOD;
+	return !d || ss_trust_fresh(d, m, (int64_t)time(NULL)) == SS_TRUST_GOOD;
 }
 
 static bool still_good(struct tls_shake *k, const SSL_SESSION *s)
@@ -107,7 +108,7 @@ static bool still_good(struct tls_shake *k, const SSL_SESSION *s)
 		return false;
 	ss_tls_names_read(cert, &n);
 	take_mark(k, s);
-	bool good = !ss_tls_judge(k, &n) && lists_hold(k, &n);
+	bool good = !ss_tls_judge(k, &n) && lists_hold(k, &n, &k->mark);
 	ss_tls_names_free(&n);
 	if (!good)
 		memset(&k->mark, 0, sizeof(k->mark));
@@ -139,14 +140,43 @@ void ss_tls_resume_offer(struct tls_shake *k)
 	SSL_CTX_set_session_ticket_cb(k->ctx, on_new_ticket, on_ticket, NULL);
 }
 
+/* Is the origin of a kept session one that a full handshake would let in now? */
+static bool may_be_used(const struct tls_shake *k)
+{
+	X509 *cert = SSL_SESSION_get0_peer(k->kept.session);
+	struct tls_names n;
+
+	if (!cert || (int64_t)time(NULL) >= k->kept.chain_until)
+		return false;
+	ss_tls_names_read(cert, &n);
+	bool good = !ss_tls_judge(k, &n) && lists_hold(k, &n, &k->kept.mark);
+	ss_tls_names_free(&n);
+	return good;
+}
+
+bool ss_tls_resume_ask(struct tls_shake *k)
+{
+	/* The context is this executor's own. */
+	if (k->keeps && SSL_CTX_sess_get_new_cb(k->ctx) != k->tools->on_session)
+		SSL_CTX_sess_set_new_cb(k->ctx, k->tools->on_session);
+	if (!k->kept.session || (k->keeps && !may_be_used(k)))
+		return true;
+	/* One that cannot be used any more (RFC 8446 C.4: once) makes a full handshake. */
+	return SSL_set_session(k->ssl, k->kept.session) == 1;
+}
+
 void ss_tls_resumed(struct tls_shake *k)
 {
 	X509 *cert = SSL_get0_peer_certificate(k->ssl);
-
-	if (!k->server || !cert)
-		return;
 	struct tls_names n;
 
+	if (!cert)
+		return;
+	if (k->keeps) {
+		k->mark = k->kept.mark;
+		k->chain_until = k->kept.chain_until;
+		k->cert_asked = k->kept.mutual;
+	}
 	ss_tls_names_read(cert, &n);
 	ss_tls_identify(k, ss_tls_names_identity(&n));
 	ss_tls_names_free(&n);

@@ -65,8 +65,25 @@ struct tls_waits {
 	_Atomic uint32_t lost;   /* those that nobody wanted any more while they did */
 };
 
+/* What a session that an origin gave us a ticket for was verified as: the ticket says nothing of it. */
+struct tls_kept {
+	SSL_SESSION *session;      /* a reference; NULL: none */
+	struct ss_trust_mark mark; /* of the origin's chain */
+	int64_t chain_until;       /* when the first certificate of it ends, in Unix seconds */
+	bool mutual;               /* it asked for our certificate */
+};
+
+/* All that its verdict hung on. */
+struct tls_session_key {
+	uint64_t hash; /* ss_tls_client.hash */
+	uint32_t cluster;
+	uint8_t protocol;
+	struct ss_addr remote;
+};
+
 /* Made once for all handshakes of a worker; read only. */
 struct tls_tools {
+	int (*on_session)(SSL *ssl, SSL_SESSION *s); /* a client's ticket has come; on the worker */
 	BIO_METHOD *bio;
 	EVP_CIPHER *ticket_cipher;
 	const struct ss_ticket_ring *tickets; /* NULL: a server gives none */
@@ -80,6 +97,7 @@ struct tls_shake {
 	/* -- the worker's: nobody else reads them -- */
 	struct ss_tls_conn *c; /* NULL: has gone while this was away */
 	bool away;
+	struct tls_session_key key; /* client that keeps sessions: where */
 	/* -- the worker writes, the executor reads -- */
 	_Atomic bool unwanted; /* nobody waits for it: not worth a step */
 	/* -- set when it begins -- */
@@ -91,7 +109,8 @@ struct tls_shake {
 	uint8_t protocol;       /* client: enum ss_protocol that it offers */
 	bool expects_name;      /* client: the name below must be in the certificate */
 	char *name;             /* client: asks for; NULL: for none */
-	SSL_SESSION *session;   /* client: to resume; a reference, or NULL */
+	bool keeps;             /* client: tickets are wanted */
+	struct tls_kept kept;   /* client: to resume */
 	struct tls_policy *policy; /* NULL: any identity that the bundle verifies */
 	const struct ss_trust *trust; /* a reference; NULL: the context's own store of authorities */
 	uint8_t xfcc;           /* server: fields of the client's certificate that are told on (contract/xfcc.h) */
@@ -108,6 +127,7 @@ struct tls_shake {
 	uint16_t refusal;       /* enum ss_drop: what the certificate check found */
 	const char *why;        /* the same in words; lives for ever */
 	struct ss_trust_mark mark; /* of the peer's chain, when it was good */
+	int64_t chain_until;    /* when the first certificate of it ends; 0: not known */
 	bool chain_known, chain_verified; /* from memory, or signature by signature */
 	struct tls_half rd, wr; /* secrets, as they become known */
 	/* -- what comes back -- */
@@ -211,6 +231,8 @@ void ss_tls_until_learn(struct tls_shake *k);
 /* -- tls_resume.c -- */
 /* A server's handshake begins: it may resume, and gives tickets, where there are keys. */
 void ss_tls_resume_offer(struct tls_shake *k);
+/* A client's handshake begins: with its session if that is still good, and such that it gets tickets. */
+bool ss_tls_resume_ask(struct tls_shake *k);
 /* The handshake that is over resumed a session: the peer is the one of its certificate. */
 void ss_tls_resumed(struct tls_shake *k);
 

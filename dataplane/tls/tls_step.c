@@ -65,8 +65,7 @@ static bool client_begin(struct tls_shake *k)
 	SSL_set_verify(k->ssl, SSL_VERIFY_PEER, NULL);
 	SSL_set_cert_cb(k->ssl, cert_was_asked, k);
 	SSL_set_connect_state(k->ssl);
-	/* One that cannot be used any more (RFC 8446 C.4: once) makes a full handshake. */
-	if (k->session && SSL_set_session(k->ssl, k->session) != 1)
+	if (!ss_tls_resume_ask(k))
 		return false;
 	return !k->name || set_name(k->ssl, k->name, k->expects_name);
 }
@@ -218,7 +217,7 @@ void ss_tls_explain(struct tls_shake *k, enum ss_drop drop)
 void ss_tls_ssl_end(struct tls_shake *k)
 {
 	/* Not an abrupt end, for OpenSSL: it would make the session one that cannot be resumed. */
-	if (k->ssl && k->taken)
+	if (k->ssl && (k->taken || k->keeps))
 		SSL_set_shutdown(k->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(k->ssl);
 	k->ssl = NULL;
@@ -229,7 +228,7 @@ void ss_tls_shake_free(struct tls_shake *k)
 	if (!k)
 		return;
 	ss_tls_ssl_end(k);
-	SSL_SESSION_free(k->session);
+	SSL_SESSION_free(k->kept.session);
 	SSL_CTX_free(k->ctx);
 	OPENSSL_free(k->policy);
 	ss_trust_put(k->trust);

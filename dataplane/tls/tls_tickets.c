@@ -78,3 +78,32 @@ bool ss_tls_ticket_whole(struct ss_tls_conn *c)
 	k->failed = false;
 	return kept;
 }
+
+/* Servers give their tickets when the handshake is over, before data; the SSL object is 35 KB that wait for them. */
+#define TLS_TICKET_PATIENCE 4
+
+void ss_tls_tickets_data(struct ss_tls_conn *c)
+{
+	if (c->own.message_n || (++c->tickets->data < TLS_TICKET_PATIENCE && c->tickets->kept == 0))
+		return;
+	ss_tls_tickets_end(c);
+	c->ssl = NULL;
+	ss_tls_shake_free(c->shake);
+	c->shake = NULL;
+}
+
+/* OpenSSL has made a session of a ticket; 1: the reference is ours. TLS 1.3 alone: as for our own (tls_resume.c). */
+int ss_tls_on_session(SSL *ssl, SSL_SESSION *s)
+{
+	struct tls_shake *k = SSL_get_app_data(ssl);
+	struct ss_tls_conn *c = k->c;
+
+	if (!k->keeps || k->went != TLS_WENT_DONE || SSL_version(ssl) < TLS1_3_VERSION || !SSL_SESSION_is_resumable(s))
+		return 0;
+	if (c->tickets)
+		c->tickets->kept++;
+	ss_tls_sessions_put(c->t->sessions, &k->key,
+			    &(struct tls_kept){ s, k->mark, k->chain_until, k->tls == 2 });
+	ss_count(c->t->conf.counters, SS_C_TLS_TICKETS_KEPT, 1);
+	return 1;
+}

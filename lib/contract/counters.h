@@ -37,6 +37,7 @@
 	X(TCP_FAST_RETRANS, c, "fast retransmits")                              \
 	X(TLS_HANDSHAKES, c, "TLS handshakes completed")                        \
 	X(TLS_RESUMED, c, "TLS handshakes resumed")                             \
+	X(TLS_UPSTREAM_RESUMED, c, "of these, with endpoints") \
 	X(HTTP_RETIRED, c, "connections ended in order for their age, or before a certificate of theirs ended") \
 	X(TLS_STEPS, c, "steps of TLS handshakes")                              \
 	X(TLS_STEPS_AWAY, c, "of these, done by handshake threads")             \
@@ -54,6 +55,7 @@
 	X(TLS_CONNS, g, "TLS connections held")                                 \
 	X(TLS_RECORD_LAYER, g, "who opens and seals TLS records: 1 ipsec-mb, 2 evp, 3 openssl") \
 	X(TLS_KEY_UPDATES, c, "new sending keys within a TLS connection (KeyUpdate)") \
+	X(TLS_TICKETS_KEPT, c, "session tickets of endpoints that were kept for the next connection") \
 	X(TLS_TICKETS_DROPPED, c, "session tickets that came and were not kept") \
 	X(HTTP_CONNS, g, "HTTP connections held")                               \
 	X(HTTP_STREAMS, g, "HTTP streams held")                                 \

@@ -80,8 +80,9 @@ struct ss_tls_client {
 	const struct ss_trust *trust; /* as above */
 	uint32_t cluster;             /* name id: where this stands in the next generation; 0: nowhere */
 	uint64_t handshake_timeout_ns;
+	bool resume; /* tickets are kept, and used for the next connection to the same endpoint; wants a hash */
 	/* Where an SSL_SESSION * to resume stands, or NULL; read when a handshake begins, which keeps its own
-	 * reference. NULL: never. For a load generator: a mesh does not resume (ctrl/build says why). */
+	 * reference. NULL: never. For a load generator. */
 	void *const *session;
 	/* Over all that decides whom we trust and who we are, PEM bytes included: connections outlive a
 	 * reload when it is the same. 0: not known, they do not. */
