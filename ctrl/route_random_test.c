@@ -2,74 +2,7 @@
  * route_random_test.c - random tables of routes against a naive scan of the model.
  */
 
-#include "ctrl/route_sim.h"
-
-#include "base/rng.h"
-
-static const char *const texts[] = {"/",   "/a", "/a/",  "/a/b",   "/a/bb",
-				    "/ab", "/b", "/b/a", "/a/b/c", "/aa/b"};
-static const char *const patterns[] = {"/a.*",    "/[ab]/b",  "(/a|/b)+",  "/a/b+",    ".*b",
-				       "/(a|ab)", "/a/?b?",   "/a|/b",     "^/ab?",    "/a/b/c?",
-				       "/[|]|/a", "/a/(b|c)", "/\\a?b|/a", "/b{1,2}a*"};
-static const char *const names[] = {"x-a", "x-b", "x-c"};
-static const char *const values[] = {"1", "2", "12", "", "21"};
-static const char *const ids[] = {"any", "spiffe://a/x", "spiffe://a/*", "domain:b"};
-static const char *const peers[] = {"", "spiffe://a/x", "spiffe://a/y", "spiffe://b/x"};
-static const char *const sni_patterns[] = {"a.example", "*.a.example", "b.example"};
-static const char *const snis[] = {"", "a.example", "B.example", "x.a.example"};
-static const char *const value_patterns[] = {"1", "[12]+", "2.*", ".*2", "1?"};
-
-#define PICK(r, a) (a)[ss_rng_below(r, SS_ARRAY_LEN(a))]
-
-static void random_match(struct ss_rng *r, struct ss_model_header_match *m)
-{
-	enum ss_header_match kind =
-		ss_rng_chance(r, 1, 2) ? SS_HM_EXACT : (enum ss_header_match)ss_rng_below(r, 6);
-
-	*m = (struct ss_model_header_match){
-		world_text(PICK(r, names)),
-		world_text(kind == SS_HM_REGEX ? PICK(r, value_patterns) : PICK(r, values)),
-		kind,
-		ss_rng_chance(r, 1, 4),
-		(int64_t)ss_rng_below(r, 4) - 1,
-		(int64_t)ss_rng_below(r, 25)};
-}
-
-static void random_source(struct ss_rng *r, struct ss_model_route *m)
-{
-	if (ss_rng_chance(r, 1, 2))
-		m->ids[m->n_ids++] = world_id(PICK(r, ids));
-	if (ss_rng_chance(r, 1, 2))
-		m->snis[m->n_snis++] = world_text(PICK(r, sni_patterns));
-	if (ss_rng_chance(r, 1, 3))
-		m->ports[m->n_ports++] = 80 + ss_rng_below(r, 2);
-}
-
-/* few: how many of the paths are used; one or two make long lists. */
-static void random_route(struct ss_rng *r, struct ss_model_host *h, uint32_t i, uint32_t few)
-{
-	char name[20];
-
-	snprintf(name, sizeof(name), "%u", i);
-	struct ss_model_route *m = route_add(h, name, i);
-	m->path_kind = (enum ss_path_match)ss_rng_below(r, 5);
-	if (m->path_kind == SS_PATH_ANY && !ss_rng_chance(r, 1, 4))
-		m->path_kind = SS_PATH_EXACT;
-	if (m->path_kind == SS_PATH_REGEX)
-		m->path = world_text(patterns[ss_rng_below(r, ss_min_u32(few, SS_ARRAY_LEN(patterns)))]);
-	else if (m->path_kind != SS_PATH_ANY)
-		m->path = world_text(texts[ss_rng_below(r, few)]);
-	if (ss_rng_chance(r, 1, 3))
-		m->methods = (uint16_t)(1 + ss_rng_below(r, 1023));
-	for (uint32_t n = ss_rng_below(r, 3); n; n--)
-		random_match(r, &m->headers[m->n_headers++]);
-	if (ss_rng_chance(r, 1, 3))
-		random_match(r, &m->query[m->n_query++]);
-	if (ss_rng_chance(r, 1, 3))
-		random_match(r, &m->cookies[m->n_cookies++]);
-	if (ss_rng_chance(r, 1, 5))
-		random_source(r, m);
-}
+#include "ctrl/route_dice.h"
 
 static bool naive_value(const struct ss_model_header_match *m, const char *v)
 {
@@ -203,45 +136,7 @@ static int naive_first(const struct ss_model_host *m, const struct ss_hdrs *h, c
 	return best;
 }
 
-static void random_pairs(struct ss_rng *r, char *to, const char *between)
-{
-	*to = '\0';
-	for (uint32_t n = ss_rng_below(r, 4); n; n--) {
-		sprintf(to + strlen(to), "%s%s", *to ? between : "", PICK(r, names));
-		if (ss_rng_chance(r, 4, 5))
-			sprintf(to + strlen(to), "=%s", PICK(r, values));
-	}
-}
-
-struct asked {
-	struct ss_hdrs h;
-	struct ss_hdr v[8];
-	char path[60], target[160], query[80], cookies[80];
-	struct asker who;
-};
-
-static void random_request(struct ss_rng *r, struct asked *q)
-{
-	static const char *const methods[] = {"GET",    "HEAD",    "POST",  "PUT",
-					      "DELETE", "OPTIONS", "PATCH", "X"};
-	static const char *const more[] = {"", "", "b", "/b", "a", "/", "/c"};
-
-	snprintf(q->path, sizeof(q->path), "%s%s", PICK(r, texts), PICK(r, more));
-	random_pairs(r, q->query, "&");
-	random_pairs(r, q->cookies, "; ");
-	snprintf(q->target, sizeof(q->target), "%s%s%s", q->path, *q->query ? "?" : "", q->query);
-	ss_hdrs_init(&q->h, q->v, 8);
-	q->h.method = ss_span_str(PICK(r, methods));
-	q->h.authority = SS_SPAN("any.example");
-	q->h.path = ss_span_str(q->target);
-	for (uint32_t n = ss_rng_below(r, 4); n; n--)
-		ss_hdrs_add(&q->h, ss_span_str(PICK(r, names)), ss_span_str(PICK(r, values)), 0);
-	ss_hdrs_add(&q->h, SS_SPAN("cookie"), ss_span_str(q->cookies), 0);
-	q->who = (struct asker){ss_span_str(PICK(r, peers)), ss_span_str(PICK(r, snis)),
-				(uint16_t)(80 + ss_rng_below(r, 2))};
-}
-
-static int answered(struct world *w, const struct ss_model_host *m, struct asked *q)
+static int answered(struct world *w, const struct ss_model_host *m, struct dice_asked *q)
 {
 	struct ss_route_decision d = route_ask(w, &q->h, &q->who, 0);
 
@@ -253,7 +148,7 @@ static void one_random_table(uint64_t seed, uint32_t *matched)
 	struct ss_rng r;
 	struct world w;
 	struct ss_model_host *m;
-	struct asked q;
+	struct dice_asked q;
 	uint32_t n, few;
 
 	ss_rng_seed(&r, seed);
@@ -262,13 +157,13 @@ static void one_random_table(uint64_t seed, uint32_t *matched)
 	m->domains[m->n_domains++] = world_text("*");
 	m->precedence = ss_rng_chance(&r, 1, 3) ? SS_PRECEDENCE_GATEWAY : SS_FIRST_MATCH;
 	n = 1 + ss_rng_below(&r, 100);
-	few = ss_rng_chance(&r, 1, 3) ? 1 + ss_rng_below(&r, 2) : SS_ARRAY_LEN(texts);
+	few = ss_rng_chance(&r, 1, 3) ? 1 + ss_rng_below(&r, 2) : DICE_TEXTS;
 	for (uint32_t i = 0; i < n; i++)
-		random_route(&r, m, i, few);
+		dice_route(&r, m, i, few);
 	if (world_build(&w) != 0)
 		fail_msg("seed %lu: %s", (unsigned long)seed, w.errors.n ? w.errors.text[0] : "?");
 	for (int i = 0; i < 60; i++) {
-		random_request(&r, &q);
+		dice_request(&r, &q);
 		int want = naive_first(m, &q.h, q.path, q.query, q.cookies, &q.who),
 		    got = answered(&w, m, &q);
 		if (got != want)

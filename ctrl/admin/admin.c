@@ -17,7 +17,7 @@
 #include "base/err.h"
 
 #define MAX_CLIENTS 32
-#define MAX_LINE 256
+#define MAX_LINE 65536 /* a request's headers may be in it */
 #define CLIENT_SECONDS 10
 #define RELOAD_WAIT_NS (30 * SS_NS_PER_SEC)
 
@@ -124,12 +124,21 @@ static void do_drain(struct client *c)
 	answer(c, true, ss_json_close(&j));
 }
 
+static void do_why(struct client *c, char *words)
+{
+	bool ok;
+	char *text = ss_admin_why(c->admin, words, &ok);
+
+	answer(c, ok, text);
+}
+
 /* ---- the table of words ---- */
 
 static const struct {
 	const char *word;
 	void (*show)(struct ss_admin *a, struct ss_json *j); /* answers at once */
 	void (*act)(struct client *c);
+	void (*ask)(struct client *c, char *words); /* has words of its own; NULL: none were said */
 } commands[] = {
 	{ "status", ss_admin_show_status, NULL },     { "stats", ss_admin_show_stats, NULL },
 	{ "limits", ss_admin_show_limits, NULL },     { "secrets", ss_admin_show_secrets, NULL },
@@ -138,13 +147,22 @@ static const struct {
 	{ "flows", ss_admin_show_flows, NULL },	      { "stages", ss_admin_show_stages, NULL },
 	{ "pairs", ss_admin_show_pairs, NULL },	      { "reload", NULL, do_reload },
 	{ "drain", NULL, do_drain },
+	{ "why", NULL, NULL, do_why },
 };
 
-static void run_command(struct client *c, const char *line)
+static void run_command(struct client *c, char *line)
 {
+	char *words = strchr(line, SS_WHY_SEP);
+
+	if (words)
+		*words++ = '\0';
 	for (size_t i = 0; i < SS_ARRAY_LEN(commands); i++) {
-		if (strcmp(line, commands[i].word) != 0)
+		if (strcmp(line, commands[i].word) != 0 || (words && !commands[i].ask))
 			continue;
+		if (commands[i].ask) {
+			commands[i].ask(c, words);
+			return;
+		}
 		if (commands[i].act) {
 			commands[i].act(c);
 			return;
@@ -155,7 +173,7 @@ static void run_command(struct client *c, const char *line)
 		answer(c, true, ss_json_close(&j));
 		return;
 	}
-	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, pairs, limits, secrets, config, flows, reload, drain");
+	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, pairs, limits, secrets, config, flows, reload, drain, why");
 }
 
 static void on_read(struct bufferevent *be, void *arg)
@@ -290,6 +308,9 @@ int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf)
 	a->conf = *conf;
 	a->started_ns = ss_clock_ns(conf->clock);
 	ss_list_init(&a->clients);
+	if (ss_why_create(&a->why, &(struct ss_why_conf){ .names = conf->names, .endpoints = conf->endpoints,
+							  .clock = conf->clock, .n_workers = conf->n_workers }) < 0)
+		goto fail;
 	a->listener = evconnlistener_new(conf->base, on_accept, a,
 					 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, conf->fd);
 	if (!a->listener)
@@ -298,8 +319,10 @@ int ss_admin_create(struct ss_admin **out, const struct ss_admin_conf *conf)
 	*out = a;
 	return 0;
 fail:
-	if (a)
+	if (a) {
+		ss_why_free(a->why);
 		free(a->socket);
+	}
 	free(a);
 	return SS_ERR_NO_MEM;
 }
@@ -311,6 +334,7 @@ void ss_admin_free(struct ss_admin *a)
 	while (!ss_list_empty(&a->clients))
 		end_client(ss_list_entry(a->clients.next, struct client, node));
 	evconnlistener_free(a->listener);
+	ss_why_free(a->why);
 	unlink(a->socket);
 	free(a->socket);
 	free(a);

@@ -7,6 +7,7 @@
 #include "admin/admin.h"
 #include "base/list.h"
 #include "model/json.h"
+#include "why/why.h"
 
 /* One worker's time, as it stood when it was sampled. */
 struct ss_admin_sample {
@@ -20,6 +21,7 @@ struct ss_admin {
 	struct evconnlistener *listener;
 	struct ss_list clients; /* struct client of admin.c */
 	uint32_t n_clients, n_waiting;
+	struct ss_why *why;
 	uint64_t started_ns;    /* conf.clock */
 	/* Busy shares are over the last full second: two samples, and the time of the newer one. */
 	uint64_t sampled_ns;
@@ -42,5 +44,8 @@ void ss_admin_sample(struct ss_admin *a, uint64_t now);
 double ss_admin_busy(const struct ss_admin *a, uint32_t i);
 /* admin_stages.c */
 void ss_admin_show_stages(struct ss_admin *a, struct ss_json *j);
+
+/* admin_why.c: the answer to a question (line may be NULL, and is taken apart), or why there is none. */
+char *ss_admin_why(struct ss_admin *a, char *line, bool *ok);
 
 #endif

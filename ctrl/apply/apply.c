@@ -77,6 +77,28 @@ static int reload(struct ss_apply *a, struct ss_model_errors *errors)
 	return 0;
 }
 
+int ss_apply_candidate(struct ss_apply *a, const char *path, struct ss_model **m, struct ss_snapshot **s,
+		       struct ss_model_errors *errors)
+{
+	struct ss_pace pace;
+	int err;
+
+	*m = NULL;
+	*s = NULL;
+	ss_pace_begin(&pace, ss_model_core_shared(&a->first->process, a->first->process.control_core, 0));
+	err = ss_cfg_load(path, m, errors);
+	if (err == 0)
+		err = ss_cfg_same_process(a->first, *m, errors);
+	if (err == 0)
+		err = ss_build_candidate(a->build, *m, a->generation + 1, s, errors);
+	ss_pace_end(&pace);
+	if (err < 0 && *m) {
+		ss_model_free(*m);
+		*m = NULL;
+	}
+	return err;
+}
+
 int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors)
 {
 	uint32_t before = errors->n;

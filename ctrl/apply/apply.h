@@ -40,6 +40,10 @@ int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_er
 bool ss_apply_refresh(struct ss_apply *a, bool judge);
 /* Builds the model in force again, and publishes that. True: a generation was published; else the log says why. */
 bool ss_apply_again(struct ss_apply *a);
+/* What a file would be, were it applied now: compiled and checked as a reload does, and not published. Both are the
+ * caller's: ss_build_destroy, then ss_model_free. */
+int ss_apply_candidate(struct ss_apply *a, const char *path, struct ss_model **m, struct ss_snapshot **s,
+		       struct ss_model_errors *errors);
 /* The model in force. */
 const struct ss_model *ss_apply_model(const struct ss_apply *a);
 /* Its keys, defaults filled in, as members of the object that j is in; secrets by their files' names. */

@@ -47,6 +47,18 @@ int ss_build_refresh(struct ss_build *b, const struct ss_model *m, uint64_t gene
 	return fresh ? fresh--, ss_build_snapshot(b, m, generation, out, &none) : 0;
 }
 
+int ss_build_candidate(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
+		       struct ss_model_errors *errors)
+{
+	return ss_build_snapshot(b, m, generation, out, errors);
+}
+
+const struct ss_model_authz_rule *ss_build_rule_of(const struct ss_model *m, const struct ss_model_authz *a, uint32_t i,
+						   const struct ss_model_policy **policy)
+{
+	return NULL;
+}
+
 int ss_build_again(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
 		   struct ss_model_errors *errors)
 {

@@ -53,6 +53,15 @@ const char *ss_build_secret_path(const struct ss_build *b, uint32_t i);
 /* How the i-th secret or trust stands; false: there are not so many. Texts are good until the next build. */
 bool ss_build_secret(const struct ss_build *b, uint32_t i, struct ss_secret_state *out);
 
+/* Compiles m with its files as they are now, for somebody who only wants to look: nothing of the builder's changes, but
+ * for names, which are remembered. */
+int ss_build_candidate(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
+		       struct ss_model_errors *errors);
+/* What the i-th compiled rule of a scope was made of: a rule of the model, and the policy that it stands in (NULL: the
+ * scope itself). NULL: there are not so many. */
+const struct ss_model_authz_rule *ss_build_rule_of(const struct ss_model *m, const struct ss_model_authz *a, uint32_t i,
+						   const struct ss_model_policy **policy);
+
 /* Frees a snapshot and all it owns: SSL_CTX references, hyperscan databases, its hold on slots of the
  * endpoint table, memory. NULL is allowed. */
 void ss_build_destroy(struct ss_snapshot *s);

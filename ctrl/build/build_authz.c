@@ -52,11 +52,16 @@ static void add_rule(struct ss_build_scope *s, const struct ss_model_authz_rule 
 	s->a->any_custom |= action == SS_AUTHZ_CUSTOM;
 }
 
+static const struct ss_model_policy *policy_in(const struct ss_model *m, const char *name)
+{
+	uint32_t i = ss_model_policy(m, name);
+
+	return i == SS_MODEL_NONE ? NULL : &m->policies[i];
+}
+
 static const struct ss_model_policy *policy_of(const struct ss_build_job *j, const char *name)
 {
-	uint32_t i = ss_model_policy(j->model, name);
-
-	return i == SS_MODEL_NONE ? NULL : &j->model->policies[i];
+	return policy_in(j->model, name);
 }
 
 static uint32_t pairs(const struct ss_model_authz_rule *r, uint32_t n)
@@ -122,4 +127,35 @@ int ss_build_authz(struct ss_build_job *j, const struct ss_model_authz *m, const
 		ss_build_authz_regex_end(&s);
 	ss_build_authz_regex_free(&s);
 	return s.err < 0 ? s.err : ss_build_authz_index(j, s.a);
+}
+
+/* One class of the scope, in the order of add_class: the rule that *i ends in, or NULL with *i counted down. */
+static const struct ss_model_authz_rule *find_in_class(const struct ss_model *m, const struct ss_model_authz *a,
+						       uint8_t class, uint32_t *i, const struct ss_model_policy **policy)
+{
+	for (uint32_t p = 0; p < a->n_policies + 1; p++) {
+		const struct ss_model_policy *of = p < a->n_policies ? policy_in(m, a->policies[p]) : NULL;
+		const struct ss_model_authz_rule *r = of ? of->rules : a->rules;
+		uint32_t n = of ? of->n_rules : p < a->n_policies ? 0 : a->n_rules;
+		for (uint32_t k = 0; k < n; k++) {
+			bool dry = r[k].dry_run || (of && of->dry_run);
+			if (class_of(of ? of->action : r[k].action, dry) != class)
+				continue;
+			*policy = of;
+			if (*i < pairs(&r[k], 1))
+				return &r[k];
+			*i -= pairs(&r[k], 1);
+		}
+	}
+	return NULL;
+}
+
+const struct ss_model_authz_rule *ss_build_rule_of(const struct ss_model *m, const struct ss_model_authz *a, uint32_t i,
+						   const struct ss_model_policy **policy)
+{
+	const struct ss_model_authz_rule *r = NULL;
+
+	for (uint8_t class = 0; !r && class < SS_AUTHZ_CLASSES; class ++)
+		r = find_in_class(m, a, class, &i, policy);
+	return r;
 }

@@ -45,6 +45,13 @@ struct ss_build_job {
 	struct ss_model_errors *errors;
 };
 
+/* Places in what each worker writes while it decides: after the workers' stands control's, which asks the same questions
+ * (ctrl/why). */
+static inline uint32_t ss_build_seats(const struct ss_build_job *j)
+{
+	return j->n_workers + 1;
+}
+
 /* build_mem.c: the snapshot's memory (ss_snapshot.memory). */
 struct ss_build_mem;
 struct ss_build_mem *ss_build_mem_create(void);

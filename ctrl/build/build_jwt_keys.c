@@ -196,7 +196,7 @@ static void add(struct jwks *k, EVP_PKEY *key, enum ss_jwt_alg alg)
 	if (kid.n)
 		memcpy(text, kid.p, kid.n);
 	*to = (struct ss_jwt_key){.kid = ss_span(text, kid.n), .alg = (uint8_t)alg};
-	for (uint32_t w = 0; w < k->j->n_workers; w++) {
+	for (uint32_t w = 0; w < ss_build_seats(k->j); w++) {
 		if (add_contexts(k, key, to, w))
 			continue;
 		wrong(k, "OpenSSL does not take a key");

@@ -205,7 +205,7 @@ int ss_build_regex_start(struct ss_build_job *j)
 	j->regex = ss_build_alloc(j, sizeof(*j->regex));
 	if (!j->regex)
 		return SS_ERR_NO_MEM;
-	j->regex->scratch = ss_build_array(j, j->n_workers, sizeof(*j->regex->scratch));
+	j->regex->scratch = ss_build_array(j, ss_build_seats(j), sizeof(*j->regex->scratch));
 	return j->regex->scratch ? 0 : SS_ERR_NO_MEM;
 }
 
@@ -228,7 +228,7 @@ int ss_build_regex_finish(struct ss_build_job *j)
 
 	if (!x)
 		return 0;
-	for (uint32_t w = 0; x->proto && !err && w < j->n_workers; w++) {
+	for (uint32_t w = 0; x->proto && !err && w < ss_build_seats(j); w++) {
 		struct ss_route_scratch *s = &x->scratch[w];
 		/* A line of its own for each worker's words. */
 		s->hits = ss_build_alloc(j, (x->most_field_regex / 64 + 8) / 8 * 64);

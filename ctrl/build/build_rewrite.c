@@ -118,13 +118,13 @@ static int make_matches(struct ss_build_job *j, struct ss_build_regex *x)
 
 	if (x->match)
 		return 0;
-	match = ss_build_array(j, j->n_workers, sizeof(*match));
+	match = ss_build_array(j, ss_build_seats(j), sizeof(*match));
 	b = match ? pcre2_match_context_create(NULL) : NULL;
 	if (!b || ss_build_on_free(j, free_bounds, b) < 0)
 		return SS_ERR_NO_MEM;
 	pcre2_set_match_limit(b, STEPS_MAX);
 	pcre2_set_depth_limit(b, DEPTH_MAX);
-	for (uint32_t w = 0; w < j->n_workers; w++) {
+	for (uint32_t w = 0; w < ss_build_seats(j); w++) {
 		match[w] = pcre2_match_data_create(GROUPS, NULL);
 		if (!match[w] || ss_build_on_free(j, free_match, match[w]) < 0)
 			return SS_ERR_NO_MEM;

@@ -138,6 +138,23 @@ int ss_build_snapshot(struct ss_build *b, const struct ss_model *m, uint64_t gen
 	return 0;
 }
 
+int ss_build_candidate(struct ss_build *b, const struct ss_model *m, uint64_t generation, struct ss_snapshot **out,
+		       struct ss_model_errors *errors)
+{
+	struct ss_build apart = {.conf = b->conf};
+	struct ss_build_files *files = ss_build_files_read(m, b->files);
+	int err = SS_ERR_NO_MEM;
+
+	*out = NULL;
+	if (!files)
+		ss_model_error(errors, NULL, NULL, "out of memory");
+	else
+		err = ss_build_compile(&apart, m, files, generation, out, errors);
+	ss_build_files_free(files);
+	free(apart.past.v);
+	return err;
+}
+
 void ss_build_destroy(struct ss_snapshot *s)
 {
 	if (s)

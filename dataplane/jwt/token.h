@@ -17,6 +17,7 @@
 
 #include "contract/drops.h"
 #include "contract/jwt.h"
+#include "mem/arena.h"
 #include "wire/hdr.h"
 #include "wire/jscan.h"
 
@@ -34,6 +35,13 @@ struct ss_jwt *ss_jwt_create(uint32_t entries, uint16_t worker);
 void ss_jwt_free(struct ss_jwt *j);
 void ss_jwt_check(struct ss_jwt *j, const struct ss_jwt_policy *p, const struct ss_hdrs *head, uint64_t now_s,
 		  struct ss_jwt_found *out);
+/* *out becomes the head without the token and with its claims, in the arena; it stays as it is where that is the same.
+ * 0 or SS_ERR_NO_MEM. */
+int ss_jwt_head(const struct ss_jwt_policy *p, const struct ss_jwt_found *t, const struct ss_hdrs *from,
+		struct ss_arena *a, const struct ss_hdrs **out);
+/* What a request lacks that a route (its enum ss_jwt_need) asks for; SS_DROP_NONE: nothing. p: the listener's, or
+ * NULL. */
+enum ss_drop ss_jwt_wanting(const struct ss_jwt_policy *p, uint8_t route, const struct ss_jwt_found *t);
 /* Where a provider's token stands in this head; empty when there is none. */
 struct ss_span ss_jwt_token(const struct ss_jwt_provider *p, const struct ss_hdrs *head);
 /* How many signatures were computed: the rest came from the cache. */

@@ -132,6 +132,34 @@ static void answer_or_send(struct px_exchange *x, const struct ss_snapshot *snap
 		px_forward(x, snap, now);
 }
 
+static void end_decision(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_listener *l,
+			 const struct ss_route_decision *d, enum ss_drop wanting, uint64_t now)
+{
+	switch (ss_route_end(d, wanting, px_head(x)->method)) {
+	case SS_ROUTE_ASK:
+		px_ask(x, snap, l, d, now);
+		break;
+	case SS_ROUTE_PREFLIGHT:
+		px_preflight(x, d, now);
+		break;
+	case SS_ROUTE_TOKEN:
+		px_reply(x, wanting, now);
+		break;
+	case SS_ROUTE_CLOSED:
+		px_closed(x, d->maintenance, now);
+		break;
+	case SS_ROUTE_REFUSED:
+		px_reply(x, d->drop, now);
+		break;
+	case SS_ROUTE_TUNNEL:
+		px_reply(x, SS_DROP_TUNNEL, now);
+		break;
+	case SS_ROUTE_ON:
+		answer_or_send(x, snap, l, d, now);
+		break;
+	}
+}
+
 void px_begin(struct ss_proxy *p, const struct ss_snapshot *snap, struct ss_http_stream *down, uint64_t now)
 {
 	const struct ss_hdrs *head = ss_http_head(down);
@@ -194,20 +222,8 @@ void px_decide(struct px_exchange *x, const struct ss_snapshot *snap, const stru
 		px_authorized(x, snap, l, &d);
 	if (d.route && response_ops(x, &d) < 0)
 		px_reply(x, SS_DROP_STREAMS_FULL, now);
-	else if (ss_unlikely(d.custom != NULL) && wanting == SS_DROP_NONE)
-		px_ask(x, snap, l, &d, now);
-	else if (d.preflight)
-		px_preflight(x, &d, now);
-	else if (wanting != SS_DROP_NONE)
-		px_reply(x, wanting, now);
-	else if (d.maintenance && d.drop != SS_DROP_DENIED)
-		px_closed(x, d.maintenance, now);
-	else if (d.drop != SS_DROP_NONE)
-		px_reply(x, d.drop, now);
-	else if (ss_span_eq(rq.head->method, SS_SPAN("CONNECT")))
-		px_reply(x, SS_DROP_TUNNEL, now);
 	else
-		answer_or_send(x, snap, l, &d, now);
+		end_decision(x, snap, l, &d, wanting, now);
 }
 
 /* -- upstream -- */

@@ -7,50 +7,14 @@
 #define FLAG_HEADER "x-sidestep-flag"
 
 struct answer {
-	uint16_t drop, status, grpc; /* grpc: gRPC's HTTP-to-status table */
-};
-
-static const struct answer answers[] = {
-	{SS_DROP_NO_ROUTE_MATCH, 404, 12},
-	{SS_DROP_DENIED, 403, 7},
-	{SS_DROP_EXT_AUTHZ_DENIED, 403, 7},
-	{SS_DROP_EXT_AUTHZ_FAILED, 403, 7},
-	{SS_DROP_REWRITE_LIMIT, 500, 13},
-	{SS_DROP_MAINTENANCE, 503, 14},
-	{SS_DROP_TOKEN_MISSING, 401, 16},
-	{SS_DROP_TOKEN_INVALID, 401, 16},
-	{SS_DROP_TOKEN_EXPIRED, 401, 16},
-	{SS_DROP_TOKEN_REFUSED, 401, 16},
-	/* RESOURCE_EXHAUSTED: clients retry UNAVAILABLE, which is Envoy's default here, and that feeds the overload. */
-	{SS_DROP_RATE_LIMITED, 429, 8},
-	{SS_DROP_NO_CLUSTER, 503, 14},
-	{SS_DROP_NO_HEALTHY, 503, 14},
-	{SS_DROP_NO_SUBSET, 503, 14},
-	{SS_DROP_CONNECT_FAILED, 503, 14},
-	{SS_DROP_UPSTREAM_TLS, 503, 14},
-	{SS_DROP_UPSTREAM_OVERFLOW, 503, 14},
-	{SS_DROP_PENDING_DELAY, 503, 14},
-	{SS_DROP_BREAKER_OPEN, 503, 14},
-	{SS_DROP_RETRY_BUDGET, 503, 14},
-	{SS_DROP_OVERLOADED, 503, 14},
-	{SS_DROP_UPSTREAM_RESET, 502, 14},
-	{SS_DROP_UPSTREAM_STREAM_RESET, 502, 14},
-	{SS_DROP_UPSTREAM_PROTOCOL, 502, 14},
-	{SS_DROP_TIMEOUT_TOTAL, 504, 4},
-	{SS_DROP_TIMEOUT_TRY, 504, 4},
-	{SS_DROP_TIMEOUT_DURATION, 504, 4},
-	{SS_DROP_TIMEOUT_IDLE, 408, 14},
-	{SS_DROP_DRAINING, 503, 14},
-	{SS_DROP_STREAMS_FULL, 503, 14},
-	{SS_DROP_TUNNEL, 501, 12},
+	uint16_t drop, status, grpc;
 };
 
 static struct answer answer_for(enum ss_drop why)
 {
-	for (size_t i = 0; i < SS_ARRAY_LEN(answers); i++)
-		if (answers[i].drop == why)
-			return answers[i];
-	return (struct answer){(uint16_t)why, 502, 14};
+	struct ss_drop_answer a = ss_drop_answer(why);
+
+	return (struct answer){(uint16_t)why, a.status, a.grpc};
 }
 
 void px_count_status(struct px_exchange *x, uint16_t status)

@@ -54,6 +54,34 @@ struct ss_route_decision {
 void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 		     const struct ss_route_request *rq, struct ss_route_decision *out);
 
+/* What becomes of a request, by what was decided about it. */
+enum ss_route_end {
+	SS_ROUTE_ASK,       /* d->custom's authorizer, then it is decided again */
+	SS_ROUTE_PREFLIGHT, /* a preflight's answer */
+	SS_ROUTE_TOKEN,     /* refused: for its token */
+	SS_ROUTE_CLOSED,    /* d->maintenance's answer */
+	SS_ROUTE_REFUSED,   /* for d->drop */
+	SS_ROUTE_TUNNEL,    /* refused: CONNECT */
+	SS_ROUTE_ON,        /* limits, faults, then what its route does */
+};
+
+/* wanting: what its route misses about its token. */
+static inline enum ss_route_end ss_route_end(const struct ss_route_decision *d, enum ss_drop wanting,
+					     struct ss_span method)
+{
+	if (ss_unlikely(d->custom != NULL) && wanting == SS_DROP_NONE)
+		return SS_ROUTE_ASK;
+	if (d->preflight)
+		return SS_ROUTE_PREFLIGHT;
+	if (wanting != SS_DROP_NONE)
+		return SS_ROUTE_TOKEN;
+	if (d->maintenance && d->drop != SS_DROP_DENIED)
+		return SS_ROUTE_CLOSED;
+	if (d->drop != SS_DROP_NONE)
+		return SS_ROUTE_REFUSED;
+	return ss_span_eq(method, SS_SPAN("CONNECT")) ? SS_ROUTE_TUNNEL : SS_ROUTE_ON;
+}
+
 /* A path and query with `text` in place of what kind (enum ss_new_path) says, in the arena; the path itself where
  * nothing changes. *ok becomes false without memory. */
 struct ss_span ss_route_new_path(const struct ss_route *r, uint8_t kind, struct ss_span text, struct ss_span path,

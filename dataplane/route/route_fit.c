@@ -111,17 +111,36 @@ static bool sni_fits(struct ss_span pattern, struct ss_span sni)
 	return ss_span_ieq(pattern, sni);
 }
 
+static bool some_id(const struct ss_route_look *k, const struct ss_route_source *s)
+{
+	bool fits = !s->n_ids;
+
+	for (uint16_t i = 0; i < s->n_ids && !fits; i++)
+		fits = ss_id_matches(&s->ids[i], k->rq->peer_identity);
+	return fits;
+}
+
+static bool some_sni(const struct ss_route_look *k, const struct ss_route_source *s)
+{
+	bool fits = !s->n_snis;
+
+	for (uint16_t i = 0; i < s->n_snis && !fits; i++)
+		fits = k->rq->sni.n && sni_fits(s->snis[i], k->rq->sni);
+	return fits;
+}
+
+static bool some_port(const struct ss_route_look *k, const struct ss_route_source *s)
+{
+	bool fits = !s->n_ports;
+
+	for (uint16_t i = 0; i < s->n_ports && !fits; i++)
+		fits = s->ports[i] == k->port;
+	return fits;
+}
+
 static bool source_fits(const struct ss_route_look *k, const struct ss_route_source *s)
 {
-	bool id = !s->n_ids, sni = !s->n_snis, port = !s->n_ports;
-
-	for (uint16_t i = 0; i < s->n_ids && !id; i++)
-		id = ss_id_matches(&s->ids[i], k->rq->peer_identity);
-	for (uint16_t i = 0; i < s->n_snis && !sni; i++)
-		sni = k->rq->sni.n && sni_fits(s->snis[i], k->rq->sni);
-	for (uint16_t i = 0; i < s->n_ports && !port; i++)
-		port = s->ports[i] == k->port;
-	return id && sni && port;
+	return some_id(k, s) && some_sni(k, s) && some_port(k, s);
 }
 
 /* A preflight is about a request that will come: with CORS a route takes it for the methods that it has. */
@@ -140,4 +159,23 @@ bool ss_route_rest_fits(struct ss_route_look *k, uint32_t i)
 		if (!ss_route_field_fits(k, &r->fields[f]))
 			return false;
 	return true;
+}
+
+struct ss_route_misfit ss_route_rest_misfit(struct ss_route_look *k, uint32_t i)
+{
+	const struct ss_route *r = &k->host->routes[i];
+	const struct ss_route_source *s = r->source;
+
+	if (!method_fits(k, r))
+		return (struct ss_route_misfit){SS_ROUTE_PART_METHOD, 0};
+	if (s && !some_id(k, s))
+		return (struct ss_route_misfit){SS_ROUTE_PART_IDENTITY, 0};
+	if (s && !some_sni(k, s))
+		return (struct ss_route_misfit){SS_ROUTE_PART_SNI, 0};
+	if (s && !some_port(k, s))
+		return (struct ss_route_misfit){SS_ROUTE_PART_PORT, 0};
+	for (uint16_t f = 0; f < r->n_fields; f++)
+		if (!ss_route_field_fits(k, &r->fields[f]))
+			return (struct ss_route_misfit){SS_ROUTE_PART_FIELD, f};
+	return (struct ss_route_misfit){SS_ROUTE_PART_NONE, 0};
 }

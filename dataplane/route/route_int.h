@@ -6,6 +6,7 @@
 
 #include "contract/route_index.h"
 #include "route/route.h"
+#include "route/route_why.h"
 
 #define SS_ROUTE_HOST_MAX 255 /* RFC 1035 2.3.4 */
 
@@ -32,6 +33,11 @@ bool ss_route_value_fits(const struct ss_route_field *m, struct ss_span value);
 bool ss_route_field_fits(struct ss_route_look *k, const struct ss_route_field *m);
 /* route_fit.c: all of route i but its path. */
 bool ss_route_rest_fits(struct ss_route_look *k, uint32_t i);
+/* route_fit.c: which part of that it is. */
+struct ss_route_misfit ss_route_rest_misfit(struct ss_route_look *k, uint32_t i);
+/* route_match.c: what one request is looked at by; the pattern of its host, or NULL; what its rules are asked about. */
+void ss_route_look_at(struct ss_route_look *k, const struct ss_listener *l, const struct ss_route_request *rq);
+const struct ss_host_pattern *ss_route_find_pattern(const struct ss_host_table *t, struct ss_span authority);
 /* route_list.c: lowers k->best to the first route of the list that fits. */
 void ss_route_try_list(struct ss_route_look *k, const struct ss_route_list *l);
 /* route_scan.c: the same for the routes of the slot's expressions that match the path. */
@@ -60,6 +66,12 @@ struct ss_route_fact_walk {
 	bool begun;
 };
 
+/* route_match.c: nothing is known yet but what the look knows. */
+void ss_route_facts_of(struct ss_route_facts *f, const struct ss_listener *l, const struct ss_route_look *k);
+/* route_policy.c: before the rules of a scope are asked. */
+void ss_route_ask_about(struct ss_route_facts *f, const struct ss_authz *a);
+/* route_rule.c: the first part of the rule that does not hold; r->n_parts: all do. Its methods were asked before. */
+uint16_t ss_route_rule_misfit(const struct ss_authz_rule *r, struct ss_route_facts *f);
 /* route_rule.c: do all parts of the rule hold? It is about the request's method. */
 bool ss_route_rule_holds(const struct ss_authz_rule *r, struct ss_route_facts *f);
 /* route_rule.c: the next text of a kind; false when there is none. */

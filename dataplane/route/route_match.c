@@ -90,7 +90,7 @@ static const struct ss_host_pattern *find_suffix(const struct ss_host_table *t, 
 	return NULL;
 }
 
-static const struct ss_virtual_host *find_host(const struct ss_host_table *t, struct ss_span authority)
+const struct ss_host_pattern *ss_route_find_pattern(const struct ss_host_table *t, struct ss_span authority)
 {
 	uint8_t buf[SS_ROUTE_HOST_MAX];
 	struct ss_span host = ss_route_host_of(authority, buf);
@@ -102,6 +102,13 @@ static const struct ss_virtual_host *find_host(const struct ss_host_table *t, st
 			p = find_suffix(t, ss_span(host.p + i, host.n - i));
 	if (!p && t->n_patterns > t->n_exact + t->n_suffix)
 		p = &t->patterns[t->n_patterns - 1];
+	return p;
+}
+
+static const struct ss_virtual_host *find_host(const struct ss_host_table *t, struct ss_span authority)
+{
+	const struct ss_host_pattern *p = ss_route_find_pattern(t, authority);
+
 	return p ? &t->hosts[p->host] : NULL;
 }
 
@@ -233,7 +240,7 @@ static const struct ss_weighted_cluster *sticky_share(const struct ss_route_look
 	return ss_route_keep_share(r, ss_route_fresh_key(k->rq->draw, out->key));
 }
 
-static void look(struct ss_route_look *k, const struct ss_listener *l, const struct ss_route_request *rq)
+void ss_route_look_at(struct ss_route_look *k, const struct ss_listener *l, const struct ss_route_request *rq)
 {
 	const struct ss_hdrs *head = rq->head;
 
@@ -268,18 +275,22 @@ static void draw_cluster(const struct ss_snapshot *s, const struct ss_route_look
 	out->subset = out->share->subset;
 }
 
-static bool authorize(const struct ss_listener *l, const struct ss_route_look *k,
-		      const struct ss_route_request *rq, struct ss_route_decision *out)
+/* host_buf is written before it is read: no need to clear it. */
+void ss_route_facts_of(struct ss_route_facts *f, const struct ss_listener *l, const struct ss_route_look *k)
+{
+	f->rq = k->rq;
+	f->path = k->path;
+	f->method = k->method;
+	f->trusted_hops = l->trusted_hops;
+	f->known = 0;
+	f->broken = false;
+}
+
+static bool authorize(const struct ss_listener *l, const struct ss_route_look *k, struct ss_route_decision *out)
 {
 	struct ss_route_facts f;
 
-	/* host_buf is written before it is read: no need to clear it. */
-	f.rq = rq;
-	f.path = k->path;
-	f.method = k->method;
-	f.trusted_hops = l->trusted_hops;
-	f.known = 0;
-	f.broken = false;
+	ss_route_facts_of(&f, l, k);
 	return ss_route_authorize(l, &f, out);
 }
 
@@ -297,7 +308,7 @@ void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 {
 	struct ss_route_look k;
 
-	look(&k, l, rq);
+	ss_route_look_at(&k, l, rq);
 	*out = (struct ss_route_decision){.drop = SS_DROP_NO_ROUTE_MATCH};
 	k.host = out->host = find_host(l->hosts, rq->head->authority);
 	out->route = k.host ? find_route(&k) : NULL;
@@ -309,7 +320,7 @@ void ss_route_decide(const struct ss_snapshot *s, const struct ss_listener *l,
 		out->drop = SS_DROP_NONE;
 		return;
 	}
-	if (!authorize(l, &k, rq, out)) {
+	if (!authorize(l, &k, out)) {
 		out->drop = SS_DROP_DENIED;
 		return;
 	}

@@ -56,10 +56,15 @@ static void ask_index(const struct ss_authz *a, struct ss_route_facts *f, struct
 			v->first[c] = &a->rules[h.best[c]];
 }
 
-static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdict *v)
+void ss_route_ask_about(struct ss_route_facts *f, const struct ss_authz *a)
 {
 	f->regex = a->regex;
 	f->scanned = 0;
+}
+
+static void ask(const struct ss_authz *a, struct ss_route_facts *f, struct verdict *v)
+{
+	ss_route_ask_about(f, a);
 	if (a->index)
 		ask_index(a, f, v);
 	else

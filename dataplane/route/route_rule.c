@@ -251,10 +251,16 @@ static bool part_fits(const struct ss_authz_part *p, struct ss_route_facts *f)
 	return value_fits(p, f) || (p->n_regex && ss_route_rule_matches(p, f));
 }
 
+uint16_t ss_route_rule_misfit(const struct ss_authz_rule *r, struct ss_route_facts *f)
+{
+	uint16_t i = 0;
+
+	while (i < r->n_parts && part_fits(&r->parts[i], f) != r->parts[i].invert)
+		i++;
+	return i;
+}
+
 bool ss_route_rule_holds(const struct ss_authz_rule *r, struct ss_route_facts *f)
 {
-	for (uint16_t i = 0; i < r->n_parts; i++)
-		if (part_fits(&r->parts[i], f) == r->parts[i].invert)
-			return false;
-	return true;
+	return ss_route_rule_misfit(r, f) == r->n_parts;
 }

@@ -41,9 +41,9 @@ static bool spared(struct ss_up *u, uint32_t ep)
 	return atomic_load_explicit(&u->conf.endpoints->ep[ep].flags, memory_order_relaxed) & SS_EP_LAST;
 }
 
-static bool all_needed(struct ss_up *u, const struct ss_cluster *c)
+bool ss_up_all_needed(const struct ss_ep_table *t, const struct ss_cluster *c)
 {
-	struct ss_ep_cluster *k = &u->conf.endpoints->cluster[c->slot];
+	const struct ss_ep_cluster *k = &t->cluster[c->slot];
 	uint64_t gone = (uint64_t)atomic_load_explicit(&k->unhealthy, memory_order_relaxed) +
 			atomic_load_explicit(&k->ejected, memory_order_relaxed) +
 			atomic_load_explicit(&k->last, memory_order_relaxed);
@@ -200,6 +200,11 @@ static void settle_turns(struct ss_up *u, struct up_cluster *k, const struct ss_
 		up_turn_settle(&p, start);
 }
 
+bool ss_up_share_load(const struct ss_balance *b, const struct ss_lb_set *set, struct ss_lb_worker *w)
+{
+	return b->distributed ? share_places(b, set, w) : share_load(b, set, w);
+}
+
 /* Lists and shares by what `ok` says. True when a tier began or ended its panic. */
 static bool list_all(const struct ss_cluster *c, struct ss_lb_worker *w)
 {
@@ -210,7 +215,7 @@ static bool list_all(const struct ss_cluster *c, struct ss_lb_worker *w)
 		list_up(c, w, &b->tiers[i], &w->sight[i], false);
 	for (uint32_t i = 0; i < b->n_sets; i++)
 		if (b->sets[i].n_tiers)
-			flipped |= b->distributed ? share_places(b, &b->sets[i], w) : share_load(b, &b->sets[i], w);
+			flipped |= ss_up_share_load(b, &b->sets[i], w);
 	for (uint32_t i = 0; i < b->n_tiers; i++)
 		if (w->sight[i].panic)
 			list_up(c, w, &b->tiers[i], &w->sight[i], true);
@@ -221,7 +226,7 @@ static void look(struct ss_up *u, struct up_cluster *k, const struct ss_cluster 
 		 uint64_t now)
 {
 	w->look_at = SS_NEVER;
-	w->all = all_needed(u, c);
+	w->all = ss_up_all_needed(u->conf.endpoints, c);
 	for (uint32_t i = 0; i < c->n_endpoints; i++)
 		look_at_one(u, c, w, i, now, &w->look_at);
 	list_all(c, w);
@@ -339,7 +344,7 @@ struct ss_lb_worker *up_sight(struct ss_up *u, struct up_cluster *k, const struc
 	} else if (ss_unlikely(news)) {
 		w->changes = changes;
 		w->look_at = k->scan_due = SS_NEVER;
-		w->all = all_needed(u, c);
+		w->all = ss_up_all_needed(u->conf.endpoints, c);
 		k->scan_left = c->n_endpoints; /* from wherever it is */
 	}
 	if (ss_unlikely(k->scan_left || k->stale) && large && k->scanned != now)

@@ -71,6 +71,11 @@ void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now);
  * SS_ERR_WAIT: w is in line and comes back on a news list. Else refused: w->reason says why.
  */
 int ss_up_acquire(struct ss_up *u, const struct ss_cluster *c, struct ss_up_wait *w, uint64_t now);
+/* Are those needed, too, that are to be spared (SS_EP_LAST)? Of a cluster with balancing. */
+bool ss_up_all_needed(const struct ss_ep_table *t, const struct ss_cluster *c);
+/* How much of a set's requests each of its tiers gets, and which of them panic: fills `upto` and `panic` of w->sight by
+ * its n_up, and touches nothing else. True when a tier began or ended its panic. */
+bool ss_up_share_load(const struct ss_balance *b, const struct ss_lb_set *set, struct ss_lb_worker *w);
 /* Would there be a place for a retry now? */
 bool ss_up_retry_room(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w);
 /* May one more request to w's cluster be a retry? Holds a place under its budget until ss_up_retry_over. */

@@ -141,6 +141,12 @@ enum ss_drop {
 const char *ss_drop_name(enum ss_drop d);
 const char *ss_drop_flag(enum ss_drop d);
 const char *ss_drop_text(enum ss_drop d);
+/* What a refused request is answered with, and gRPC's word for it (its HTTP-to-status table); 502 and 14 where nothing
+ * else is said. */
+struct ss_drop_answer {
+	unsigned short status, grpc;
+};
+struct ss_drop_answer ss_drop_answer(enum ss_drop d);
 /* 'p', 'c' or 'r'. */
 char ss_drop_kind(enum ss_drop d);
 

@@ -35,7 +35,7 @@ struct ss_jwt_key {
 	uint8_t alg;        /* enum ss_jwt_alg: no other is ever tried with it */
 	/* By worker, made ready by control, so that no two share a reference count: EVP_MD_CTX *, with the digest (EdDSA: with
 	 * the key); EVP_PKEY_CTX * to verify digests with (EdDSA: NULL). */
-	void *md[SS_MAX_WORKERS], *pkey[SS_MAX_WORKERS];
+	void *md[SS_MAX_WORKERS + 1], *pkey[SS_MAX_WORKERS + 1]; /* the last one's neighbour: control's */
 };
 
 struct ss_jwt_claim {

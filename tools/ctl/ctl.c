@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tools/ctl/ctl_stages.h"
 #include "tools/ctl/ctl_table.h"
+#include "tools/ctl/ctl_why.h"
 
 #define DEFAULT_SOCKET "/run/sidestep.sock"
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_TROUBLE = 2 };
@@ -34,13 +36,16 @@ static const struct {
 	{ "secrets", ctl_show_secrets, "certificates and bundles: how long they last, what was refused" },
 	{ "config", ctl_show_config, "the configuration in force, every default filled in" },
 	{ "flows", ctl_show_flows, "rte_flow rules, or why there are none" },
+	{ "why", ctl_show_why, "which line decides what about a request: --listener --method --authority --path -H ..." },
 	{ "reload", ctl_show_reload, "read the file again; answers when every worker uses it" },
 	{ "drain", ctl_show_drain, "stop accepting, finish, end" },
 };
 
 static void usage(FILE *f)
 {
-	fprintf(f, "usage: sidestepctl [--socket PATH] [--json] [--for TIME] WORD\n\n");
+	fprintf(f, "usage: sidestepctl [--socket PATH] [--json] [--for TIME] WORD\n"
+		   "       sidestepctl why --listener NAME --authority HOST [--method GET] [--path /] [-H 'name: value']...\n"
+		   "                   [--identity ID] [--source ADDRESS] [--sni NAME] [--config FILE]\n\n");
 	for (size_t i = 0; i < SS_ARRAY_LEN(words); i++)
 		fprintf(f, "  %-9s %s\n", words[i].word, words[i].what);
 	fprintf(f, "\nThe socket is %s unless said otherwise.\n", DEFAULT_SOCKET);
@@ -64,11 +69,11 @@ static int reach(const char *path)
 	return fd;
 }
 
-static bool say(int fd, const char *word)
+static bool say(int fd, const char *line)
 {
-	char line[64];
-	int n = snprintf(line, sizeof(line), "%s\n", word);
-	return send(fd, line, (size_t)n, MSG_NOSIGNAL) == n;
+	struct iovec parts[] = { { (void *)line, strlen(line) }, { "\n", 1 } };
+	struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
+	return sendmsg(fd, &m, MSG_NOSIGNAL) == (ssize_t)strlen(line) + 1;
 }
 
 /* Everything until the other side closes; NUL-terminated, or NULL. */
@@ -164,9 +169,9 @@ static char *fetch(const char *path, const char *word)
 	return text;
 }
 
-static int ask(const char *path, size_t i, bool json)
+static int ask(const char *path, size_t i, const char *line, bool json)
 {
-	char *text = fetch(path, words[i].word);
+	char *text = fetch(path, line);
 	int status = text ? print(text, json, words[i].show) : EXIT_TROUBLE;
 	free(text);
 	return status;
@@ -193,18 +198,67 @@ static int ask_stages(const char *path, unsigned long long ns, bool json)
 	return status;
 }
 
+/* ---- words with words of their own ---- */
+
+#define SEP '\x1f' /* as admin.h has it */
+#define MAX_LINE 65000
+
+/* "why", then "\x1fpath=/x" and so on. */
+static char question[MAX_LINE];
+
+/* False: too long, or a byte that no word may have. */
+static bool add_word(const char *name, const char *value)
+{
+	size_t n = strlen(question);
+	int more = snprintf(question + n, sizeof(question) - n, "%c%s=%s", SEP, name, value);
+	if (more >= 0 && (size_t)more < sizeof(question) - n && !strpbrk(value, "\r\n\x1f"))
+		return true;
+	fprintf(stderr, "sidestepctl: --%s: too long, or with a control character\n", name);
+	return false;
+}
+
+/* A file's name is this process's: the other one may stand elsewhere. */
+static bool add_file(const char *name, const char *value)
+{
+	char *whole = realpath(value, NULL);
+	if (!whole)
+		fprintf(stderr, "sidestepctl: %s: %s\n", value, strerror(errno));
+	bool ok = whole && add_word(name, whole);
+	free(whole);
+	return ok;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = { { "socket", required_argument, NULL, 's' },
 					       { "json", no_argument, NULL, 'j' },
 					       { "for", required_argument, NULL, 'f' },
 					       { "help", no_argument, NULL, 'h' },
+					       { "header", required_argument, NULL, 'H' },
+					       { "listener", required_argument, NULL, 'w' },
+					       { "method", required_argument, NULL, 'w' },
+					       { "authority", required_argument, NULL, 'w' },
+					       { "path", required_argument, NULL, 'w' },
+					       { "identity", required_argument, NULL, 'w' },
+					       { "source", required_argument, NULL, 'w' },
+					       { "sni", required_argument, NULL, 'w' },
+					       { "config", required_argument, NULL, 'c' },
 					       { NULL, 0, NULL, 0 } };
 	const char *path = DEFAULT_SOCKET;
 	bool json = false;
 	unsigned long long ns = 0;
-	for (int opt; (opt = getopt_long(argc, argv, "s:jf:h", longs, NULL)) != -1;) {
+	int which = 0;
+	for (int opt; (opt = getopt_long(argc, argv, "s:jf:hH:", longs, &which)) != -1;) {
 		switch (opt) {
+		case 'H':
+		case 'w':
+			if (add_word(opt == 'H' ? "header" : longs[which].name, optarg))
+				break;
+			return EXIT_TROUBLE;
+		case 'c':
+			if (add_file("config", optarg))
+				break;
+			return EXIT_TROUBLE;
 		case 's':
 			path = optarg;
 			break;
@@ -222,9 +276,14 @@ int main(int argc, char **argv)
 			return opt == 'h' ? EXIT_OK : EXIT_TROUBLE;
 		}
 	}
-	for (size_t i = 0; i < SS_ARRAY_LEN(words) && optind == argc - 1; i++)
-		if (!strcmp(argv[optind], words[i].word))
-			return words[i].show ? ask(path, i, json) : ask_stages(path, ns, json);
+	for (size_t i = 0; i < SS_ARRAY_LEN(words) && optind == argc - 1; i++) {
+		size_t n = strlen(words[i].word);
+		if (strcmp(argv[optind], words[i].word))
+			continue;
+		memmove(question + n, question, sizeof(question) - n - 1);
+		memcpy(question, words[i].word, n);
+		return words[i].show ? ask(path, i, question, json) : ask_stages(path, ns, json);
+	}
 	usage(stderr);
 	return EXIT_TROUBLE;
 }

@@ -1,0 +1,258 @@
+/* ctl_why.c - lines of "what: name (file:line) and more". Lists of what did not take part are set in. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/ctl/ctl_why.h"
+
+static const struct ctl_json *first(const struct ctl_json *v, const char *key)
+{
+	const struct ctl_json *l = ctl_json_get(v, key);
+
+	return l ? l->child : NULL;
+}
+
+static bool has(const struct ctl_json *v, const char *key)
+{
+	const struct ctl_json *m = ctl_json_get(v, key);
+
+	return m && m->kind != CTL_NULL;
+}
+
+static bool yes(const struct ctl_json *v, const char *key)
+{
+	return has(v, key) && !strcmp(ctl_json_text(v, key), "yes");
+}
+
+/* "name (file:line)" */
+static void put_name(const struct ctl_json *v)
+{
+	printf("%s", ctl_json_text(v, "name"));
+	if (has(v, "at"))
+		printf("  (%s)", ctl_json_text(v, "at"));
+}
+
+static void line(const char *what)
+{
+	printf("%-15s ", what);
+}
+
+/* -- routes -- */
+
+static void show_before(const struct ctl_json *v)
+{
+	const struct ctl_json *by = ctl_json_get(v, "by");
+
+	if (!v || !ctl_json_number(v, "count"))
+		return;
+	printf("  %s routes before it do not fit:", ctl_json_text(v, "count"));
+	for (const struct ctl_json *p = by ? by->child : NULL; p; p = p->next)
+		printf(" %s for its %s%s", p->text, p->key, p->next ? "," : "");
+	printf("\n");
+	for (const struct ctl_json *r = first(v, "nearest"); r; r = r->next) {
+		printf("    ");
+		put_name(r);
+		printf(": %s\n", ctl_json_text(r, "why"));
+	}
+}
+
+static void show_route(const struct ctl_json *v)
+{
+	const struct ctl_json *h = ctl_json_get(v, "virtual_host"), *r = ctl_json_get(v, "route");
+
+	line("listener");
+	put_name(ctl_json_get(v, "listener"));
+	printf("\n");
+	line("virtual host");
+	if (has(v, "virtual_host")) {
+		put_name(h);
+		printf("  domain %s\n", ctl_json_text(h, "domain"));
+	} else {
+		printf("none has the authority's host\n");
+	}
+	line("route");
+	if (has(v, "route")) {
+		put_name(r);
+		printf("  %s\n", ctl_json_text(r, "action"));
+	} else {
+		printf("none\n");
+	}
+	show_before(ctl_json_get(v, "routes_before"));
+}
+
+static void show_split(const struct ctl_json *v)
+{
+	if (!v)
+		return;
+	line("split");
+	printf("by %s", ctl_json_text(v, "by"));
+	if (has(v, "sticky"))
+		printf(" (\"%s\"%s%s)", ctl_json_text(v, "sticky"), has(v, "key") ? " is " : " is not there",
+		       has(v, "key") ? ctl_json_text(v, "key") : "");
+	printf("\n");
+	for (const struct ctl_json *s = first(v, "shares"); s; s = s->next)
+		printf("  %s%s %s %%%s%s\n", yes(s, "taken") ? "> " : "  ", ctl_json_text(s, "cluster"),
+		       ctl_json_text(s, "percent"), has(s, "subset") ? "  subset " : "",
+		       has(s, "subset") ? ctl_json_text(s, "subset") : "");
+}
+
+/* -- token, policies -- */
+
+static void show_rule(const struct ctl_json *r)
+{
+	put_name(r);
+	printf("  %s%s", yes(r, "dry_run") ? "dry-run " : "", ctl_json_text(r, "action"));
+	if (has(r, "policy"))
+		printf(", policy %s", ctl_json_text(r, "policy"));
+	printf(", of the %s", ctl_json_text(r, "scope"));
+}
+
+static void show_scope(const struct ctl_json *s)
+{
+	printf("  %s: %s rules, %s hold%s\n", ctl_json_text(s, "scope"), ctl_json_text(s, "rules"),
+	       ctl_json_text(s, "hold"), yes(s, "default_deny") ? ", denies by default" : "");
+	for (const struct ctl_json *r = first(s, "nearest"); r; r = r->next) {
+		printf("    ");
+		show_rule(r);
+		printf(": %s\n", yes(r, "holds") ? "holds" : ctl_json_text(r, "why"));
+	}
+}
+
+static void show_authz(const struct ctl_json *v)
+{
+	static const struct {
+		const char *key, *what;
+	} rules[] = { { "rule", "  decided by" }, { "dry_rule", "  would deny" }, { "audit", "  marked by" } };
+
+	if (!v)
+		return;
+	line("authorization");
+	printf("%s: %s%s\n", yes(v, "allowed") ? "allowed" : "denied", ctl_json_text(v, "why"),
+	       yes(v, "dry_run_denied") ? "; would be denied with what is only tried" : "");
+	for (size_t i = 0; i < SS_ARRAY_LEN(rules); i++) {
+		if (!has(v, rules[i].key))
+			continue;
+		line(rules[i].what);
+		show_rule(ctl_json_get(v, rules[i].key));
+		printf("\n");
+	}
+	for (const struct ctl_json *r = first(v, "authorizers"); r; r = r->next) {
+		line("  asks");
+		printf("%s, for ", ctl_json_text(r, "provider"));
+		show_rule(r);
+		printf("; taken to say yes\n");
+	}
+	for (const struct ctl_json *s = first(v, "scopes"); s; s = s->next)
+		show_scope(s);
+}
+
+static void show_token(const struct ctl_json *v)
+{
+	if (!v)
+		return;
+	line("token");
+	printf("%s%s\n", ctl_json_text(v, "found"), yes(v, "wanting") ? ": refused" : "");
+}
+
+/* -- what the route does -- */
+
+/* Members as they stand, "key value", but for where and what they are called. */
+static void put_members(const struct ctl_json *v)
+{
+	for (const struct ctl_json *m = v->child; m; m = m->next) {
+		if (!strcmp(m->key, "name") || !strcmp(m->key, "at"))
+			continue;
+		if (m->kind == CTL_LIST) {
+			printf("  %s", m->key);
+			for (const struct ctl_json *e = m->child; e; e = e->next)
+				printf(" %s", e->text);
+		} else {
+			printf("  %s %s", m->key, ctl_json_text(v, m->key));
+		}
+	}
+}
+
+static void show_one(const char *what, const struct ctl_json *v)
+{
+	if (!v || (v->kind == CTL_OBJECT && !v->child))
+		return;
+	line(what);
+	if (v->kind != CTL_OBJECT) {
+		printf("%s\n", v->text);
+		return;
+	}
+	if (has(v, "name") && has(v, "at"))
+		put_name(v);
+	else if (has(v, "at"))
+		printf("(%s)", ctl_json_text(v, "at"));
+	put_members(v);
+	printf("\n");
+}
+
+static void show_limits(const struct ctl_json *v)
+{
+	for (const struct ctl_json *l = first(v, "limits"); l; l = l->next)
+		show_one("limit", l);
+}
+
+static void show_ops(const struct ctl_json *v, const char *key, const char *what)
+{
+	for (const struct ctl_json *o = first(v, key); o; o = o->next) {
+		line(what);
+		printf("%s %s%s%s  (%s)\n", ctl_json_text(o, "what"), ctl_json_text(o, "name"), has(o, "value") ? ": " : "",
+		       has(o, "value") ? ctl_json_text(o, "value") : "", ctl_json_text(o, "scope"));
+	}
+}
+
+static void show_cluster(const struct ctl_json *c)
+{
+	line("cluster");
+	put_name(c);
+	printf("  %s%s%s, %s of %s endpoints eligible%s\n", ctl_json_text(c, "load_balancing"),
+	       has(c, "subset") ? ", subset " : "", has(c, "subset") ? ctl_json_text(c, "subset") : "",
+	       ctl_json_text(c, "eligible"), ctl_json_text(c, "count"), yes(c, "panic") ? ", in panic" : "");
+	for (const struct ctl_json *e = first(c, "endpoints"); e; e = e->next)
+		printf("  %s %s  (%s)  weight %s%s%s\n", yes(e, "eligible") ? "  " : "no", ctl_json_text(e, "address"),
+		       ctl_json_text(e, "at"), ctl_json_text(e, "weight"), has(e, "why") ? ": " : "",
+		       has(e, "why") ? ctl_json_text(e, "why") : "");
+}
+
+static void show_outcome(const struct ctl_json *o)
+{
+	line("outcome");
+	printf("%s", ctl_json_text(o, "what"));
+	if (has(o, "status"))
+		printf(" with %s", ctl_json_text(o, "status"));
+	if (has(o, "reason"))
+		printf(": %s (%s, flag %s)", ctl_json_text(o, "text"), ctl_json_text(o, "reason"), ctl_json_text(o, "flag"));
+	printf("\n");
+}
+
+void ctl_show_why(const struct ctl_json *v)
+{
+	static const char *const singles[] = { "maintenance", "cors" };
+	const struct ctl_json *rq = ctl_json_get(v, "request");
+
+	printf("%s %s%s  by %s %s, generation %s\n\n", ctl_json_text(rq, "method"), ctl_json_text(rq, "authority"),
+	       ctl_json_text(rq, "path"), yes(v, "candidate") ? "candidate" : ctl_json_text(v, "file"),
+	       ctl_json_text(v, "config_hash"), ctl_json_text(v, "generation"));
+	show_route(v);
+	show_token(ctl_json_get(v, "token"));
+	show_authz(ctl_json_get(v, "authorization"));
+	for (size_t i = 0; i < SS_ARRAY_LEN(singles); i++)
+		show_one(singles[i], ctl_json_get(v, singles[i]));
+	show_limits(v);
+	show_one("fault", ctl_json_get(v, "fault"));
+	show_one("redirect", ctl_json_get(v, "redirect"));
+	show_split(ctl_json_get(v, "split"));
+	show_one("rewrite", ctl_json_get(v, "rewrite"));
+	show_ops(v, "request_headers", "to upstream");
+	show_ops(v, "response_headers", "to client");
+	for (const struct ctl_json *m = first(v, "mirrors"); m; m = m->next)
+		show_one("mirror", m);
+	show_one("timeouts", ctl_json_get(v, "timeouts"));
+	show_one("priority", ctl_json_get(v, "priority"));
+	show_one("retry", ctl_json_get(v, "retry"));
+	for (const struct ctl_json *c = first(v, "clusters"); c; c = c->next)
+		show_cluster(c);
+	show_outcome(ctl_json_get(v, "outcome"));
+}
