@@ -6,6 +6,7 @@ import socket
 
 from local.bench_site import CLIENT, ORIGINS, VIP, Site, cluster, listener
 from local.lab import wait_for
+from local.libconfig import dumps
 from local.programs import curl, nginx, script, wait_listening
 from local.suite import TestSuite
 
@@ -255,6 +256,35 @@ class TestWhy(TestSuite):
         after = self.dut.ctl_json("status")
         self.verify_equal([after[k] for k in ("generation", "config_hash", "live_snapshots")],
                           [before[k] for k in ("generation", "config_hash", "live_snapshots")], "what is in force")
+
+    def test_diff(self):
+        """What a reload of another file would change, item by item with file and line; nothing of it happens. Wrong files and
+        what is read at start only are refused."""
+        def settings(timeout, second, more=()):
+            return {"listeners": [listener(80)], "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+                {"name": "cart", "match": {"prefix": "/cart"}, "clusters": [{"name": "pair"}], "timeout": timeout}]}],
+                "clusters": [cluster("pair", [(ORIGINS[0], 80), (second, 80)], protocol="http1"), *more]}
+        self.dut.reload(self.full(settings("3s", ORIGINS[1])))
+        before = self.dut.ctl_json("status")
+        other = self.site.lab.path("other.cfg")
+
+        def diff(wanted):
+            with open(other, "w", encoding="utf-8") as f:
+                f.write(dumps(self.full(wanted)))
+            return self.dut.ctl("diff", other, check=False)
+        self.verify_equal(diff(settings("3s", ORIGINS[1])).stdout, "nothing would change\n", "the same again")
+        text = diff(settings("4s", ORIGINS[3], [cluster("new", [(ORIGINS[2], 80)])])).stdout
+        for want in (r"^~ route all\.cart  \(" + re.escape(other) + r":\d+\): timeout$", r"^\+ cluster new  \(",
+                     r"^\+ endpoint pair\..*10\.2\.0\.14", r"^- endpoint pair\..*10\.2\.0\.12"):
+            self.verify(re.search(want, text, re.M), f"{want} is not in\n{text}")
+        self.verify_equal(len(text.splitlines()), 4, f"differences in\n{text}")
+        p = diff({**settings("4s", ORIGINS[1]), "drain_timeout": "77s"})
+        self.verify(p.returncode == 1 and "drain_timeout" in p.stderr, f"at start only: {p.returncode} {p.stderr}")
+        p = diff({**settings("soon", ORIGINS[1])})
+        self.verify(p.returncode == 1 and "timeout" in p.stderr, f"a wrong file: {p.returncode} {p.stderr}")
+        after = self.dut.ctl_json("status")
+        self.verify_equal([after[k] for k in ("generation", "config_hash")], [before[k] for k in (
+            "generation", "config_hash")], "what is in force")
 
     def wrong(self):
         for words, want in ((("--listener", "out"), 'no listener is named "out"'),

@@ -132,6 +132,14 @@ static void do_why(struct client *c, char *words)
 	answer(c, ok, text);
 }
 
+static void do_diff(struct client *c, char *words)
+{
+	bool ok;
+	char *text = ss_admin_diff(c->admin, words, &ok);
+
+	answer(c, ok, text);
+}
+
 /* ---- the table of words ---- */
 
 static const struct {
@@ -147,7 +155,7 @@ static const struct {
 	{ "flows", ss_admin_show_flows, NULL },	      { "stages", ss_admin_show_stages, NULL },
 	{ "pairs", ss_admin_show_pairs, NULL },	      { "reload", NULL, do_reload },
 	{ "drain", NULL, do_drain },
-	{ "why", NULL, NULL, do_why },
+	{ "why", NULL, NULL, do_why },		      { "diff", NULL, NULL, do_diff },
 };
 
 static void run_command(struct client *c, char *line)
@@ -173,7 +181,8 @@ static void run_command(struct client *c, char *line)
 		answer(c, true, ss_json_close(&j));
 		return;
 	}
-	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, pairs, limits, secrets, config, flows, reload, drain, why");
+	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, limits, secrets, config, flows, pairs, reload, "
+		  "drain, why, diff");
 }
 
 static void on_read(struct bufferevent *be, void *arg)

@@ -47,5 +47,7 @@ void ss_admin_show_stages(struct ss_admin *a, struct ss_json *j);
 
 /* admin_why.c: the answer to a question (line may be NULL, and is taken apart), or why there is none. */
 char *ss_admin_why(struct ss_admin *a, char *line, bool *ok);
+/* The same of "config=FILE". */
+char *ss_admin_diff(struct ss_admin *a, char *line, bool *ok);
 
 #endif

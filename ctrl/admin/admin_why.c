@@ -1,4 +1,4 @@
-/* admin_why.c - "why": what would become of a request, now or with another file. */
+/* admin_why.c - "why": what would become of a request, now or with another file; "diff": what another file would change. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -69,4 +69,43 @@ char *ss_admin_why(struct ss_admin *a, char *line, bool *ok)
 	if (ask.config)
 		return explain_candidate(a, &ask, ok);
 	return explain(a, &ask, ss_apply_model(a->conf.apply), ss_publish_current(a->conf.publish), ok);
+}
+
+static char *differences(struct ss_admin *a, const struct ss_model *m, bool *ok)
+{
+	struct ss_json j;
+	char *text;
+
+	ss_json_open(&j);
+	ss_json_text(&j, "file", m->file);
+	ss_json_text(&j, "config_hash", m->hash);
+	ss_json_text(&j, "in_force", ss_apply_model(a->conf.apply)->hash);
+	*ok = ss_apply_diff(a->conf.apply, m, &j) == 0;
+	text = ss_json_close(&j);
+	if (!*ok) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+char *ss_admin_diff(struct ss_admin *a, char *line, bool *ok)
+{
+	struct ss_model_errors errors = { 0 };
+	struct ss_snapshot *s = NULL;
+	struct ss_model *m = NULL;
+	struct ss_why_ask ask = { 0 };
+	char err[400] = "which file?", *text;
+
+	*ok = false;
+	if (!line || ss_why_read(&ask, line, err, sizeof(err)) < 0 || !ask.config)
+		return refusal(&errors, err);
+	if (ss_apply_candidate(a->conf.apply, ask.config, &m, &s, &errors) < 0)
+		text = refusal(&errors, NULL);
+	else
+		text = differences(a, m, ok);
+	ss_model_errors_free(&errors);
+	ss_build_destroy(s);
+	ss_model_free(m);
+	return text;
 }

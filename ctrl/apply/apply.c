@@ -143,6 +143,11 @@ bool ss_apply_again(struct ss_apply *a)
 	return true;
 }
 
+int ss_apply_diff(const struct ss_apply *a, const struct ss_model *m, struct ss_json *j)
+{
+	return ss_cfg_diff(j, a->current, m);
+}
+
 const struct ss_model *ss_apply_model(const struct ss_apply *a)
 {
 	return a->current;

@@ -44,6 +44,8 @@ bool ss_apply_again(struct ss_apply *a);
  * caller's: ss_build_destroy, then ss_model_free. */
 int ss_apply_candidate(struct ss_apply *a, const char *path, struct ss_model **m, struct ss_snapshot **s,
 		       struct ss_model_errors *errors);
+/* What would change were it applied: "changes" (cfg/cfg.h) as a member of the object that j is in. 0 or SS_ERR_NO_MEM. */
+int ss_apply_diff(const struct ss_apply *a, const struct ss_model *m, struct ss_json *j);
 /* The model in force. */
 const struct ss_model *ss_apply_model(const struct ss_apply *a);
 /* Its keys, defaults filled in, as members of the object that j is in; secrets by their files' names. */

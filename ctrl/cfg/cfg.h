@@ -24,6 +24,9 @@ int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors 
 /* Writes the model's keys, defaults filled in, as members of the object that j is in. Secrets are named
  * by their files. */
 void ss_cfg_show(struct ss_json *j, const struct ss_model *m);
+/* Writes what differs as the list "changes" of the object that j is in: {"what": "added", "removed" or "changed", "kind",
+ * "name", "of": what it is in, "at" and "was_at": file and line, "keys": those that changed}. 0 or SS_ERR_NO_MEM. */
+int ss_cfg_diff(struct ss_json *j, const struct ss_model *before, const struct ss_model *after);
 /* 0 when both agree in what is read at start only (struct ss_model_process), else SS_ERR_CONFIG and a line
  * for every key that differs. */
 int ss_cfg_same_process(const struct ss_model *running, const struct ss_model *wanted,

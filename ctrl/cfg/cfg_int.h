@@ -126,6 +126,9 @@ const char *ss_cfg_method_name(uint16_t bit);
 /* A duration or size as the file would say it. */
 char *ss_cfg_unit_text(enum ss_cfg_type type, uint64_t v, char *buf, size_t n);
 
+/* cfg_view.c: writes the key of a group's object, where it has something to say. */
+void ss_cfg_show_one(struct ss_json *j, const struct ss_cfg_key *k, const char *obj);
+
 /* cfg_alias.c: renames what people know from elsewhere, in the whole file. */
 void ss_cfg_take_aliases(struct ss_cfg *c, config_setting_t *root);
 /* cfg_alias.c: the key at a path as of ss_cfg_keys; NULL when there is none. */

@@ -119,14 +119,18 @@ static void show_key(struct ss_json *j, const struct ss_cfg_key *k, const char *
 	}
 }
 
+void ss_cfg_show_one(struct ss_json *j, const struct ss_cfg_key *k, const char *obj)
+{
+	if (k->show)
+		k->show(j, k, obj);
+	else
+		show_key(j, k, obj);
+}
+
 static void show_group(struct ss_json *j, const struct ss_cfg_table *t, const char *obj)
 {
-	for (uint32_t i = 0; i < t->n_keys; i++) {
-		if (t->keys[i].show)
-			t->keys[i].show(j, &t->keys[i], obj);
-		else
-			show_key(j, &t->keys[i], obj);
-	}
+	for (uint32_t i = 0; i < t->n_keys; i++)
+		ss_cfg_show_one(j, &t->keys[i], obj);
 }
 
 void ss_cfg_show(struct ss_json *j, const struct ss_model *m)

@@ -37,6 +37,7 @@ static const struct {
 	{ "config", ctl_show_config, "the configuration in force, every default filled in" },
 	{ "flows", ctl_show_flows, "rte_flow rules, or why there are none" },
 	{ "why", ctl_show_why, "which line decides what about a request: --listener --method --authority --path -H ..." },
+	{ "diff", ctl_show_diff, "what a reload of another file would change, item by item: diff FILE" },
 	{ "reload", ctl_show_reload, "read the file again; answers when every worker uses it" },
 	{ "drain", ctl_show_drain, "stop accepting, finish, end" },
 };
@@ -275,6 +276,11 @@ int main(int argc, char **argv)
 			usage(opt == 'h' ? stdout : stderr);
 			return opt == 'h' ? EXIT_OK : EXIT_TROUBLE;
 		}
+	}
+	if (optind == argc - 2 && !strcmp(argv[optind], "diff")) {
+		if (!add_file("config", argv[optind + 1]))
+			return EXIT_TROUBLE;
+		argc--;
 	}
 	for (size_t i = 0; i < SS_ARRAY_LEN(words) && optind == argc - 1; i++) {
 		size_t n = strlen(words[i].word);
