@@ -1,6 +1,7 @@
 /*
  * worker_mail.c - what a worker and control tell each other: configuration, orders, levels.
  */
+#include <rte_mempool.h>
 #include <rte_rcu_qsbr.h>
 
 #include "worker/worker_int.h"
@@ -87,8 +88,8 @@ void ss_worker_gauges(struct ss_worker *w)
 	ss_gauge(c, SS_C_HEALTH_ENDPOINTS, ss_health_endpoints(w->health));
 	ss_gauge(c, SS_C_HEALTH_CONNS, ss_health_conns(w->health));
 	ss_gauge(c, SS_C_EXCHANGES, ss_proxy_exchanges(w->proxy));
-	ss_gauge(c, SS_C_MBUFS, ss_net_held(w->net) + ss_tcp_mbufs(w->tcp) + ss_tls_mbufs(w->tls) +
-					ss_http_mbufs(w->http));
+	/* What the pool says, not what the rooms' queues add up to: with 20,000 connections that walk is a millisecond. */
+	ss_gauge(c, SS_C_MBUFS, rte_mempool_in_use_count(w->bufs.mp));
 	ss_gauge(c, SS_C_SNAPSHOT_GENERATION, w->generation);
 	ss_gauge(c, SS_C_TURN_MAX_NS, w->turn_max);
 }
