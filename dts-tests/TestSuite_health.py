@@ -189,9 +189,11 @@ class TestHealth(DecisionSuite):
         self.verify("said so itself" in found[ORIGINS[2]]["reason"], f"{found[ORIGINS[2]]}")
         os.remove(lab.path("told2"))
         self.wait_health({ORIGINS[2]: "healthy"})
-        with open(lab.path("tls0.log"), encoding="utf-8") as f:
-            rows = [line.split() for line in f if " /health " in line]
-        self.verify(len(rows) >= 5, f"{len(rows)} probes")
+
+        def probes():
+            with open(lab.path("tls0.log"), encoding="utf-8") as f:
+                return [line.split() for line in f if " /health " in line and line.endswith("\n")]
+        rows = wait_for("five probes of one endpoint", lambda: len(probes()) >= 5 and probes())
         self.verify_equal({tuple(r[1:]) for r in rows}, {("/health", "web", "mesh", "SUCCESS")}, "what was asked")
         self.verify_equal(len({r[0] for r in rows}), 1, "connections of the probes")
         web.stop()
