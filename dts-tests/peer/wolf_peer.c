@@ -141,5 +141,9 @@ int main(int argc, char **argv)
 	struct sockaddr_in at = address_of(argv[2], argv[3]);
 	WOLFSSL_CTX *ctx = make_ctx(server, !strcmp(argv[4], "1.3"), argv + 5);
 
-	return server ? be_server(ctx, &at) : be_client(ctx, &at, argv[8]);
+	int status = server ? be_server(ctx, &at) : be_client(ctx, &at, argv[8]);
+
+	wolfSSL_CTX_free(ctx);
+	wolfSSL_Cleanup();
+	return status;
 }
