@@ -88,9 +88,6 @@ static void check_field(struct ss_cfg *c, config_setting_t *g, void *obj)
 	for (int i = 0; m->name && ours[i]; i++)
 		if (!strcasecmp(m->name, ours[i]))
 			ss_cfg_error(c, g, "name", "\"%s\" is not a probe's to say", m->name);
-	for (const char *p = m->value ? m->value : ""; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			ss_cfg_error(c, g, "value", "has a control character");
 }
 
 static const struct ss_cfg_key field_keys[] = {
