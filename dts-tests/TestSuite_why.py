@@ -237,7 +237,10 @@ class TestWhy(TestSuite):
         self.ejected()
 
     def candidate(self, settings):
-        before = self.dut.ctl_json("status")
+        def settled():  # the snapshot before the last reload is buried a moment after it
+            status = self.dut.ctl_json("status")
+            return status if status["live_snapshots"] == 1 else None
+        before = wait_for("one live snapshot", settled, 10, 0.01)
         routes = [{"name": "closed", "match": {"prefix": "/"}, "direct_response": {"status": 418}}]
         other, config = self.site.lab.path("other.cfg"), self.dut.config
         self.dut.config = other
