@@ -22,6 +22,7 @@ static const struct ss_cfg_key root_keys[] = {
 	{ "tls", SS_CFG_GROUP, M(process), .table = &ss_cfg_tls },
 	{ "drain_timeout", SS_CFG_DURATION, M(process.drain_timeout_ns), .def = "30s", .min = SS_NS_PER_MS,
 	  .max = 3600 * SS_NS_PER_SEC },
+	{ "state_dir", SS_CFG_FILE, M(process.state_dir), .def = "/var/lib/sidestep" },
 	{ "admin", SS_CFG_GROUP, M(process), .table = &ss_cfg_admin },
 	{ "metrics", SS_CFG_GROUP, M(process), .table = &ss_cfg_metrics },
 	{ "access_log", SS_CFG_GROUP, M(process), .table = &ss_cfg_access_log },

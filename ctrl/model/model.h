@@ -245,6 +245,7 @@ struct ss_model_process {
 	uint32_t max_endpoints, max_clusters;
 	uint32_t max_limits, max_limit_keys; /* rate limits; buckets of their keys */
 	uint64_t drain_timeout_ns;
+	char *state_dir; /* what survives the process; "-": nothing does */
 	char *admin_socket;
 	char *metrics_address; /* NULL: off */
 	uint32_t metrics_port;

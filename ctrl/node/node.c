@@ -1,12 +1,22 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "node/node_int.h"
 #include "watch/watch.h"
 
 /* How often mailboxes and event rings are looked at. */
 #define POLL_NS (10 * SS_NS_PER_MS)
+
+/* Traffic does not wait for a disk: who cannot keep anything serves all the same, and says so. */
+static void open_state(struct ss_node *n, const char *dir)
+{
+	char why[512];
+
+	if (strcmp(dir, "-") && ss_state_open(&n->state, dir, why, sizeof(why)) < 0)
+		ss_log(SS_LOG_WARN, "nothing is kept over a restart", "reason", why, NULL);
+}
 
 /* What was made when a step fails is ended by ss_node_free. apply takes m. */
 static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, char *err, size_t err_n)
@@ -20,6 +30,7 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 	struct ss_apply_conf apply = { .path = file, .model = m };
 	int code;
 
+	open_state(n, m->process.state_dir);
 	if ((code = ss_node_make_engine(n, &m->process, err, err_n)) < 0)
 		return code;
 	snprintf(err, err_n, "no memory");
@@ -98,6 +109,7 @@ void ss_node_free(struct ss_node *n)
 	ss_node_free_build(n);
 	ss_ticket_ring_free(n->tickets);
 	ss_engine_close(n->engine);
+	ss_state_close(n->state);
 	ss_loop_free(n->loop);
 	free(n);
 }

@@ -21,6 +21,7 @@
 #include "node/node.h"
 #include "outlier/outlier.h"
 #include "publish/publish.h"
+#include "state/state.h"
 #include "start/fleet.h"
 #include "telemetry/tele.h"
 
@@ -34,6 +35,7 @@ struct ss_node {
 	struct ss_limit_table *limits;
 	struct ss_policies *policies;
 	struct ss_wall wall;
+	struct ss_state *state;         /* NULL: nothing is kept */
 	struct ss_build *build;
 	struct ss_outlier *outlier;
 	struct ss_engine *engine;       /* NULL: none is configured */

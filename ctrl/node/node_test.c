@@ -28,6 +28,7 @@ static const char form[] =
 	"memory = { size_mb = 128; mbufs = 1024; connections = 16; streams = 16; half_open = 8; };\n"
 	"drain_timeout = \"5s\";\n"
 	"ports = ( { name = \"p0\"; device = \"net_null0,no-rx=1\"; mbufs = 2048; addresses = [ \"10.1.0.1/24\" ]; } );\n"
+	"state_dir = \"state\";\n"
 	"admin = { socket = \"admin.sock\"; };\n"
 	"virtual_hosts = ( { name = \"web\"; domains = [ \"*\" ]; routes = (\n"
 	"  { name = \"ok\"; match = { prefix = \"/\"; }; direct_response = { status = %s; body = \"hi\"; }; } ); } );\n"
@@ -136,6 +137,13 @@ static int start(void **state)
 
 static int stop(void **state)
 {
+	static const char *const kept[] = { "state/.lock", "state" };
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		char path[128];
+		snprintf(path, sizeof(path), "%s/%s", dir, kept[i]);
+		remove(path);
+	}
 	unlink(file);
 	return rmdir(dir);
 }

@@ -32,6 +32,7 @@ class Appliance:
         self.socket = lab.path(f"{name}.sock")
         self.access_log = lab.path(f"{name}.access.jsonl")
         self.settings = {"node": name, "memory": dict(MEMORY), "admin": {"socket": self.socket},
+                         "state_dir": lab.path(f"{name}.state"),
                          "metrics": {"address": "127.0.0.1", "port": 9901},
                          "access_log": {"path": self.access_log}, **settings}
         records = os.environ.get("SIDESTEP_TLS_RECORDS")
