@@ -27,6 +27,7 @@ struct client {
 	struct bufferevent *be;
 	uint64_t generation; /* waits for its acknowledgement; 0: does not wait */
 	uint64_t deadline;
+	char *ready; /* the answer when that has come; NULL: a reload's */
 	bool answered;
 };
 
@@ -39,6 +40,7 @@ static void end_client(struct client *c)
 	a->n_waiting -= c->generation != 0;
 	ss_list_remove(&c->node);
 	bufferevent_free(c->be);
+	free(c->ready);
 	free(c);
 }
 
@@ -69,6 +71,12 @@ static void refuse(struct client *c, const char *why)
 
 static void answer_reloaded(struct client *c, uint64_t generation)
 {
+	if (c->ready) {
+		char *text = c->ready;
+		c->ready = NULL;
+		answer(c, true, text);
+		return;
+	}
 	const struct ss_model *m = ss_apply_model(c->admin->conf.apply);
 	struct ss_json j;
 	ss_json_open(&j);
@@ -86,12 +94,31 @@ static void answer_late(struct client *c)
 	refuse(c, why);
 }
 
+/* Answered by ss_admin_poll. */
+static void wait_for(struct client *c, uint64_t generation)
+{
+	c->generation = generation;
+	c->deadline = ss_clock_ns(c->admin->conf.clock) + RELOAD_WAIT_NS;
+	c->admin->n_waiting++;
+}
+
+/* Who asks, as the kernel knows. */
+static const char *asker(const struct client *c, char by[32])
+{
+	struct ucred who;
+	socklen_t n = sizeof(who);
+	bool known = getsockopt(bufferevent_getfd(c->be), SOL_SOCKET, SO_PEERCRED, &who, &n) == 0;
+	snprintf(by, 32, known ? "uid %u" : "unknown", known ? (unsigned)who.uid : 0);
+	return by;
+}
+
 static void do_reload(struct client *c)
 {
 	struct ss_admin *a = c->admin;
 	struct ss_model_errors e = { 0 };
 	uint64_t generation;
-	if (ss_apply_reload(a->conf.apply, &generation, &e) < 0) {
+	char by[32];
+	if (ss_apply_reload(a->conf.apply, asker(c, by), &generation, &e) < 0) {
 		struct ss_json j;
 		ss_json_open(&j);
 		ss_json_list(&j, "errors");
@@ -100,9 +127,7 @@ static void do_reload(struct client *c)
 		ss_json_end_list(&j);
 		answer(c, false, ss_json_close(&j));
 	} else {
-		c->generation = generation; /* answered by ss_admin_poll */
-		c->deadline = ss_clock_ns(a->conf.clock) + RELOAD_WAIT_NS;
-		a->n_waiting++;
+		wait_for(c, generation);
 	}
 	ss_model_errors_free(&e);
 }
@@ -140,6 +165,20 @@ static void do_diff(struct client *c, char *words)
 	answer(c, ok, text);
 }
 
+static void do_install(struct client *c, char *words)
+{
+	struct ss_admin_install in;
+	char by[32];
+
+	ss_admin_install(c->admin, words, asker(c, by), &in);
+	if (!in.generation) {
+		answer(c, in.ok, in.text);
+		return;
+	}
+	c->ready = in.text;
+	wait_for(c, in.generation);
+}
+
 /* ---- the table of words ---- */
 
 static const struct {
@@ -154,7 +193,8 @@ static const struct {
 	{ "clusters", ss_admin_show_clusters, NULL }, { "config", ss_admin_show_config, NULL },
 	{ "flows", ss_admin_show_flows, NULL },	      { "stages", ss_admin_show_stages, NULL },
 	{ "pairs", ss_admin_show_pairs, NULL },	      { "reload", NULL, do_reload },
-	{ "drain", NULL, do_drain },
+	{ "drain", NULL, do_drain },		      { "history", ss_admin_show_history, NULL },
+	{ "apply", NULL, NULL, do_install },	      { "rollback", NULL, NULL, do_install },
 	{ "why", NULL, NULL, do_why },		      { "diff", NULL, NULL, do_diff },
 };
 
@@ -182,7 +222,7 @@ static void run_command(struct client *c, char *line)
 		return;
 	}
 	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, limits, secrets, config, flows, pairs, reload, "
-		  "drain, why, diff");
+		  "drain, why, diff, apply, rollback, history");
 }
 
 static void on_read(struct bufferevent *be, void *arg)

@@ -7,7 +7,8 @@
  * Thread:  control. Never blocks on a client: slow readers are dropped at a bound.
  * Errors:  the first line of an answer is "ok" or "error"; every refusal says why.
  *
- * Commands: status, stats, stages, clusters, limits, secrets, config, flows, pairs, reload, drain, why, diff. What follows the first line is
+ * Commands: status, stats, stages, clusters, limits, secrets, config, flows, pairs, reload, drain, why, diff,
+ * apply, rollback, history. What follows the first line is
  * one JSON object; that of an error is {"errors": [...]}. A command's words (ctrl/why has why's) follow it with a byte 0x1f
  * before each.
  */

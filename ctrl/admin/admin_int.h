@@ -49,5 +49,16 @@ void ss_admin_show_stages(struct ss_admin *a, struct ss_json *j);
 char *ss_admin_why(struct ss_admin *a, char *line, bool *ok);
 /* The same of "config=FILE". */
 char *ss_admin_diff(struct ss_admin *a, char *line, bool *ok);
+/* Every error, and the one sentence (NULL: none), as an answer. */
+char *ss_admin_refusal(const struct ss_model_errors *e, const char *why);
+
+/* admin_apply.c: what became of "config=FILE" or "number=N", and perhaps "dry_run=yes". */
+struct ss_admin_install {
+	bool ok;
+	char *text;          /* the answer, the caller's */
+	uint64_t generation; /* to wait for before it is given; 0: none */
+};
+void ss_admin_install(struct ss_admin *a, char *line, const char *by, struct ss_admin_install *out);
+void ss_admin_show_history(struct ss_admin *a, struct ss_json *j);
 
 #endif

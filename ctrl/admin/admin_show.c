@@ -130,6 +130,8 @@ void ss_admin_show_status(struct ss_admin *a, struct ss_json *j)
 	ss_json_text(j, "file", ss_apply_path(a->conf.apply));
 	ss_json_text(j, "config_hash", s ? s->hash : NULL);
 	ss_json_u64(j, "generation", s ? s->generation : 0);
+	if (ss_history_number(ss_apply_history(a->conf.apply)))
+		ss_json_u64(j, "history", ss_history_number(ss_apply_history(a->conf.apply)));
 	ss_json_bool(j, "acknowledged", s && ss_publish_acknowledged(a->conf.publish, s->generation));
 	ss_json_u64(j, "live_snapshots", ss_publish_live(a->conf.publish));
 	show_workers(a, j, &m->process);

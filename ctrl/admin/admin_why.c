@@ -5,8 +5,7 @@
 #include "admin/admin_int.h"
 #include "build/build.h"
 
-/* Every error, or the one sentence. */
-static char *refusal(const struct ss_model_errors *e, const char *why)
+char *ss_admin_refusal(const struct ss_model_errors *e, const char *why)
 {
 	struct ss_json j;
 
@@ -34,7 +33,7 @@ static char *explain(struct ss_admin *a, const struct ss_why_ask *ask, const str
 	if (*ok)
 		return text;
 	free(text);
-	return refusal(&none, err);
+	return ss_admin_refusal(&none, err);
 }
 
 static char *explain_candidate(struct ss_admin *a, const struct ss_why_ask *ask, bool *ok)
@@ -46,7 +45,7 @@ static char *explain_candidate(struct ss_admin *a, const struct ss_why_ask *ask,
 
 	*ok = false;
 	if (ss_apply_candidate(a->conf.apply, ask->config, &m, &s, &errors) < 0)
-		text = refusal(&errors, NULL);
+		text = ss_admin_refusal(&errors, NULL);
 	else
 		text = explain(a, ask, m, s, ok);
 	ss_model_errors_free(&errors);
@@ -63,9 +62,9 @@ char *ss_admin_why(struct ss_admin *a, char *line, bool *ok)
 
 	*ok = false;
 	if (!line)
-		return refusal(&none, "which request? say listener, method, authority and path");
+		return ss_admin_refusal(&none, "which request? say listener, method, authority and path");
 	if (ss_why_read(&ask, line, err, sizeof(err)) < 0)
-		return refusal(&none, err);
+		return ss_admin_refusal(&none, err);
 	if (ask.config)
 		return explain_candidate(a, &ask, ok);
 	return explain(a, &ask, ss_apply_model(a->conf.apply), ss_publish_current(a->conf.publish), ok);
@@ -99,9 +98,9 @@ char *ss_admin_diff(struct ss_admin *a, char *line, bool *ok)
 
 	*ok = false;
 	if (!line || ss_why_read(&ask, line, err, sizeof(err)) < 0 || !ask.config)
-		return refusal(&errors, err);
+		return ss_admin_refusal(&errors, err);
 	if (ss_apply_candidate(a->conf.apply, ask.config, &m, &s, &errors) < 0)
-		text = refusal(&errors, NULL);
+		text = ss_admin_refusal(&errors, NULL);
 	else
 		text = differences(a, m, ok);
 	ss_model_errors_free(&errors);

@@ -1,20 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apply/apply.h"
+#include "apply/apply_int.h"
 #include "base/err.h"
 #include "cfg/cfg.h"
 #include "loop/log.h"
 #include "loop/pace.h"
-
-struct ss_apply {
-	struct ss_build *build;
-	struct ss_publish *publish;
-	char *path;
-	struct ss_model *first; /* kept for ever: ports and workers borrow its texts */
-	struct ss_model *current;
-	uint64_t generation;
-};
 
 int ss_apply_create(struct ss_apply **out, const struct ss_apply_conf *conf)
 {
@@ -26,6 +17,7 @@ int ss_apply_create(struct ss_apply **out, const struct ss_apply_conf *conf)
 	}
 	a->build = conf->build;
 	a->publish = conf->publish;
+	a->history = conf->history;
 	a->first = a->current = conf->model;
 	*out = a;
 	return 0;
@@ -55,10 +47,13 @@ static int build_and_swap(struct ss_apply *a, const struct ss_model *m, struct s
 
 int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors)
 {
-	return build_and_swap(a, a->current, errors);
+	int err = build_and_swap(a, a->current, errors);
+	if (err == 0)
+		ss_apply_keep_read(a, SS_HISTORY_START, NULL);
+	return err;
 }
 
-static int reload(struct ss_apply *a, struct ss_model_errors *errors)
+int ss_apply_read(struct ss_apply *a, struct ss_model_errors *errors)
 {
 	struct ss_model *m;
 	int err = ss_cfg_load(a->path, &m, errors);
@@ -99,19 +94,25 @@ int ss_apply_candidate(struct ss_apply *a, const char *path, struct ss_model **m
 	return err;
 }
 
-int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors)
+int ss_apply_reload(struct ss_apply *a, const char *by, uint64_t *generation, struct ss_model_errors *errors)
 {
 	uint32_t before = errors->n;
 	struct ss_pace pace;
 	ss_pace_begin(&pace, ss_model_core_shared(&a->first->process, a->first->process.control_core, 0));
-	int err = reload(a, errors);
+	int err = ss_apply_read(a, errors);
 	ss_pace_end(&pace);
 	*generation = err < 0 ? 0 : a->generation;
 	for (uint32_t i = before; err < 0 && i < errors->n; i++)
 		ss_log(SS_LOG_ERROR, "configuration refused", "reason", errors->text[i], NULL);
-	if (err == 0)
+	if (err == 0) {
 		ss_log(SS_LOG_INFO, "configuration published", "generation", ss_log_u64(a->generation),
 		       "hash", a->current->hash, NULL);
+		ss_apply_keep_read(a, SS_HISTORY_RELOAD, by);
+	} else if (a->history) {
+		ss_apply_keep_refused(a, &(struct ss_history_note){
+						 .how = SS_HISTORY_RELOAD, .by = by,
+						 .refused = errors->n > before ? errors->text[before] : "no memory" });
+	}
 	return err;
 }
 
@@ -156,6 +157,11 @@ const struct ss_model *ss_apply_model(const struct ss_apply *a)
 void ss_apply_show(const struct ss_apply *a, struct ss_json *j)
 {
 	ss_cfg_show(j, a->current);
+}
+
+const struct ss_history *ss_apply_history(const struct ss_apply *a)
+{
+	return a->history;
 }
 
 const char *ss_apply_path(const struct ss_apply *a)

@@ -14,6 +14,7 @@
 #define SS_APPLY_H
 
 #include "build/build.h"
+#include "history/history.h"
 #include "model/json.h"
 #include "model/model.h"
 #include "publish/publish.h"
@@ -25,6 +26,7 @@ struct ss_apply_conf {
 	struct ss_model *model;    /* loaded at start; taken */
 	struct ss_build *build;    /* borrowed */
 	struct ss_publish *publish; /* borrowed */
+	struct ss_history *history; /* borrowed; NULL: nothing is kept */
 };
 
 int ss_apply_create(struct ss_apply **out, const struct ss_apply_conf *conf);
@@ -32,9 +34,9 @@ void ss_apply_free(struct ss_apply *a);
 
 /* Builds and publishes the model given at create: the first generation. */
 int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors);
-/* Loads, checks, builds and publishes, and logs how it went. The generation (above 0) is in *generation;
+/* Loads, checks, builds and publishes, logs how it went, and keeps it in history. by: who wants it, or NULL. The generation (above 0) is in *generation;
  * it is acknowledged later. */
-int ss_apply_reload(struct ss_apply *a, uint64_t *generation, struct ss_model_errors *errors);
+int ss_apply_reload(struct ss_apply *a, const char *by, uint64_t *generation, struct ss_model_errors *errors);
 /* Files of secrets may have changed: takes those that are good, with the model in force, and logs which. False: some
  * are no good, and were not refused because judge is false: they are to be looked at again. */
 bool ss_apply_refresh(struct ss_apply *a, bool judge);
@@ -46,6 +48,26 @@ int ss_apply_candidate(struct ss_apply *a, const char *path, struct ss_model **m
 		       struct ss_model_errors *errors);
 /* What would change were it applied: "changes" (cfg/cfg.h) as a member of the object that j is in. 0 or SS_ERR_NO_MEM. */
 int ss_apply_diff(const struct ss_apply *a, const struct ss_model *m, struct ss_json *j);
+
+/* What is to take the configured file's place. */
+struct ss_apply_want {
+	const char *path; /* a file; NULL: an entry of history */
+	uint32_t number;
+	bool dry_run;     /* everything but that: what would change, or every error */
+	const char *by;   /* who wants it */
+};
+struct ss_apply_done {
+	uint64_t generation; /* 0: none was published */
+	uint32_t number;     /* in history */
+	char hash[17];
+};
+/* Checks all that a reload checks, writes "changes" (cfg/cfg.h) as a member of j's object, replaces the configured file, so
+ * that a restart reads the same, publishes it, and keeps it in history. Included files become part of the one text. Refused
+ * before anything changes: relative names that mean other files there, what cannot be kept. SS_ERR_CONFIG, SS_ERR_NO_MEM. */
+int ss_apply_install(struct ss_apply *a, const struct ss_apply_want *want, struct ss_json *j, struct ss_apply_done *done,
+		     struct ss_model_errors *errors);
+/* NULL: nothing is kept. */
+const struct ss_history *ss_apply_history(const struct ss_apply *a);
 /* The model in force. */
 const struct ss_model *ss_apply_model(const struct ss_apply *a);
 /* Its keys, defaults filled in, as members of the object that j is in; secrets by their files' names. */

@@ -21,6 +21,13 @@
 /* On success *out is the caller's; on failure it is NULL. errors may hold earlier lines: none is lost. */
 int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors *errors);
 
+#define SS_CFG_FLAT_MAX (64u << 20)
+/* The file's text with those of the files that it includes in the place of each @include, free()d by the caller: what it
+ * says, whatever becomes of them. NULL: why not. */
+char *ss_cfg_flat(const char *path, char *why, size_t why_n);
+/* The hash of the model that this text would be; false: it is no configuration. */
+bool ss_cfg_text_hash(const char *text, char hash[17]);
+
 /* Writes the model's keys, defaults filled in, as members of the object that j is in. Secrets are named
  * by their files. */
 void ss_cfg_show(struct ss_json *j, const struct ss_model *m);

@@ -117,6 +117,9 @@ uint32_t ss_cfg_count(config_setting_t *g, const char *const *keys);
 /* A list or array of texts, or NULL with an error; *n its length. */
 char **ss_cfg_texts(struct ss_cfg *c, config_setting_t *s, uint32_t *n);
 
+/* cfg_load.c: the model's hash, of what the file says. */
+void ss_cfg_digest(const config_t *file, char hash[17]);
+
 /* cfg_value.c: converts text to the key's type at dest. NULL, or why it is refused (valid until the next
  * call). */
 const char *ss_cfg_value(struct ss_cfg *c, const struct ss_cfg_key *k, const char *text, void *dest);

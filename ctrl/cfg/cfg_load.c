@@ -128,13 +128,13 @@ static void digest_setting(struct digest *d, const config_setting_t *s)
 		digest_setting(d, config_setting_get_elem(s, (unsigned)i));
 }
 
-static void hash_file(struct ss_cfg *c, const config_t *file)
+void ss_cfg_digest(const config_t *file, char hash[17])
 {
 	struct digest d = { .n = 0 };
 
 	digest_setting(&d, config_root_setting(file));
 	digest_piece(&d);
-	snprintf(c->m->hash, sizeof(c->m->hash), "%016llx", (unsigned long long)d.key.k[0]);
+	snprintf(hash, 17, "%016llx", (unsigned long long)d.key.k[0]);
 }
 
 static void parse_failed(struct ss_cfg *c, const config_t *file, const char *path)
@@ -191,7 +191,7 @@ static void read_file(struct ss_cfg *c, config_t *file, const char *path)
 		parse_failed(c, file, path);
 		return;
 	}
-	hash_file(c, file);
+	ss_cfg_digest(file, c->m->hash);
 	ss_cfg_take_aliases(c, config_root_setting(file));
 	choose_profile(c, file);
 	ss_cfg_group(c, config_root_setting(file), &ss_cfg_root, c->m);

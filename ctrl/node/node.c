@@ -16,6 +16,8 @@ static void open_state(struct ss_node *n, const char *dir)
 
 	if (strcmp(dir, "-") && ss_state_open(&n->state, dir, why, sizeof(why)) < 0)
 		ss_log(SS_LOG_WARN, "nothing is kept over a restart", "reason", why, NULL);
+	if (ss_history_create(&n->history, n->state) < 0)
+		ss_log(SS_LOG_WARN, "there is no history of configurations", "state_dir", dir, NULL);
 }
 
 /* What was made when a step fails is ended by ss_node_free. apply takes m. */
@@ -49,6 +51,7 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 		return code;
 	apply.build = n->build;
 	apply.publish = n->publish;
+	apply.history = n->history;
 	if ((code = ss_apply_create(&n->apply, &apply)) < 0)
 		return code;
 	if ((code = ss_apply_first(n->apply, &errors)) < 0) {
@@ -109,6 +112,7 @@ void ss_node_free(struct ss_node *n)
 	ss_node_free_build(n);
 	ss_ticket_ring_free(n->tickets);
 	ss_engine_close(n->engine);
+	ss_history_free(n->history);
 	ss_state_close(n->state);
 	ss_loop_free(n->loop);
 	free(n);

@@ -16,6 +16,7 @@
 #include "build/build.h"
 #include "contract/tickets.h"
 #include "engine/engine.h"
+#include "history/history.h"
 #include "loop/log.h"
 #include "loop/loop.h"
 #include "node/node.h"
@@ -36,6 +37,7 @@ struct ss_node {
 	struct ss_policies *policies;
 	struct ss_wall wall;
 	struct ss_state *state;         /* NULL: nothing is kept */
+	struct ss_history *history;     /* NULL: the same */
 	struct ss_build *build;
 	struct ss_outlier *outlier;
 	struct ss_engine *engine;       /* NULL: none is configured */

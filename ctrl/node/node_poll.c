@@ -39,7 +39,7 @@ void ss_node_on_reload(void *arg)
 	uint64_t generation = 0;
 
 	ss_tele_reopen(n->tele);
-	ss_apply_reload(n->apply, &generation, &errors); /* logs how it went */
+	ss_apply_reload(n->apply, "signal", &generation, &errors); /* logs how it went */
 	ss_model_errors_free(&errors);
 }
 

@@ -137,7 +137,8 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-	static const char *const kept[] = { "state/.lock", "state" };
+	static const char *const kept[] = { "state/.lock", "state/history/list", "state/history/1.cfg",
+					     "state/history/2.cfg", "state/history/3.cfg", "state/history", "state" };
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		char path[128];

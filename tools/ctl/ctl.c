@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/ctl/ctl_apply.h"
 #include "tools/ctl/ctl_stages.h"
 #include "tools/ctl/ctl_table.h"
 #include "tools/ctl/ctl_why.h"
@@ -38,6 +39,9 @@ static const struct {
 	{ "flows", ctl_show_flows, "rte_flow rules, or why there are none" },
 	{ "why", ctl_show_why, "which line decides what about a request: --listener --method --authority --path -H ..." },
 	{ "diff", ctl_show_diff, "what a reload of another file would change, item by item: diff FILE" },
+	{ "apply", ctl_show_install, "put a file in place of the configured one, and use it: apply FILE [--dry-run]" },
+	{ "rollback", ctl_show_install, "the same with what was in force once: rollback N [--dry-run]" },
+	{ "history", ctl_show_history, "configurations that were in force, or refused, and who wanted them" },
 	{ "reload", ctl_show_reload, "read the file again; answers when every worker uses it" },
 	{ "drain", ctl_show_drain, "stop accepting, finish, end" },
 };
@@ -229,6 +233,12 @@ static bool add_file(const char *name, const char *value)
 	return ok;
 }
 
+/* Words that another one follows. */
+static const struct {
+	const char *word, *as;
+	bool file;
+} operands[] = { { "diff", "config", true }, { "apply", "config", true }, { "rollback", "number", false } };
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = { { "socket", required_argument, NULL, 's' },
@@ -244,6 +254,7 @@ int main(int argc, char **argv)
 					       { "source", required_argument, NULL, 'w' },
 					       { "sni", required_argument, NULL, 'w' },
 					       { "config", required_argument, NULL, 'c' },
+					       { "dry-run", no_argument, NULL, 'd' },
 					       { NULL, 0, NULL, 0 } };
 	const char *path = DEFAULT_SOCKET;
 	bool json = false;
@@ -258,6 +269,10 @@ int main(int argc, char **argv)
 			return EXIT_TROUBLE;
 		case 'c':
 			if (add_file("config", optarg))
+				break;
+			return EXIT_TROUBLE;
+		case 'd':
+			if (add_word("dry_run", "yes"))
 				break;
 			return EXIT_TROUBLE;
 		case 's':
@@ -277,8 +292,10 @@ int main(int argc, char **argv)
 			return opt == 'h' ? EXIT_OK : EXIT_TROUBLE;
 		}
 	}
-	if (optind == argc - 2 && !strcmp(argv[optind], "diff")) {
-		if (!add_file("config", argv[optind + 1]))
+	for (size_t i = 0; i < SS_ARRAY_LEN(operands) && optind == argc - 2; i++) {
+		if (strcmp(argv[optind], operands[i].word))
+			continue;
+		if (!(operands[i].file ? add_file : add_word)(operands[i].as, argv[optind + 1]))
 			return EXIT_TROUBLE;
 		argc--;
 	}

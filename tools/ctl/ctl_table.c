@@ -83,6 +83,8 @@ void ctl_show_status(const struct ctl_json *v)
 	       ctl_json_text(v, "acknowledged")[0] == 'y' ? ", used by every worker"
 							  : ", not yet used by every worker",
 	       ctl_json_text(v, "file"));
+	if (ctl_json_get(v, "history"))
+		printf("history      %s is in force\n", ctl_json_text(v, "history"));
 	printf("snapshots    %s alive\n", ctl_json_text(v, "live_snapshots"));
 	show_memory(ctl_json_get(v, "memory"));
 	printf("\n");

@@ -256,26 +256,3 @@ void ctl_show_why(const struct ctl_json *v)
 		show_cluster(c);
 	show_outcome(ctl_json_get(v, "outcome"));
 }
-
-static void show_change(const struct ctl_json *c)
-{
-	const char *what = ctl_json_text(c, "what");
-	printf("%c %s ", *what == 'a' ? '+' : *what == 'r' ? '-' : '~', ctl_json_text(c, "kind"));
-	if (has(c, "of"))
-		printf("%s.", ctl_json_text(c, "of"));
-	printf("%s", ctl_json_text(c, "name"));
-	if (has(c, "at") || has(c, "was_at"))
-		printf("  (%s)", ctl_json_text(c, has(c, "at") ? "at" : "was_at"));
-	for (const struct ctl_json *k = first(c, "keys"); k; k = k->next)
-		printf("%s %s", k == first(c, "keys") ? ":" : ",", k->text);
-	printf("\n");
-}
-
-void ctl_show_diff(const struct ctl_json *v)
-{
-	uint32_t n = 0;
-	for (const struct ctl_json *c = first(v, "changes"); c; c = c->next, n++)
-		show_change(c);
-	if (!n)
-		printf("nothing would change\n");
-}

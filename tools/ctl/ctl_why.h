@@ -12,7 +12,5 @@
 #include "tools/ctl/ctl_json.h"
 
 void ctl_show_why(const struct ctl_json *v);
-/* "diff": one line for each thing that another file adds, removes or changes. */
-void ctl_show_diff(const struct ctl_json *v);
 
 #endif
