@@ -21,6 +21,7 @@
 #include "contract/endpoints.h"
 #include "contract/names.h"
 #include "model/secret_state.h"
+#include "telemetry/tele.h"
 
 struct event_base;
 struct ss_admin;
@@ -66,6 +67,7 @@ struct ss_admin_conf {
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
+	const struct ss_tele *tele; /* what has just happened; NULL: nobody knows */
 	uint32_t n_workers;
 	struct ss_counters *const *counters; /* one per worker */
 	const struct ss_clock *clock;        /* the workers', for ejected_until */

@@ -269,6 +269,7 @@ const struct ss_cfg_table ss_cfg_port = { .what = "port", .size = sizeof(struct 
 
 static const struct ss_cfg_key admin_keys[] = {
 	{ "socket", SS_CFG_FILE, P(admin_socket), .def = "/run/sidestep.sock" },
+	{ "recent_requests", SS_CFG_U32, P(recent_requests), .def = "16384", .max = 1048576 },
 };
 const struct ss_cfg_table ss_cfg_admin = { .what = "group", SS_CFG_KEYS(admin_keys) };
 

@@ -247,6 +247,7 @@ struct ss_model_process {
 	uint64_t drain_timeout_ns;
 	char *state_dir; /* what survives the process; "-": nothing does */
 	char *admin_socket;
+	uint32_t recent_requests; /* of all workers, for "why --request"; 0: none */
 	char *metrics_address; /* NULL: off */
 	uint32_t metrics_port;
 	char *access_log; /* file, "-" for standard output, NULL: off */
