@@ -20,8 +20,8 @@
 #include "contract/counters.h"
 #include "contract/endpoints.h"
 #include "contract/names.h"
+#include "model/model_discovery.h"
 #include "model/secret_state.h"
-#include "telemetry/tele.h"
 
 struct event_base;
 struct ss_admin;
@@ -55,6 +55,8 @@ struct ss_admin_ask {
 	bool (*secret)(void *arg, uint32_t i, struct ss_secret_state *out);
 	/* The i-th source and cluster; false: there are not so many. */
 	bool (*pair)(void *arg, uint32_t i, struct ss_admin_pair *out);
+	/* How the i-th cluster's discovery stands; false: there are not so many. */
+	bool (*discovery)(void *arg, uint32_t i, struct ss_discovery_state *out);
 	void *arg;
 };
 
@@ -67,7 +69,6 @@ struct ss_admin_conf {
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
-	const struct ss_tele *tele; /* what has just happened; NULL: nobody knows */
 	uint32_t n_workers;
 	struct ss_counters *const *counters; /* one per worker */
 	const struct ss_clock *clock;        /* the workers', for ejected_until */

@@ -212,6 +212,37 @@ static void show_breaker(struct ss_admin *a, struct ss_json *j, const struct ss_
 	ss_json_u64(j, "breaker_opened", atomic_load_explicit(&b->opened, memory_order_relaxed));
 }
 
+static bool discovery_of(const struct ss_admin *a, const char *cluster, struct ss_discovery_state *s)
+{
+	const struct ss_admin_ask *ask = &a->conf.ask;
+	for (uint32_t i = 0; ask->discovery && ask->discovery(ask->arg, i, s); i++)
+		if (!strcmp(s->cluster, cluster))
+			return true;
+	return false;
+}
+
+/* Where its endpoints come from, where they are not listed: and whether that goes well. */
+static void show_discovery(struct ss_admin *a, struct ss_json *j, const struct ss_cluster *c, uint64_t now)
+{
+	static const char *const kinds[] = { [SS_DISCOVERY_FILE] = "file", [SS_DISCOVERY_DNS] = "dns" };
+	struct ss_discovery_state s;
+	if (!discovery_of(a, ss_names_text(a->conf.names, c->name), &s))
+		return;
+	ss_json_object(j, "discovery");
+	ss_json_text(j, "type", kinds[s.kind]);
+	ss_json_text(j, "from", s.from);
+	ss_json_text(j, "state", s.failing ? "failing" : s.answered ? "good" : "waiting");
+	if (s.failing) {
+		ss_json_text(j, "reason", s.failing);
+		ss_json_double(j, "failing_for_seconds", (double)(now - s.failing_since_ns) / SS_NS_PER_SEC, 3);
+	}
+	if (s.answered)
+		ss_json_double(j, "age_seconds", (double)(now - s.answered_ns) / SS_NS_PER_SEC, 3);
+	ss_json_u64(j, "updates", s.updates);
+	ss_json_u64(j, "failures", s.failures);
+	ss_json_end_object(j);
+}
+
 void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j)
 {
 	static const char *const protocols[] = { "auto", "http1", "http2" };
@@ -229,6 +260,7 @@ void ss_admin_show_clusters(struct ss_admin *a, struct ss_json *j)
 		ss_json_text(j, "load_balancing", policies[c->balance ? c->balance->conf.policy : 0]);
 		ss_json_u64(j, "panics", atomic_load_explicit(&a->conf.endpoints->cluster[c->slot].panics,
 							      memory_order_relaxed));
+		show_discovery(a, j, c, now);
 		show_breaker(a, j, c, now);
 		show_use(a, j, c, SS_PRIORITY_DEFAULT, "default_priority");
 		show_use(a, j, c, SS_PRIORITY_HIGH, "high_priority");

@@ -16,6 +16,7 @@ int ss_apply_create(struct ss_apply **out, const struct ss_apply_conf *conf)
 		return SS_ERR_NO_MEM;
 	}
 	a->build = conf->build;
+	a->disco = conf->disco;
 	a->publish = conf->publish;
 	a->history = conf->history;
 	a->first = a->current = conf->model;
@@ -34,11 +35,28 @@ void ss_apply_free(struct ss_apply *a)
 	free(a);
 }
 
-static int build_and_swap(struct ss_apply *a, const struct ss_model *m, struct ss_model_errors *errors)
+static int lend(struct ss_apply *a, struct ss_model *m, struct ss_model_errors *errors)
+{
+	int err = a->disco ? ss_disco_lend(a->disco, m) : 0;
+
+	if (err < 0)
+		ss_model_error(errors, NULL, NULL, "out of memory");
+	return err;
+}
+
+static void follow(struct ss_apply *a)
+{
+	if (a->disco)
+		ss_disco_follow(a->disco, a->current);
+}
+
+static int build_and_swap(struct ss_apply *a, struct ss_model *m, struct ss_model_errors *errors)
 {
 	struct ss_snapshot *s;
 	/* A generation's number is used once, also when it is refused: a log line names one attempt. */
-	int err = ss_build_snapshot(a->build, m, ++a->generation, &s, errors);
+	int err = lend(a, m, errors);
+	if (err == 0)
+		err = ss_build_snapshot(a->build, m, ++a->generation, &s, errors);
 	if (err < 0)
 		return err;
 	ss_publish_swap(a->publish, s);
@@ -48,8 +66,10 @@ static int build_and_swap(struct ss_apply *a, const struct ss_model *m, struct s
 int ss_apply_first(struct ss_apply *a, struct ss_model_errors *errors)
 {
 	int err = build_and_swap(a, a->current, errors);
-	if (err == 0)
+	if (err == 0) {
+		follow(a);
 		ss_apply_keep_read(a, SS_HISTORY_START, NULL);
+	}
 	return err;
 }
 
@@ -69,6 +89,7 @@ int ss_apply_read(struct ss_apply *a, struct ss_model_errors *errors)
 	if (a->current != a->first)
 		ss_model_free(a->current);
 	a->current = m;
+	follow(a);
 	return 0;
 }
 
@@ -84,6 +105,8 @@ int ss_apply_candidate(struct ss_apply *a, const char *path, struct ss_model **m
 	err = ss_cfg_load(path, m, errors);
 	if (err == 0)
 		err = ss_cfg_same_process(a->first, *m, errors);
+	if (err == 0)
+		err = lend(a, *m, errors);
 	if (err == 0)
 		err = ss_build_candidate(a->build, *m, a->generation + 1, s, errors);
 	ss_pace_end(&pace);
@@ -142,6 +165,36 @@ bool ss_apply_again(struct ss_apply *a)
 	a->generation++;
 	ss_publish_swap(a->publish, s);
 	return true;
+}
+
+/* The list stays the old one's where the new one cannot be built. */
+static void take_offer(struct ss_apply *a, const struct ss_disco_offer *o)
+{
+	struct ss_model_cluster *k = &a->current->clusters[o->at], was = *k;
+	struct ss_model_errors errors = { 0 };
+	struct ss_snapshot *s;
+
+	k->endpoints = o->endpoints;
+	k->n_endpoints = o->n;
+	if (ss_build_endpoints(a->build, a->current, o->at, ss_publish_current(a->publish), &s, &errors) < 0) {
+		*k = was;
+		ss_disco_settle(a->disco, o, errors.n ? errors.text[0] : "no reason given");
+	} else {
+		ss_publish_swap(a->publish, s);
+		ss_disco_settle(a->disco, o, NULL);
+	}
+	ss_model_errors_free(&errors);
+}
+
+void ss_apply_offers(struct ss_apply *a)
+{
+	struct ss_disco_offer o;
+	struct ss_pace pace;
+
+	ss_pace_begin(&pace, ss_model_core_shared(&a->first->process, a->first->process.control_core, 0));
+	while (ss_disco_offer(a->disco, a->current, &o))
+		take_offer(a, &o);
+	ss_pace_end(&pace);
 }
 
 int ss_apply_diff(const struct ss_apply *a, const struct ss_model *m, struct ss_json *j)

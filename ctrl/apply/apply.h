@@ -15,6 +15,7 @@
 
 #include "build/build.h"
 #include "history/history.h"
+#include "discovery/discovery.h"
 #include "model/json.h"
 #include "model/model.h"
 #include "publish/publish.h"
@@ -27,6 +28,7 @@ struct ss_apply_conf {
 	struct ss_build *build;    /* borrowed */
 	struct ss_publish *publish; /* borrowed */
 	struct ss_history *history; /* borrowed; NULL: nothing is kept */
+	struct ss_disco *disco;    /* borrowed; NULL: clusters whose endpoints are discovered have none */
 };
 
 int ss_apply_create(struct ss_apply **out, const struct ss_apply_conf *conf);
@@ -42,6 +44,8 @@ int ss_apply_reload(struct ss_apply *a, const char *by, uint64_t *generation, st
 bool ss_apply_refresh(struct ss_apply *a, bool judge);
 /* Builds the model in force again, and publishes that. True: a generation was published; else the log says why. */
 bool ss_apply_again(struct ss_apply *a);
+/* Discovery has other endpoints: publishes them, an edition for each cluster. The generation stays. */
+void ss_apply_offers(struct ss_apply *a);
 /* What a file would be, were it applied now: compiled and checked as a reload does, and not published. Both are the
  * caller's: ss_build_destroy, then ss_model_free. */
 int ss_apply_candidate(struct ss_apply *a, const char *path, struct ss_model **m, struct ss_snapshot **s,

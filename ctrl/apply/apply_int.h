@@ -13,6 +13,7 @@
 struct ss_apply {
 	struct ss_build *build;
 	struct ss_publish *publish;
+	struct ss_disco *disco;     /* NULL: nothing is discovered */
 	struct ss_history *history; /* NULL: nothing is kept */
 	char *path;
 	struct ss_model *first; /* kept for ever: ports and workers borrow its texts */

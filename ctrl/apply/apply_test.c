@@ -66,6 +66,16 @@ int ss_build_again(struct ss_build *b, const struct ss_model *m, uint64_t genera
 	return ss_build_snapshot(b, m, generation, out, errors);
 }
 
+int ss_build_endpoints(struct ss_build *b, const struct ss_model *m, uint32_t at, const struct ss_snapshot *now,
+		       struct ss_snapshot **out, struct ss_model_errors *errors)
+{
+	int err = ss_build_snapshot(b, m, now->generation, out, errors);
+
+	if (err == 0)
+		(*out)->edition = now->edition + 1;
+	return err;
+}
+
 void ss_build_destroy(struct ss_snapshot *s)
 {
 	destroyed++;

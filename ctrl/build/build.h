@@ -62,7 +62,12 @@ int ss_build_candidate(struct ss_build *b, const struct ss_model *m, uint64_t ge
 const struct ss_model_authz_rule *ss_build_rule_of(const struct ss_model *m, const struct ss_model_authz *a, uint32_t i,
 						   const struct ss_model_policy **policy);
 
-/* Frees a snapshot and all it owns: SSL_CTX references, hyperscan databases, its hold on slots of the
+/* The next edition of a snapshot: the at-th cluster has the endpoints that m, the model it was made of, has now. Discovered
+ * ones only; nothing else of m is looked at. */
+int ss_build_endpoints(struct ss_build *b, const struct ss_model *m, uint32_t at, const struct ss_snapshot *now,
+		       struct ss_snapshot **out, struct ss_model_errors *errors);
+
+/* Frees a snapshot and all it owns (what editions share: with the last of them): SSL_CTX references, hyperscan databases, its hold on slots of the
  * endpoint table, memory. NULL is allowed. */
 void ss_build_destroy(struct ss_snapshot *s);
 

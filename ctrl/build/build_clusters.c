@@ -2,7 +2,7 @@
 #include "base/err.h"
 #include "build/build_int.h"
 
-/* What a snapshot holds in the endpoint table, so that its end can give it back. */
+/* What is held in the endpoint table, so that its end can give it back. */
 struct holds {
 	struct ss_ep_table *table;
 	uint32_t n_eps, n_clusters;
@@ -19,30 +19,16 @@ static void let_go(void *arg)
 		ss_ep_cluster_drop(h->table, h->clusters[i]);
 }
 
-static int start_holds(struct ss_build_job *j, struct holds **out)
+static struct holds *start_holds(struct ss_build_job *j, uint32_t n_eps, uint32_t n_clusters)
 {
 	struct holds *h = ss_build_alloc(j, sizeof(*h));
-	size_t n = 0;
 
 	if (!h)
-		return SS_ERR_NO_MEM;
-	for (uint32_t i = 0; i < j->model->n_clusters; i++)
-		n += j->model->clusters[i].n_endpoints;
+		return NULL;
 	h->table = j->endpoints;
-	h->eps = ss_build_array(j, n, sizeof(*h->eps));
-	h->clusters = ss_build_array(j, j->model->n_clusters, sizeof(*h->clusters));
-	if (!h->eps || !h->clusters)
-		return SS_ERR_NO_MEM;
-	*out = h;
-	return ss_build_on_free(j, let_go, h);
-}
-
-static bool listed_before(const struct ss_model_cluster *m, uint32_t i)
-{
-	for (uint32_t k = 0; k < i; k++)
-		if (ss_addr_eq(&m->endpoints[k].addr, &m->endpoints[i].addr))
-			return true;
-	return false;
+	h->eps = ss_build_array(j, n_eps, sizeof(*h->eps));
+	h->clusters = ss_build_array(j, n_clusters, sizeof(*h->clusters));
+	return h->eps && h->clusters && ss_build_on_free(j, let_go, h) == 0 ? h : NULL;
 }
 
 static int build_endpoint(struct ss_build_job *j, struct holds *h, const struct ss_model_cluster *m,
@@ -54,13 +40,10 @@ static int build_endpoint(struct ss_build_job *j, struct holds *h, const struct 
 	*e = (struct ss_endpoint){.addr = me->addr,
 				  .ep = SS_EP_NONE,
 				  .said = (uint8_t)me->said,
-				  .weight = ss_max_u32(me->weight, 1),
-				  .name = ss_build_addr_name(j, &me->addr)};
-	if (listed_before(m, i)) {
-		ss_model_error(j->errors, &me->src, "endpoints", "%s is listed twice",
-			       ss_addr_text(&me->addr, text));
-		return SS_ERR_CONFIG;
-	}
+				  .weight = ss_max_u32(me->weight, 1)};
+	/* Names are never forgotten, and who is discovered comes and goes. */
+	if (!m->discovery.present)
+		e->name = ss_build_addr_name(j, &me->addr);
 	if (ss_ep_hold(j->endpoints, slot, &me->addr, &e->ep) < 0) {
 		ss_model_error(j->errors, &me->src, "endpoints",
 			       "no place left for %s: more than max_endpoints (%u), old generations included",
@@ -99,19 +82,46 @@ static int build_hostnames(struct ss_build_job *j, const struct ss_model_cluster
 	return names ? 0 : SS_ERR_NO_MEM;
 }
 
-static int build_cluster(struct ss_build_job *j, struct holds *h, const struct ss_model_cluster *m,
-			 struct ss_cluster *c)
+static int refuse_twin(struct ss_build_job *j, const struct ss_model_cluster *m)
+{
+	uint32_t twin[2];
+	char text[SS_ADDR_TEXT];
+	int found = ss_model_twins(m->endpoints, m->n_endpoints, twin);
+
+	if (found > 0)
+		ss_model_error(j->errors, &m->endpoints[twin[1]].src, "endpoints", "%s is listed twice",
+			       ss_addr_text(&m->endpoints[twin[1]].addr, text));
+	return found > 0 ? SS_ERR_CONFIG : found;
+}
+
+int ss_build_cluster_set(struct ss_build_job *j, const struct ss_model_cluster *m, struct ss_cluster *c)
 {
 	struct ss_endpoint *eps = ss_build_array(j, m->n_endpoints, sizeof(*eps));
-	int err = 0;
+	struct holds *h = eps ? start_holds(j, m->n_endpoints, 0) : NULL;
+	int err;
 
-	if (!eps)
+	c->endpoints = eps;
+	c->n_endpoints = c->outlier.n_endpoints = m->n_endpoints;
+	c->hostnames = NULL;
+	if (!h || build_hostnames(j, m, c) < 0)
 		return SS_ERR_NO_MEM;
+	err = refuse_twin(j, m);
+	if (err < 0)
+		return err;
+	for (uint32_t i = 0; i < m->n_endpoints; i++)
+		if (build_endpoint(j, h, m, i, c->slot, &eps[i]) < 0)
+			err = SS_ERR_CONFIG;
+	return ss_build_balance(j, m, c) < 0 ? SS_ERR_CONFIG : err;
+}
+
+static int build_cluster(struct ss_build_job *j, struct holds *h, uint32_t i, struct ss_cluster *c)
+{
+	const struct ss_model_cluster *m = &j->model->clusters[i];
+	int err;
+
 	*c = (struct ss_cluster){
 		.name = ss_build_name(j, m->name),
 		.protocol = (uint8_t)m->protocol,
-		.n_endpoints = m->n_endpoints,
-		.endpoints = eps,
 		.outlier = m->outlier,
 		.line = m->src.line,
 		.connect_timeout_ns = m->connect_timeout_ns,
@@ -121,9 +131,8 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 		.pending_delay_ns = m->pending_delay_ns,
 		.mesh_hop = m->mesh_hop,
 	};
-	if (build_breaker(j, &m->breaker, c) < 0 || build_hostnames(j, m, c) < 0)
+	if (build_breaker(j, &m->breaker, c) < 0)
 		return SS_ERR_NO_MEM;
-	c->outlier.n_endpoints = m->n_endpoints;
 	if (ss_ep_cluster_hold(j->endpoints, c->name, &c->slot) < 0) {
 		ss_model_error(j->errors, &m->src, "clusters",
 			       "more than max_clusters (%u), old generations included",
@@ -131,10 +140,8 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 		return SS_ERR_CONFIG;
 	}
 	h->clusters[h->n_clusters++] = c->slot;
-	for (uint32_t i = 0; i < m->n_endpoints; i++)
-		if (build_endpoint(j, h, m, i, c->slot, &eps[i]) < 0)
-			err = SS_ERR_CONFIG;
-	if (ss_build_health(j, m, c) < 0 || ss_build_balance(j, m, c) < 0)
+	err = m->discovery.present ? ss_build_edition_set(j, i, c) : ss_build_cluster_set(j, m, c);
+	if (ss_build_health(j, m, c) < 0)
 		err = SS_ERR_CONFIG;
 	if (ss_build_tls_client(j, &m->tls, m->protocol, &c->tls) < 0)
 		err = SS_ERR_CONFIG;
@@ -146,13 +153,13 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, const struct s
 int ss_build_clusters(struct ss_build_job *j)
 {
 	struct ss_cluster *clusters = ss_build_array(j, j->model->n_clusters, sizeof(*clusters));
-	struct holds *h;
+	struct holds *h = clusters ? start_holds(j, 0, j->model->n_clusters) : NULL;
 	int err = 0;
 
-	if (!clusters || start_holds(j, &h) < 0 || ss_build_subsets(j) < 0)
+	if (!h || ss_build_subsets(j) < 0)
 		return SS_ERR_NO_MEM;
 	for (uint32_t i = 0; i < j->model->n_clusters && err != SS_ERR_NO_MEM; i++) {
-		int one = build_cluster(j, h, &j->model->clusters[i], &clusters[i]);
+		int one = build_cluster(j, h, i, &clusters[i]);
 		err = one < 0 ? one : err;
 	}
 	j->snap->clusters = clusters;

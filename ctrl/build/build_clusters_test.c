@@ -193,6 +193,75 @@ static void too_much_is_refused_and_given_back(void **state)
 	end(&w);
 }
 
+static bool shows(const struct ss_snapshot *s, uint32_t at, uint32_t from, uint32_t n)
+{
+	bool good = s->clusters[at].n_endpoints == n && s->clusters[at].outlier.n_endpoints == n;
+
+	for (uint32_t i = 0; good && i < n; i++)
+		good = ss_ip4_u32(&s->clusters[at].endpoints[i].addr.ip) == 0x0a000000 + (at << 8) + from + i &&
+		       ss_snapshot_endpoint(s, &s->clusters[at], s->clusters[at].endpoints[i].ep) == &s->clusters[at].endpoints[i];
+	return good;
+}
+
+/* Endpoints from..from + n - 1 of cluster `at`. */
+static struct ss_snapshot *edit(struct world *w, struct ss_model *m, const struct ss_snapshot *now, uint32_t at,
+				uint32_t from, uint32_t n)
+{
+	struct ss_model_cluster *k = &m->clusters[at];
+	struct ss_snapshot *s;
+
+	k->endpoints = ss_model_alloc(m, (n + 1) * sizeof(*k->endpoints));
+	k->n_endpoints = n;
+	for (uint32_t i = 0; i < n; i++)
+		k->endpoints[i].addr = (struct ss_addr){ss_ip4(0x0a000000 + (at << 8) + from + i), 80};
+	ss_build_endpoints(w->build, m, at, now, &s, &w->errors);
+	return s;
+}
+
+/* What is not discovered is the same memory; slots stay with who stays, and come back with the edition that had them last. */
+static void editions_share_all_but_endpoints(void **state)
+{
+	struct world w;
+	struct ss_snapshot *s, *next;
+
+	start(&w, 2);
+	struct ss_model *m = model_of(3, 1, 2);
+	m->clusters[1].discovery.present = m->clusters[2].discovery.present = true;
+	assert_int_equal(ss_build_snapshot(w.build, m, 1, &s, &w.errors), 0);
+	const struct ss_balance *kept = s->clusters[0].balance, *other = s->clusters[2].balance;
+	uint32_t stays = s->clusters[1].endpoints[1].ep, name = s->clusters[1].name;
+	for (uint32_t i = 1; i < 200; i++) {
+		uint32_t n = 1 + i % 2;
+		next = edit(&w, m, s, 1, 2, n); /* 10.0.1.2 stays */
+		assert_non_null(next);
+		assert_int_equal(next->edition, s->edition + 1);
+		assert_int_equal(next->generation, 1);
+		assert_int_equal(next->clusters[1].edition, next->edition);
+		assert_int_equal(next->clusters[0].edition, 0);
+		assert_ptr_equal(next->clusters[0].balance, kept);
+		assert_ptr_equal(next->clusters[2].balance, other);
+		assert_ptr_equal(ss_snapshot_cluster(next, name), &next->clusters[1]);
+		assert_int_equal(next->clusters[1].endpoints[0].ep, stays);
+		assert_true(shows(next, 0, 1, 2) && shows(next, 1, 2, n) && shows(next, 2, 1, 2));
+		ss_build_destroy(s);
+		s = next;
+	}
+	/* One that cannot be built leaves the last as it was. */
+	assert_null(edit(&w, m, s, 1, 1, MAX_EPS + 1));
+	assert_true(told(&w, "no place left for 10.0.1."));
+	assert_true(shows(s, 1, 2, 2));
+	/* The order in which they end plays no role. */
+	struct ss_snapshot *a = edit(&w, m, s, 2, 5, 1), *b = edit(&w, m, a, 1, 7, 1);
+	assert_non_null(b);
+	ss_build_destroy(a);
+	assert_true(shows(b, 0, 1, 2) && shows(b, 1, 7, 1) && shows(b, 2, 5, 1));
+	ss_build_destroy(b);
+	assert_true(shows(s, 1, 2, 2));
+	ss_build_destroy(s);
+	ss_model_free(m);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +270,7 @@ int main(void)
 		cmocka_unit_test(history_outlives_reloads),
 		cmocka_unit_test(many_generations_fit),
 		cmocka_unit_test(too_much_is_refused_and_given_back),
+		cmocka_unit_test(editions_share_all_but_endpoints),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,8 @@ struct ss_build_job {
 	const struct ss_jwt_provider *jwt;    /* one per model provider, same order; set by ss_build_jwt_providers */
 	struct ss_policies *policies;         /* may be NULL: every policy counts as the default one */
 	uint32_t n_workers;
-	struct ss_snapshot *snap;             /* under construction, writable; its memory is the job's */
+	struct ss_snapshot *snap;             /* under construction, writable */
+	struct ss_build_mem *mem;             /* where things are taken from now; NULL: snap's own memory */
 	const struct ss_virtual_host *hosts;  /* one per model host, same order; set by ss_build_routes */
 	struct ss_build_subset *subsets;      /* by model cluster: those that routes name; set by ss_build_subsets */
 	const struct ss_limit *limits;        /* one per model limit, same order; set by ss_build_limits */
@@ -52,13 +53,19 @@ static inline uint32_t ss_build_seats(const struct ss_build_job *j)
 	return j->n_workers + 1;
 }
 
-/* build_mem.c: the snapshot's memory (ss_snapshot.memory). */
+/*
+ * build_mem.c: memory that is freed whole, when all who hold it have let go. A snapshot's own (ss_snapshot.memory) has
+ * little in it: what all editions of its generation share is in another one, and the endpoints of each discovered
+ * cluster are in one of their own (build_edition.c).
+ */
 struct ss_build_mem;
 struct ss_build_mem *ss_build_mem_create(void);
+struct ss_build_mem *ss_build_mem_hold(struct ss_build_mem *m);
 void *ss_build_mem_take(struct ss_build_mem *m, size_t n);
+/* Lets go. */
 void ss_build_mem_free(struct ss_build_mem *m);
 
-/* Zeroed, 64-byte aligned, freed with the snapshot. NULL: no memory, and an error line was added. */
+/* Zeroed, 64-byte aligned, freed with job->mem. NULL: no memory, and an error line was added. */
 void *ss_build_alloc(struct ss_build_job *j, size_t n);
 /* As above, for n objects of a size; n may be 0 (never NULL then). */
 void *ss_build_array(struct ss_build_job *j, size_t n, size_t size);
@@ -66,7 +73,7 @@ void *ss_build_array(struct ss_build_job *j, size_t n, size_t size);
 struct ss_span ss_build_text(struct ss_build_job *j, const char *text);
 /* The same in lower case: header names, host patterns. */
 struct ss_span ss_build_lower(struct ss_build_job *j, const char *text);
-/* fn(arg) when the snapshot is freed, newest first: SSL_CTX_free, hs_free_database, hs_free_scratch.
+/* fn(arg) when job->mem is freed, newest first: SSL_CTX_free, hs_free_database, hs_free_scratch.
  * Runs fn(arg) at once and answers SS_ERR_NO_MEM when it cannot be remembered. */
 int ss_build_on_free(struct ss_build_job *j, void (*fn)(void *), void *arg);
 /* Name id, stable over generations; 0 and an error line when the name table is full. */
@@ -83,6 +90,14 @@ int ss_build_ids(struct ss_build_job *j, uint32_t n, const struct ss_model_id *i
  * snapshot (contract/endpoints.h) and gives them back when it is freed.
  */
 int ss_build_clusters(struct ss_build_job *j);
+/* build_clusters.c: the endpoints of a cluster that is built otherwise, its slot held: lists and tables, in job->mem. */
+int ss_build_cluster_set(struct ss_build_job *j, const struct ss_model_cluster *m, struct ss_cluster *c);
+/* build_edition.c: a snapshot without anything, and what its generation shares as job->mem; NULL: no memory. */
+struct ss_snapshot *ss_build_edition_first(struct ss_build_job *j);
+/* build_edition.c: ss_build_cluster_set of the i-th cluster, whose endpoints are discovered. */
+int ss_build_edition_set(struct ss_build_job *j, uint32_t i, struct ss_cluster *c);
+/* build_edition.c: the first edition is whole: what the next ones need of the job. */
+void ss_build_edition_keep(struct ss_build_job *j);
 /* build_places.c: finds them again, by name and by slot. */
 int ss_build_places(struct ss_build_job *j);
 

@@ -16,15 +16,28 @@ struct last_act {
 struct ss_build_mem {
 	struct ss_region objects, texts;
 	struct last_act *acts; /* newest first */
+	uint32_t holds;
 };
 
 struct ss_build_mem *ss_build_mem_create(void)
 {
-	return calloc(1, sizeof(struct ss_build_mem));
+	struct ss_build_mem *m = calloc(1, sizeof(*m));
+
+	if (m)
+		m->holds = 1;
+	return m;
+}
+
+struct ss_build_mem *ss_build_mem_hold(struct ss_build_mem *m)
+{
+	m->holds++;
+	return m;
 }
 
 void ss_build_mem_free(struct ss_build_mem *m)
 {
+	if (--m->holds)
+		return;
 	/* What the acts release may be remembered in the objects: acts first. */
 	while (m->acts) {
 		struct last_act *a = m->acts;
@@ -42,6 +55,11 @@ void *ss_build_mem_take(struct ss_build_mem *m, size_t n)
 	return ss_region_take(&m->objects, n, SS_CACHE_LINE);
 }
 
+static struct ss_build_mem *mem_of(const struct ss_build_job *j)
+{
+	return j->mem ? j->mem : j->snap->memory;
+}
+
 static void no_memory(struct ss_build_job *j)
 {
 	ss_model_error(j->errors, NULL, NULL, "out of memory");
@@ -49,7 +67,7 @@ static void no_memory(struct ss_build_job *j)
 
 void *ss_build_alloc(struct ss_build_job *j, size_t n)
 {
-	void *p = ss_build_mem_take(j->snap->memory, n);
+	void *p = ss_build_mem_take(mem_of(j), n);
 	if (!p)
 		no_memory(j);
 	return p;
@@ -66,7 +84,7 @@ void *ss_build_array(struct ss_build_job *j, size_t n, size_t size)
 
 struct ss_span ss_build_text(struct ss_build_job *j, const char *text)
 {
-	struct ss_build_mem *m = j->snap->memory;
+	struct ss_build_mem *m = mem_of(j);
 	uint32_t n = text ? (uint32_t)strlen(text) : 0;
 	char *copy = n ? ss_region_take(&m->texts, n + 1, 1) : NULL;
 
@@ -85,7 +103,7 @@ struct ss_span ss_build_lower(struct ss_build_job *j, const char *text)
 
 int ss_build_on_free(struct ss_build_job *j, void (*fn)(void *), void *arg)
 {
-	struct ss_build_mem *m = j->snap->memory;
+	struct ss_build_mem *m = mem_of(j);
 	struct last_act *a = malloc(sizeof(*a));
 	if (!a) {
 		no_memory(j);

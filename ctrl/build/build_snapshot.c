@@ -61,22 +61,18 @@ int ss_build_ids(struct ss_build_job *j, uint32_t n, const struct ss_model_id *i
 }
 
 /* The snapshot lies in its own memory, which is freed last. */
-static struct ss_snapshot *begin(const struct ss_build *b, const struct ss_model *m, uint64_t generation)
+static bool begin(struct ss_build_job *j, const struct ss_build *b, const struct ss_model *m, uint64_t generation)
 {
-	struct ss_build_mem *mem = ss_build_mem_create();
-	struct ss_snapshot *s = mem ? ss_build_mem_take(mem, sizeof(*s)) : NULL;
-	if (!s) {
-		if (mem)
-			ss_build_mem_free(mem);
-		return NULL;
-	}
-	s->memory = mem;
+	struct ss_snapshot *s = ss_build_edition_first(j);
+
+	if (!s)
+		return false;
 	s->generation = generation;
 	s->n_workers = b->conf.n_workers;
 	s->policies = b->conf.policies;
 	s->wall = b->conf.wall;
 	memcpy(s->hash, m->hash, sizeof(s->hash));
-	return s;
+	return true;
 }
 
 int ss_build_compile(struct ss_build *b, const struct ss_model *m, const struct ss_build_files *files,
@@ -89,13 +85,13 @@ int ss_build_compile(struct ss_build *b, const struct ss_model *m, const struct 
 	struct ss_build_job j = {
 		.b = b, .model = m, .names = b->conf.names, .endpoints = b->conf.endpoints,
 		.limit_table = b->conf.limits, .policies = b->conf.policies,
-		.n_workers = b->conf.n_workers, .errors = errors, .snap = begin(b, m, generation),
+		.n_workers = b->conf.n_workers, .errors = errors,
 		.past = &b->past, .files = files,
 	};
 	uint32_t before = errors->n;
 	int err = 0;
 	*out = NULL;
-	if (!j.snap) {
+	if (!begin(&j, b, m, generation)) {
 		ss_model_error(errors, NULL, NULL, "out of memory");
 		return SS_ERR_NO_MEM;
 	}
@@ -113,6 +109,7 @@ int ss_build_compile(struct ss_build *b, const struct ss_model *m, const struct 
 		return err;
 	}
 	ss_build_subsets_keep(&j);
+	ss_build_edition_keep(&j);
 	*out = j.snap;
 	return 0;
 }

@@ -88,21 +88,33 @@ static const struct ss_cfg_table outlier = { .what = "group",
 /* ---- clusters ---- */
 
 /* An address is an endpoint's identity in the endpoint table: it may be there once. */
-static void check_cluster(struct ss_cfg *c, config_setting_t *g, void *obj)
+static void check_endpoints(struct ss_cfg *c, config_setting_t *g, const struct ss_model_cluster *k)
 {
-	struct ss_model_cluster *k = obj;
 	char text[SS_ADDR_TEXT];
+	uint32_t twin[2];
 	for (uint32_t i = 0; i < k->n_endpoints; i++)
 		if (k->endpoints[i].priority && k->balance.n_distribute)
 			ss_cfg_error(c, g, "endpoints", "has a priority, in line %u: balancing.distribute knows none",
 				     k->endpoints[i].src.line);
-	for (uint32_t i = 0; i < k->n_endpoints; i++)
-		for (uint32_t j = 0; j < i; j++)
-			if (k->endpoints[i].addr.ip.family &&
-			    ss_addr_eq(&k->endpoints[i].addr, &k->endpoints[j].addr))
-				ss_cfg_error(c, g, "endpoints", "%s is there twice, in lines %u and %u",
-					     ss_addr_text(&k->endpoints[i].addr, text),
-					     k->endpoints[j].src.line, k->endpoints[i].src.line);
+	int found = ss_model_twins(k->endpoints, k->n_endpoints, twin);
+	c->no_memory |= found < 0;
+	if (found > 0)
+		ss_cfg_error(c, g, "endpoints", "%s is there twice, in lines %u and %u",
+			     ss_addr_text(&k->endpoints[twin[0]].addr, text), k->endpoints[twin[0]].src.line,
+			     k->endpoints[twin[1]].src.line);
+}
+
+static void check_cluster(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	struct ss_model_cluster *k = obj;
+	config_setting_t *list = ss_cfg_member(g, "endpoints", strlen("endpoints"));
+	if (list && k->discovery.present)
+		ss_cfg_error(c, g, "endpoints", "are discovered: list them here, or remove discovery");
+	else if (!list && !k->discovery.present)
+		ss_cfg_error(c, g, "endpoints", "is missing");
+	else if (list && config_setting_is_aggregate(list) && config_setting_length(list) == 0)
+		ss_cfg_error(c, g, "endpoints", "must not be empty");
+	check_endpoints(c, g, k);
 }
 
 static const struct ss_cfg_word protocols[] = {
@@ -128,8 +140,8 @@ static const struct ss_cfg_key cluster_keys[] = {
 	{ "high_priority", SS_CFG_GROUP, CLUSTER(caps[1]), .table = &ss_cfg_high_priority },
 	{ "retry_budget", SS_CFG_GROUP, CLUSTER(budget), .table = &ss_cfg_retry_budget },
 	{ "breaker", SS_CFG_GROUP, CLUSTER(breaker), .table = &ss_cfg_breaker },
-	{ "endpoints", SS_CFG_LIST, CLUSTER(endpoints), CLUSTER(n_endpoints), .required = true,
-	  .table = &endpoint },
+	{ "endpoints", SS_CFG_LIST, CLUSTER(endpoints), CLUSTER(n_endpoints), .table = &endpoint },
+	{ "discovery", SS_CFG_GROUP, CLUSTER(discovery), CLUSTER(discovery.present), .table = &ss_cfg_discovery },
 	{ "tls", SS_CFG_GROUP, CLUSTER(tls), CLUSTER(tls.present), .table = &ss_cfg_cluster_tls },
 	{ "health_check", SS_CFG_GROUP, CLUSTER(health), CLUSTER(health.present), .table = &ss_cfg_health },
 	{ "outlier", SS_CFG_GROUP, CLUSTER(outlier), .table = &outlier },
@@ -141,3 +153,15 @@ const struct ss_cfg_table ss_cfg_cluster = { .what = "cluster",
 					     .named = true,
 					     .check = check_cluster,
 					     SS_CFG_KEYS(cluster_keys) };
+
+/* ---- a file of endpoints alone ---- */
+
+static void check_file(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	check_endpoints(c, g, obj);
+}
+
+static const struct ss_cfg_key file_keys[] = {
+	{ "endpoints", SS_CFG_LIST, CLUSTER(endpoints), CLUSTER(n_endpoints), .table = &endpoint },
+};
+const struct ss_cfg_table ss_cfg_endpoint_file = { .what = "file", .check = check_file, SS_CFG_KEYS(file_keys) };

@@ -26,6 +26,7 @@ struct ss_cfg {
 	struct ss_model_errors *errors;
 	const char *dir;      /* of the file: "" or ends in "/" */
 	bool no_memory;
+	const struct ss_model_cluster *of; /* whose endpoints alone are read; NULL: all is */
 	const char *file;     /* the last source file's name as libconfig holds it, and our copy */
 	const char *file_copy;
 	char why[256];        /* the reason a value was refused */
@@ -154,7 +155,8 @@ extern const struct ss_cfg_table ss_cfg_ext_authz;                              
 extern const struct ss_cfg_table ss_cfg_jwt_provider, ss_cfg_jwt;                /* cfg_jwt.c */
 extern const struct ss_cfg_word ss_cfg_token_words[];                            /* cfg_jwt.c: routes */
 extern const struct ss_cfg_table ss_cfg_audit_log;                               /* cfg_authz.c */
-extern const struct ss_cfg_table ss_cfg_cluster;                                /* cfg_cluster.c */
+extern const struct ss_cfg_table ss_cfg_cluster, ss_cfg_endpoint_file;          /* cfg_cluster.c */
+extern const struct ss_cfg_table ss_cfg_discovery;                              /* cfg_discovery.c */
 extern const struct ss_cfg_table ss_cfg_balance, ss_cfg_hash, ss_cfg_locality;  /* cfg_lb.c */
 extern const struct ss_cfg_word ss_cfg_policies[];
 void ss_cfg_labels(struct ss_cfg *c, config_setting_t *s, struct ss_model_labels *l);

@@ -184,22 +184,47 @@ static bool set_include_dir(struct ss_cfg *c, config_t *file)
 	return dir != NULL;
 }
 
-static void read_file(struct ss_cfg *c, config_t *file, const char *path)
+static bool parse(struct ss_cfg *c, config_t *file, const char *path)
 {
 	errno = 0;
 	if (config_read_file(file, path) != CONFIG_TRUE) {
 		parse_failed(c, file, path);
-		return;
+		return false;
 	}
 	ss_cfg_digest(file, c->m->hash);
+	return true;
+}
+
+static void read_whole(struct ss_cfg *c, config_t *file, const char *path)
+{
+	if (!parse(c, file, path))
+		return;
 	ss_cfg_take_aliases(c, config_root_setting(file));
 	choose_profile(c, file);
 	ss_cfg_group(c, config_root_setting(file), &ss_cfg_root, c->m);
 }
 
-int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors *errors)
+/* Its one cluster knows what of the real one the endpoints must fit. */
+static void read_endpoints(struct ss_cfg *c, config_t *file, const char *path)
 {
-	struct ss_cfg c = { .m = ss_model_new(), .errors = errors };
+	struct ss_model_cluster *k = ss_cfg_alloc(c, sizeof(*k));
+
+	if (!k || !parse(c, file, path))
+		return;
+	k->balance.n_distribute = c->of->balance.n_distribute;
+	if (!config_lookup(file, "endpoints")) {
+		struct ss_model_src src = { path, 1 };
+		ss_model_error(c->errors, &src, "endpoints", "is missing");
+	}
+	ss_cfg_group(c, config_root_setting(file), &ss_cfg_endpoint_file, k);
+	c->m->clusters = k;
+	c->m->n_clusters = 1;
+}
+
+static int load(const char *path, const struct ss_model_cluster *of, void (*read)(struct ss_cfg *, config_t *, const char *),
+		struct ss_model **out, struct ss_model_errors *errors)
+{
+	struct ss_cfg c = { .m = ss_model_new(), .errors = errors, .of = of };
 	uint32_t before = errors->n;
 	*out = NULL;
 	if (!c.m) {
@@ -212,7 +237,7 @@ int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors 
 		config_t file;
 		config_init(&file);
 		if (set_include_dir(&c, &file))
-			read_file(&c, &file, path);
+			read(&c, &file, path);
 		config_destroy(&file);
 	}
 	if (c.no_memory)
@@ -223,6 +248,17 @@ int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors 
 	}
 	ss_model_free(c.m);
 	return SS_ERR_CONFIG;
+}
+
+int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors *errors)
+{
+	return load(path, NULL, read_whole, out, errors);
+}
+
+int ss_cfg_endpoints(const char *path, const struct ss_model_cluster *of, struct ss_model **out,
+		     struct ss_model_errors *errors)
+{
+	return load(path, of, read_endpoints, out, errors);
 }
 
 /* ---- the list of keys ---- */

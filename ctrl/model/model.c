@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "model/model.h"
 #include "model/text_index.h"
 
@@ -137,4 +138,38 @@ void ss_model_errors_free(struct ss_model_errors *e)
 			free(e->text[i]);
 	free(e->text);
 	*e = (struct ss_model_errors){ 0 };
+}
+
+/* -- endpoints that are there twice -- */
+
+static int by_addr(const void *x, const void *y)
+{
+	const struct ss_model_endpoint *a = *(const struct ss_model_endpoint *const *)x;
+	const struct ss_model_endpoint *b = *(const struct ss_model_endpoint *const *)y;
+	int c = memcmp(&a->addr.ip, &b->addr.ip, sizeof(a->addr.ip));
+
+	if (!c && a->addr.port != b->addr.port)
+		c = a->addr.port < b->addr.port ? -1 : 1;
+	return c ? c : a < b ? -1 : a > b;
+}
+
+int ss_model_twins(const struct ss_model_endpoint *e, uint32_t n, uint32_t twin[2])
+{
+	const struct ss_model_endpoint **v = malloc((n + 1) * sizeof(struct ss_model_endpoint *));
+	uint32_t found = 0, some = 0;
+
+	if (!v)
+		return SS_ERR_NO_MEM;
+	for (uint32_t i = 0; i < n; i++)
+		if (e[i].addr.ip.family) /* else it was refused */
+			v[some++] = &e[i];
+	qsort(v, some, sizeof(struct ss_model_endpoint *), by_addr);
+	for (uint32_t i = 1; i < some && !found; i++)
+		if (ss_addr_eq(&v[i - 1]->addr, &v[i]->addr)) {
+			twin[0] = (uint32_t)(v[i - 1] - e);
+			twin[1] = (uint32_t)(v[i] - e);
+			found = 1;
+		}
+	free(v);
+	return (int)found;
 }

@@ -21,6 +21,7 @@
 #include "contract/xfcc.h"
 #include "model/model_actions.h"
 #include "model/model_balance.h"
+#include "model/model_discovery.h"
 #include "model/model_faults.h"
 #include "model/model_fields.h"
 #include "model/model_health.h"
@@ -208,6 +209,7 @@ struct ss_model_cluster {
 	struct ss_outlier_conf outlier;
 	struct ss_model_health health;
 	struct ss_http_limits http;
+	struct ss_model_discovery discovery; /* present: endpoints are lent by ctrl/discovery */
 	uint32_t n_endpoints;
 	struct ss_model_endpoint *endpoints;
 };
@@ -227,7 +229,7 @@ struct ss_model_process {
 	uint32_t stage_sampling; /* one of so many busy turns; 0: none */
 	bool hugepages;
 	uint32_t memory_mb;
-	uint32_t mbufs, conns, h2_conns, tls_conns, streams, half_open; /* per worker */
+	uint32_t mbufs, conns, streams, half_open; /* per worker */
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
@@ -247,7 +249,6 @@ struct ss_model_process {
 	uint64_t drain_timeout_ns;
 	char *state_dir; /* what survives the process; "-": nothing does */
 	char *admin_socket;
-	uint32_t recent_requests; /* of all workers, for "why --request"; 0: none */
 	char *metrics_address; /* NULL: off */
 	uint32_t metrics_port;
 	char *access_log; /* file, "-" for standard output, NULL: off */
@@ -308,6 +309,9 @@ uint32_t ss_model_limit(const struct ss_model *m, const char *name);
 uint32_t ss_model_policy(const struct ss_model *m, const char *name);
 uint32_t ss_model_jwt_provider(const struct ss_model *m, const char *name);
 uint32_t ss_model_ext_authz(const struct ss_model *m, const char *name);
+
+/* Do two of them have the same address? 1 and which (the latter second), 0, or SS_ERR_NO_MEM. */
+int ss_model_twins(const struct ss_model_endpoint *e, uint32_t n, uint32_t twin[2]);
 
 /* printf-like; src may be NULL. */
 void ss_model_error(struct ss_model_errors *e, const struct ss_model_src *src, const char *key,

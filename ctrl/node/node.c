@@ -52,6 +52,9 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 	apply.build = n->build;
 	apply.publish = n->publish;
 	apply.history = n->history;
+	if ((code = ss_node_make_disco(n, &m->process)) < 0)
+		return code;
+	apply.disco = n->disco;
 	if ((code = ss_apply_create(&n->apply, &apply)) < 0)
 		return code;
 	if ((code = ss_apply_first(n->apply, &errors)) < 0) {
@@ -60,8 +63,8 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 		return code;
 	}
 	ss_model_errors_free(&errors);
-	if ((code = ss_node_make_outlier(n)) < 0 || (code = ss_node_make_telemetry(n, err, err_n)) < 0 ||
-	    (code = ss_node_make_admin(n)) < 0)
+	if ((code = ss_node_make_admin(n)) < 0 || (code = ss_node_make_outlier(n)) < 0 ||
+	    (code = ss_node_make_telemetry(n, err, err_n)) < 0)
 		return code;
 	return ss_fleet_launch(n->fleet, err, err_n);
 }
@@ -107,6 +110,7 @@ void ss_node_free(struct ss_node *n)
 		ss_fleet_free(n->fleet);
 	if (n->apply)
 		ss_apply_free(n->apply);
+	ss_disco_free(n->disco); /* what it has lent to models */
 	if (n->publish)
 		ss_publish_free(n->publish);
 	ss_node_free_build(n);

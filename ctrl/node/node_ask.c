@@ -66,7 +66,6 @@ int ss_node_make_admin(struct ss_node *n)
 				      .names = n->names,
 				      .endpoints = n->endpoints,
 				      .limits = n->limits,
-				      .tele = n->tele,
 				      .n_workers = ss_fleet_workers(n->fleet),
 				      .counters = ss_fleet_counters(n->fleet),
 				      .clock = &n->clock,
@@ -74,6 +73,7 @@ int ss_node_make_admin(struct ss_node *n)
 					       .flows = ask_flows,
 					       .drain = ss_node_drain,
 					       .secret = ask_secret,
+					       .discovery = ss_node_ask_discovery,
 					       .pair = ask_pair,
 					       .arg = n } };
 	int code = ss_admin_create(&n->admin, &conf);
@@ -132,7 +132,6 @@ int ss_node_make_telemetry(struct ss_node *n, char *err, size_t err_n)
 				     .audit_log = p->audit_log,
 				     .health_log = p->health_log,
 				     .audit_allowed = p->audit_allowed,
-				     .recent = p->recent_requests,
 				     .policies = n->policies,
 				     .n_workers = ss_fleet_workers(n->fleet),
 				     .counters = ss_fleet_counters(n->fleet),
@@ -146,6 +145,7 @@ int ss_node_make_telemetry(struct ss_node *n, char *err, size_t err_n)
 					      .ready = ask_ready,
 					      .pools = ask_pools,
 					      .secret = ask_secret,
+					      .discovery = ss_node_ask_discovery,
 					      .arg = n } };
 	return ss_tele_create(&n->tele, &conf, err, err_n);
 }

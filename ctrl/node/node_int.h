@@ -3,7 +3,7 @@
  *
  * node.c makes, serves and ends it; node_poll.c answers signals, workers and the clock; node_ask.c lets
  * the operator's socket and the metrics see what they cannot reach; node_check.c compiles and nothing more;
- * node_engine.c has the engine, node_outlier.c looks for endpoints that stand out, node_tickets.c the keys of session tickets, node_watch.c other files in place of secrets'.
+ * node_disco.c lets endpoints be discovered, node_engine.c has the engine, node_outlier.c looks for endpoints that stand out, node_tickets.c the keys of session tickets, node_watch.c other files in place of secrets'.
  */
 #ifndef SS_NODE_INT_H
 #define SS_NODE_INT_H
@@ -14,6 +14,7 @@
 #include "apply/apply.h"
 #include "base/err.h"
 #include "build/build.h"
+#include "discovery/discovery.h"
 #include "contract/tickets.h"
 #include "engine/engine.h"
 #include "history/history.h"
@@ -40,6 +41,7 @@ struct ss_node {
 	struct ss_history *history;     /* NULL: the same */
 	struct ss_build *build;
 	struct ss_outlier *outlier;
+	struct ss_disco *disco;
 	struct ss_engine *engine;       /* NULL: none is configured */
 	struct ss_ticket_ring *tickets; /* NULL: none are given */
 	struct stat ticket_file;        /* as it was read last */
@@ -61,6 +63,10 @@ struct ss_node {
 /* node_check.c: what compiling a model needs. */
 int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p);
 void ss_node_free_build(struct ss_node *n);
+
+/* node_disco.c: before the first model is applied. */
+int ss_node_make_disco(struct ss_node *n, const struct ss_model_process *p);
+bool ss_node_ask_discovery(void *arg, uint32_t i, struct ss_discovery_state *out);
 
 /* node_engine.c: before what compiles; and, now and then, whether it has to go. */
 int ss_node_make_engine(struct ss_node *n, const struct ss_model_process *p, char *err, size_t err_n);

@@ -75,6 +75,7 @@ void ss_publish_free(struct ss_publish *p)
 static void retire(struct ss_publish *p, struct ss_snapshot *s, uint64_t token)
 {
 	s->token = token;
+	s->next_generation = p->current->generation;
 	s->newer = NULL;
 	if (p->oldest)
 		p->newest->newer = s;
@@ -87,7 +88,8 @@ static void retire(struct ss_publish *p, struct ss_snapshot *s, uint64_t token)
 void ss_publish_swap(struct ss_publish *p, struct ss_snapshot *s)
 {
 	struct ss_snapshot *before = p->current;
-	assert(!before || before->generation < s->generation);
+	assert(!before || before->generation < s->generation ||
+	       (before->generation == s->generation && before->edition < s->edition));
 	p->current = s;
 	atomic_store_explicit(&p->conf.box->current, s, memory_order_release);
 	/* After the store: who reports a quiescent state for this token has seen the new pointer. */
@@ -112,11 +114,12 @@ bool ss_publish_acknowledged(const struct ss_publish *p, uint64_t generation)
 }
 
 /* A turn reads what it found at its start, requests under way have header operations of what decided them: the
- * grace period is about the first, the workers' word about the second. */
+ * grace period is about the first, the workers' word about the second. The next edition of a generation holds all that
+ * requests point into. */
 static bool past(const struct ss_publish *p, const struct ss_snapshot *s)
 {
 	return rte_rcu_qsbr_check(p->conf.box->qsv, s->token, false) == 1 &&
-	       ss_publish_acknowledged(p, s->generation + 1);
+	       ss_publish_acknowledged(p, s->next_generation);
 }
 
 bool ss_publish_poll(struct ss_publish *p)

@@ -8,7 +8,8 @@
  *
  * A worker is online in the qsbr while it runs turns and reports a quiescent state between them; it is
  * offline while it sleeps. Every swap wakes every worker through its mailbox, so that a sleeper adopts too. A
- * generation is freed when its grace period is over and every worker has said that it uses a later one.
+ * generation is freed when its grace period is over and every worker has said that it uses a later one, another edition of
+ * one when its grace period is over.
  */
 #ifndef SS_PUBLISH_H
 #define SS_PUBLISH_H
@@ -31,7 +32,7 @@ int ss_publish_create(struct ss_publish **out, const struct ss_publish_conf *con
 /* Frees every snapshot, the current one too, and the qsbr. Only after all workers have ended. */
 void ss_publish_free(struct ss_publish *p);
 
-/* Makes s the current generation; always takes it. Its generation must be above the current one's. */
+/* Makes s the current generation; always takes it. Its generation must be above the current one's, or its edition. */
 void ss_publish_swap(struct ss_publish *p, struct ss_snapshot *s);
 /* Worker says it uses this generation now (SS_MAIL_ADOPTED). */
 void ss_publish_adopted(struct ss_publish *p, uint32_t worker, uint64_t generation);

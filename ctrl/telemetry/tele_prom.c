@@ -380,6 +380,59 @@ static void secrets(const struct ss_tele *t, struct evbuffer *out)
 	}
 }
 
+/* -- discovery: an answer that grows old, or none -- */
+
+static double updates(const struct ss_discovery_state *s, uint64_t now)
+{
+	return (double)s->updates;
+}
+
+static double failures(const struct ss_discovery_state *s, uint64_t now)
+{
+	return (double)s->failures;
+}
+
+static double failing(const struct ss_discovery_state *s, uint64_t now)
+{
+	return s->failing != NULL;
+}
+
+static double age(const struct ss_discovery_state *s, uint64_t now)
+{
+	return s->answered && now > s->answered_ns ? (double)(now - s->answered_ns) / SS_NS_PER_SEC : 0;
+}
+
+static double found(const struct ss_discovery_state *s, uint64_t now)
+{
+	return s->n_endpoints;
+}
+
+static void discoveries(const struct ss_tele *t, struct evbuffer *out)
+{
+	static const struct {
+		const char *name, *type, *help;
+		double (*value)(const struct ss_discovery_state *s, uint64_t now);
+	} families[] = {
+		{ "sidestep_discovery_updates_total", "counter", "times a cluster got other endpoints", updates },
+		{ "sidestep_discovery_failures_total", "counter", "times there was no good answer, and the last one stayed", failures },
+		{ "sidestep_discovery_failing", "gauge", "1 while there is no good answer", failing },
+		{ "sidestep_discovery_age_seconds", "gauge", "since the last good answer came", age },
+		{ "sidestep_discovery_endpoints", "gauge", "endpoints of the answer in force", found },
+	};
+	const struct ss_tele_ask *ask = &t->conf.ask;
+	uint64_t now = t->conf.clock ? ss_clock_ns(t->conf.clock) : 0;
+	struct ss_discovery_state s;
+
+	for (size_t f = 0; f < SS_ARRAY_LEN(families); f++) {
+		family(out, families[f].name, families[f].type, families[f].help);
+		for (uint32_t i = 0; ask->discovery && ask->discovery(ask->arg, i, &s); i++) {
+			evbuffer_add_printf(out, "%s{", families[f].name);
+			label(out, "cluster", s.cluster, true);
+			evbuffer_add_printf(out, "} %.*f\n", families[f].value == age ? 3 : 0, families[f].value(&s, now));
+		}
+	}
+}
+
 /* -- who calls what -- */
 
 static void pairs(const struct ss_tele *t, struct evbuffer *out)
@@ -415,5 +468,6 @@ void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 	endpoints(t, s, out);
 	limits(t, s, out);
 	secrets(t, out);
+	discoveries(t, out);
 	pairs(t, out);
 }

@@ -33,7 +33,6 @@ struct hc_probe {
 	struct ss_http_stream *stream;
 	struct ss_bufq body;   /* of the answer, what is looked at */
 	struct ss_addr addr;
-	uint64_t generation;   /* that had it last */
 	uint64_t began, last;  /* this probe, or the last one */
 	uint64_t tls_hash;     /* of the connection */
 	uint32_t slot, cluster; /* of the endpoint table; name id */
@@ -63,8 +62,11 @@ struct ss_health {
 	struct ss_rng rng;
 	uint64_t generation;
 	bool stopped;
-	/* The walk through a new generation: clusters and their endpoints, then those whom it does not have. */
+	/* The walk through a new generation or edition: clusters and their endpoints, then those whom it does not have. */
 	bool walks, leaves;
+	bool whole;      /* all clusters; else those whose endpoints have changed after the edition `after` */
+	bool once_more;  /* another edition came meanwhile */
+	uint64_t after, upto; /* upto: the edition when the walk began */
 	uint32_t at_cluster, at;
 };
 

@@ -94,15 +94,29 @@ static void look_at(struct ss_health *h, const struct ss_cluster *c, const struc
 		nobody(h, p);
 	if (p->state == HC_NOBODY)
 		enter(h, p, c, e, now);
-	p->generation = h->generation;
+}
+
+/* Whole, or through what has changed since the last one began. */
+static void begin_walk(struct ss_health *h, bool whole, uint64_t edition)
+{
+	h->walks = !h->stopped; /* whoever drains looks no more */
+	h->leaves = h->once_more = false;
+	h->whole = whole;
+	h->after = h->upto;
+	h->upto = edition;
+	h->at_cluster = h->at = 0;
 }
 
 void ss_health_adopt(struct ss_health *h, const struct ss_snapshot *snap)
 {
+	bool same = h->generation == snap->generation;
+
+	/* Editions may come faster than a walk through many endpoints ends: it is not begun anew for each. */
+	h->once_more = same && h->walks;
+	if (h->once_more)
+		return;
 	h->generation = snap->generation;
-	h->walks = !h->stopped; /* whoever drains looks no more */
-	h->leaves = false;
-	h->at_cluster = h->at = 0;
+	begin_walk(h, !same, snap->edition);
 }
 
 /* A slice of the clusters' endpoints; true when there are no more. A cluster without endpoints counts for one. */
@@ -110,7 +124,8 @@ static bool walk_clusters(struct ss_health *h, const struct ss_snapshot *snap, u
 {
 	for (; h->at_cluster < snap->n_clusters; h->at_cluster++, h->at = 0) {
 		const struct ss_cluster *c = &snap->clusters[h->at_cluster];
-		for (; *left && h->at < c->n_endpoints; h->at++, --*left)
+		bool look = h->whole || c->edition > h->after;
+		for (; look && *left && h->at < c->n_endpoints; h->at++, --*left)
 			look_at(h, c, &c->endpoints[h->at], now);
 		if (!*left)
 			return false;
@@ -123,7 +138,8 @@ static bool walk_probes(struct ss_health *h, const struct ss_snapshot *snap, uin
 {
 	for (; *left && h->at < h->top; h->at++, --*left) {
 		struct hc_probe *p = &h->probes[h->at];
-		if (p->state != HC_NOBODY && p->generation != h->generation)
+		const struct ss_cluster *c;
+		if (p->state != HC_NOBODY && !hc_endpoint(p, snap, &c))
 			hc_leave(h, p, snap);
 	}
 	return h->at == h->top;
@@ -140,6 +156,8 @@ static void walk(struct ss_health *h, const struct ss_snapshot *snap, uint64_t n
 	/* Without a probe there is nobody to leave. */
 	if (h->leaves && (!h->n_used || walk_probes(h, snap, &left)))
 		h->walks = false;
+	if (!h->walks && h->once_more)
+		begin_walk(h, false, snap->edition);
 }
 
 /* -- the worker's calls -- */

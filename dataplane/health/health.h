@@ -37,7 +37,7 @@ struct ss_health_room {
 
 int ss_health_create(struct ss_health **out, const struct ss_health_room *conf, uint64_t now);
 void ss_health_free(struct ss_health *h);
-/* A new generation: endpoints that are gone are left, new ones begin, in the runs that follow. */
+/* A new generation or edition: endpoints that are gone are left, new ones begin, in the runs that follow. */
 void ss_health_adopt(struct ss_health *h, const struct ss_snapshot *snap);
 /* Takes the news set aside, and begins what is due. `snap` is held for the call only. */
 void ss_health_run(struct ss_health *h, const struct ss_snapshot *snap, struct ss_http_news *news, uint64_t now);

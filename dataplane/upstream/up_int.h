@@ -60,7 +60,7 @@ struct up_cluster {
 
 struct ss_up {
 	struct ss_up_conf conf;
-	uint64_t generation;
+	uint64_t generation, edition;
 	bool draining;
 	uint32_t n_line;
 	struct ss_pool *conns;

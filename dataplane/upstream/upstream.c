@@ -48,16 +48,21 @@ void ss_up_free(struct ss_up *u)
 
 void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now)
 {
+	bool same = snap->generation == u->generation; /* but for clusters that have changed since */
+	uint64_t after = u->edition;
 	struct ss_list *n, *tmp;
 
 	u->generation = snap->generation;
+	u->edition = snap->edition;
 	/* Only what is in use: every other pool is looked at when it is wanted (up_pool_of). */
 	ss_list_for_safe(n, tmp, &u->live)
 	{
 		struct up_pool *p = ss_list_entry(n, struct up_pool, live);
 		const struct ss_cluster *c = ss_snapshot_cluster(snap, p->cluster);
-		const struct ss_endpoint *e =
-			c ? ss_snapshot_endpoint(snap, c, (uint32_t)(p - u->pools)) : NULL;
+		const struct ss_endpoint *e;
+		if (same && c && c->edition <= after)
+			continue;
+		e = c ? ss_snapshot_endpoint(snap, c, (uint32_t)(p - u->pools)) : NULL;
 		if (e)
 			up_pool_of(u, c, e);
 		else

@@ -64,7 +64,7 @@ struct ss_up_wait {
 
 int ss_up_create(struct ss_up **out, const struct ss_up_conf *conf);
 void ss_up_free(struct ss_up *u);
-/* A new generation: pools of endpoints that are gone let their connections finish and close. */
+/* A new generation or edition: pools of endpoints that are gone let their connections finish and close. */
 void ss_up_adopt(struct ss_up *u, const struct ss_snapshot *snap, uint64_t now);
 /*
  * Picks an endpoint and finds a connection. 0: w->conn has a slot now (use it in this turn).

@@ -62,6 +62,7 @@ struct ss_worker {
 	/* the line's own state */
 	uint64_t now, turns;
 	uint64_t generation, told; /* in use; the last one that control has heard of */
+	uint64_t edition;          /* of the one in use */
 	uint64_t worked_at; /* the last turn that had packets */
 	uint64_t turn_max, gauges_at;
 	uint32_t rx;      /* packets of this turn */

@@ -64,7 +64,16 @@ static void adopt(struct ss_worker *w, const struct ss_snapshot *snap, uint64_t 
 	ss_health_adopt(w->health, snap);
 	ss_proxy_adopt(w->proxy, now);
 	w->generation = snap->generation;
+	w->edition = snap->edition;
 	tell_adopted(w);
+}
+
+/* Other endpoints; all else is the same, down to where it lies. */
+static void adopt_edition(struct ss_worker *w, const struct ss_snapshot *snap, uint64_t now)
+{
+	ss_up_adopt(w->up, snap, now);
+	ss_health_adopt(w->health, snap);
+	w->edition = snap->edition;
 }
 
 const struct ss_snapshot *ss_worker_snapshot(struct ss_worker *w, uint64_t now)
@@ -73,6 +82,8 @@ const struct ss_snapshot *ss_worker_snapshot(struct ss_worker *w, uint64_t now)
 
 	if (ss_unlikely(snap->generation != w->generation))
 		adopt(w, snap, now);
+	else if (ss_unlikely(snap->edition != w->edition))
+		adopt_edition(w, snap, now);
 	return snap;
 }
 

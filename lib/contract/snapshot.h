@@ -88,10 +88,16 @@ struct ss_cluster {
 	bool mesh_hop; /* what it tells of retries is believed, whoever it is */
 	struct ss_http_limits http;
 	uint32_t line;
+	uint64_t edition; /* of the snapshot in which its endpoints changed last; 0: not since the generation began */
 };
 
 struct ss_snapshot {
 	uint64_t generation;
+	/*
+	 * Discovered endpoints change between generations: each such change is another edition of the same
+	 * generation, 0 first. All but some clusters' endpoints is the very same memory (decision 32).
+	 */
+	uint64_t edition;
 	char hash[17]; /* hex of 64 bits over the configuration's text, NUL-terminated */
 	uint32_t n_workers;
 	uint32_t n_listeners, n_clusters, n_limits, n_ext_authz;
@@ -106,8 +112,9 @@ struct ss_snapshot {
 	uint32_t cluster_bits;      /* there are 2^this of them, more than half of them free */
 	const uint32_t *ep_at;      /* by slot of the endpoint table: place in its cluster */
 	void *memory; /* control's: everything the generation owns */
-	/* Control's, when it is replaced: of the grace period that began then, and the next one replaced. */
-	uint64_t token;
+	/* Control's, when it is replaced: of the grace period that began then, the generation that came, and the next one
+	 * replaced. */
+	uint64_t token, next_generation;
 	struct ss_snapshot *newer;
 };
 

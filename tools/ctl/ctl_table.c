@@ -128,6 +128,21 @@ void ctl_show_stats(const struct ctl_json *v)
 
 /* ---- clusters ---- */
 
+/* Where the endpoints come from: and, when that fails, why and since when. */
+static void show_discovery(const struct ctl_json *c)
+{
+	const struct ctl_json *d = ctl_json_get(c, "discovery");
+	if (!d)
+		return;
+	printf("  discovered: %s %s, %s", ctl_json_text(d, "type"), ctl_json_text(d, "from"), ctl_json_text(d, "state"));
+	if (!strcmp(ctl_json_text(d, "state"), "failing"))
+		printf(" for %.0f s: %s", ctl_json_number(d, "failing_for_seconds"), ctl_json_text(d, "reason"));
+	if (ctl_json_get(d, "age_seconds"))
+		printf(" (last good answer %.0f s ago, %s updates, %s failures)", ctl_json_number(d, "age_seconds"),
+		       ctl_json_text(d, "updates"), ctl_json_text(d, "failures"));
+	printf("\n");
+}
+
 void ctl_show_clusters(const struct ctl_json *v)
 {
 	static const struct column endpoints[] = {
@@ -146,6 +161,7 @@ void ctl_show_clusters(const struct ctl_json *v)
 		printf("%s (%s%s, %s, %s picks in panic)\n", ctl_json_text(c, "name"), ctl_json_text(c, "protocol"),
 		       ctl_json_text(c, "tls")[0] == 'y' ? ", tls" : "", ctl_json_text(c, "load_balancing"),
 		       ctl_json_text(c, "panics"));
+		show_discovery(c);
 		TABLE(ctl_json_get(c, "endpoints"), endpoints, "  ");
 	}
 	if (!list || !list->child)
@@ -168,6 +184,7 @@ void ctl_show_endpoints(const struct ctl_json *v)
 	const struct ctl_json *list = ctl_json_get(v, "clusters");
 	for (const struct ctl_json *c = list ? list->child : NULL; c; c = c->next) {
 		printf("%s\n", ctl_json_text(c, "name"));
+		show_discovery(c);
 		TABLE(ctl_json_get(c, "endpoints"), endpoints, "  ");
 	}
 	if (!list || !list->child)
