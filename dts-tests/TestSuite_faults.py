@@ -100,6 +100,8 @@ class TestFaults(TestSuite):
         self.note(f"12.5 % of {n}: {got['5xx']}")
         self.verify(abs(got["5xx"] - want) < 5 * sigma, f"{got['5xx']} aborted, want {want} +- {5 * sigma:.0f}")
         self.verify_equal(self.dut.metric("sidestep_fault_aborts_total") - before, got["5xx"], "counted")
+        # nginx writes the line of a request after its answer.
+        wait_for("the origin's lines", lambda: self.reached("/some") >= n - got["5xx"])
         self.verify_equal([self.reached(p) for p in ("/abort", "/pkg.Service/M", "/both", "/some")],
                           [0, 0, 0, n - got["5xx"]], "requests that reached the origin")
 

@@ -131,6 +131,9 @@ class TestWhy(TestSuite):
         """Over the socket itself: a program for each of thousands of questions would take the time."""
         words = ["why", "listener=in", f"source={CLIENT}"] + [f"{k}={r[k]}" for k in ("method", "authority", "path")]
         words += [f"header={n}: {v}" for n, v in r["headers"]] + [f"{k}={v}" for k, v in more.items()]
+        return self.say(words)
+
+    def say(self, words):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(20)
             s.connect(self.dut.socket)
@@ -288,6 +291,65 @@ class TestWhy(TestSuite):
         after = self.dut.ctl_json("status")
         self.verify_equal([after[k] for k in ("generation", "config_hash")], [before[k] for k in (
             "generation", "config_hash")], "what is in force")
+
+    def by_id(self, name):
+        return self.say(["why", f"request={name}"])[1]
+
+    def ask_past(self, r, record):
+        """What is wrong with what is said of a request that has happened; None: nothing is."""
+        v = self.by_id(r["headers"][0][1])
+        if {k: x for k, x in v["recorded"].items() if k not in ("kind", "time")} != {
+                k: x for k, x in record.items() if k not in ("kind", "time")}:
+            return f"{v['recorded']} is remembered, {record} was written"
+        for key in ("listener", "virtual_host", "route", "cluster", "rule"):
+            if v["decided"].get(key, {}).get("name") != record.get(key):
+                return f"{key} {v['decided'].get(key)} is said to have decided, {record.get(key)} did"
+        kept = {n.lower() for n, _ in r["headers"]} <= {"x-request-id", "user-agent"}
+        if kept and v["differs"]:
+            return f"decided otherwise with all that decides: {v['differs']}, {v}"
+        return None
+
+    def test_request(self):
+        """Requests that have happened, by their ids: the record is the access log's, who decided is who decided, and what is
+        explained by it differs only where headers decide. Past configurations are said to be past."""
+        dice = Dice(77)
+        self.dut.reload(self.full(dice.settings()))
+        requests = [dice.request(f"past-{i}") for i in range(60 if self.small else 120)]
+        for r in requests[::2]:
+            del r["headers"][1:]
+        after = self.dut.access_end()
+        self.send(requests)
+        mine = {}
+
+        def all_here():
+            mine.update((x["request_id"], x) for x in self.dut.read_access(after)[0] if "request_id" in x)
+            return all(r["headers"][0][1] in mine for r in requests)
+        wait_for("the records of all requests", all_here, 10, 0.05)
+        for r in requests:
+            d = self.ask_past(r, mine[r["headers"][0][1]])
+            self.verify(d is None, f"{r}: {d}")
+        self.past(requests[0])
+        p = self.dut.ctl("why", "--request", "nobody", check=False)
+        self.verify(p.returncode == 1 and 'no request "nobody"' in p.stderr, f"an id that nobody had: {p.stderr}")
+
+    def past(self, r):
+        name = r["headers"][0][1]
+        before = self.by_id(name)
+        self.verify(before["in_force"] and all(":" in x["at"] for k, x in before["decided"].items() if k == "listener"),
+                    f"in force: {before}")
+        text = self.dut.ctl("why", "--request", name).stdout
+        for want in (f"request {name}", "which is in force", f"answered        {before['recorded']['status']} "):
+            self.verify(want in text, f"\"{want}\" is not in\n{text}")
+        closed = [{"name": "closed", "match": {"prefix": "/"}, "direct_response": {"status": 418}}]
+        self.dut.reload(self.full({**Dice(77).settings(), "virtual_hosts": [
+            {"name": n, "domains": d, "routes": closed} for n, d in (("ha", ["*.example"]), ("hb", ["*"]))],
+            "listeners": [{**listener(80), "virtual_hosts": ["ha", "hb"]}]}))
+        v = self.by_id(name)
+        self.verify(not v["in_force"] and v["recorded"] == before["recorded"], f"after a reload: {v}")
+        self.verify(v["explained"]["outcome"].get("status") == 418 and "route" in v["differs"], f"after a reload: {v}")
+        history = {e["number"]: e for e in self.dut.ctl_json("history")["entries"]}
+        self.verify_equal(history[v["history"]]["config_hash"], v["recorded"]["config"], "the entry that it was decided by")
+        self.verify("no longer in force" in self.dut.ctl("why", "--request", name).stdout, "the text after a reload")
 
     def wrong(self):
         for words, want in ((("--listener", "out"), 'no listener is named "out"'),

@@ -22,6 +22,7 @@
 #include "contract/names.h"
 #include "model/model_discovery.h"
 #include "model/secret_state.h"
+#include "telemetry/tele.h"
 
 struct event_base;
 struct ss_admin;
@@ -69,6 +70,7 @@ struct ss_admin_conf {
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
+	const struct ss_tele *tele; /* what has just happened; NULL: nobody knows */
 	uint32_t n_workers;
 	struct ss_counters *const *counters; /* one per worker */
 	const struct ss_clock *clock;        /* the workers', for ejected_until */

@@ -52,6 +52,10 @@ char *ss_admin_diff(struct ss_admin *a, char *line, bool *ok);
 /* Every error, and the one sentence (NULL: none), as an answer. */
 char *ss_admin_refusal(const struct ss_model_errors *e, const char *why);
 
+/* admin_past.c: the answer about ask->request. m and s: what it is explained by. */
+char *ss_admin_past(struct ss_admin *a, const struct ss_why_ask *ask, const struct ss_model *m, const struct ss_snapshot *s,
+		    bool *ok);
+
 /* admin_apply.c: what became of "config=FILE" or "number=N", and perhaps "dry_run=yes". */
 struct ss_admin_install {
 	bool ok;

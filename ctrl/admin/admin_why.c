@@ -27,6 +27,8 @@ static char *explain(struct ss_admin *a, const struct ss_why_ask *ask, const str
 	char err[400] = "nothing is in force yet";
 	char *text;
 
+	if (ask->request)
+		return ss_admin_past(a, ask, m, s, ok);
 	ss_json_open(&j);
 	*ok = s && ss_why_explain(a->why, s, m, ask, &j, NULL, err, sizeof(err)) == 0;
 	text = ss_json_close(&j);

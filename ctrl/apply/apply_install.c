@@ -145,7 +145,7 @@ static int keep_found(struct ss_apply *a, struct install *in, struct ss_model_er
 	if (!in->before)
 		return errno == ENOENT ? 0 : refuse(errors, "the configured file cannot be read, and so not be kept");
 	text = ss_cfg_flat(a->path, why, sizeof(why));
-	known = text && ss_cfg_text_hash(text, hash) && ss_history_knows(a->history, hash);
+	known = text && ss_cfg_text_hash(text, hash) && ss_history_find(a->history, hash) != 0;
 	number = known ? 0 : ss_history_put(a->history, text ? text : in->before);
 	free(text);
 	if (known)

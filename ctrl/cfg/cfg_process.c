@@ -78,6 +78,8 @@ static const struct ss_cfg_key memory_keys[] = {
 	{ "size_mb", SS_CFG_U32, P(memory_mb), .def = "512", .min = 64, .max = 1048576 },
 	{ "mbufs", SS_CFG_U32, P(mbufs), .def = "16384", .min = 1024, .max = 8388608 },
 	{ "connections", SS_CFG_U32, P(conns), .def = "4096", .min = 16, .max = 4194304 },
+	{ "tls_connections", SS_CFG_U32, P(tls_conns), .def = "0", .max = 4194304 },
+	{ "http2_connections", SS_CFG_U32, P(h2_conns), .def = "0", .max = 4194304 },
 	{ "streams", SS_CFG_U32, P(streams), .def = "8192", .min = 16, .max = 4194304 },
 	{ "half_open", SS_CFG_U32, P(half_open), .def = "1024", .min = 1, .max = 1048576 },
 	{ "receive_buffer", SS_CFG_SIZE, P(rcv_buf), .def = "128KiB", .min = 4096, .max = 1 << 30 },
@@ -269,6 +271,7 @@ const struct ss_cfg_table ss_cfg_port = { .what = "port", .size = sizeof(struct 
 
 static const struct ss_cfg_key admin_keys[] = {
 	{ "socket", SS_CFG_FILE, P(admin_socket), .def = "/run/sidestep.sock" },
+	{ "recent_requests", SS_CFG_U32, P(recent_requests), .def = "16384", .max = 1048576 },
 };
 const struct ss_cfg_table ss_cfg_admin = { .what = "group", SS_CFG_KEYS(admin_keys) };
 

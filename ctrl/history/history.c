@@ -204,12 +204,12 @@ const char *ss_history_hash(const struct ss_history *h)
 	return e ? e->hash : "";
 }
 
-bool ss_history_knows(const struct ss_history *h, const char *hash)
+uint32_t ss_history_find(const struct ss_history *h, const char *hash)
 {
-	for (uint32_t i = 0; h && i < h->n; i++)
+	for (uint32_t i = h ? h->n : 0; i-- > 0;)
 		if (h->entry[i].text && !strcmp(h->entry[i].hash, hash))
-			return true;
-	return false;
+			return h->entry[i].number;
+	return 0;
 }
 
 uint32_t ss_history_put(struct ss_history *h, const char *text)

@@ -48,8 +48,8 @@ void ss_history_free(struct ss_history *h);
 /* The entry in force: its number, 0: none; and its hash, "" for none. */
 uint32_t ss_history_number(const struct ss_history *h);
 const char *ss_history_hash(const struct ss_history *h);
-/* Has an entry with a text this hash? */
-bool ss_history_knows(const struct ss_history *h, const char *hash);
+/* The number of the newest entry with a text that has this hash; 0: none has. */
+uint32_t ss_history_find(const struct ss_history *h, const char *hash);
 
 /* Keeps a text before it takes the place of another: the number of the entry that it will be, 0: it cannot be kept (errno). */
 uint32_t ss_history_put(struct ss_history *h, const char *text);

@@ -84,8 +84,8 @@ static void test_over_processes(void **state)
 	begin();
 	assert_int_equal(ss_history_number(h), 2);
 	assert_string_equal(ss_history_hash(h), "bbbbbbbbbbbbbbbb");
-	assert_true(ss_history_knows(h, "aaaaaaaaaaaaaaaa"));
-	assert_false(ss_history_knows(h, "cccccccccccccccc"));
+	assert_int_equal(ss_history_find(h, "aaaaaaaaaaaaaaaa"), 1);
+	assert_int_equal(ss_history_find(h, "cccccccccccccccc"), 0);
 	has_text(1, "a");
 	has_text(2, "b");
 	assert_null(ss_history_text(h, 3, why, sizeof(why)));
@@ -149,7 +149,7 @@ static void test_damage(void **state)
 	fclose(f);
 	begin();
 	assert_int_equal(ss_history_number(h), 0); /* the list does not have it */
-	assert_true(ss_history_knows(h, "aaaaaaaaaaaaaaaa"));
+	assert_int_equal(ss_history_find(h, "aaaaaaaaaaaaaaaa"), 71);
 	has_text(71, NULL);
 	last = add(SS_HISTORY_START, "bbbbbbbbbbbbbbbb", "again", NULL);
 	assert_int_equal(last, 72);

@@ -229,7 +229,7 @@ struct ss_model_process {
 	uint32_t stage_sampling; /* one of so many busy turns; 0: none */
 	bool hugepages;
 	uint32_t memory_mb;
-	uint32_t mbufs, conns, streams, half_open; /* per worker */
+	uint32_t mbufs, conns, h2_conns, tls_conns, streams, half_open; /* per worker */
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;
@@ -249,6 +249,7 @@ struct ss_model_process {
 	uint64_t drain_timeout_ns;
 	char *state_dir; /* what survives the process; "-": nothing does */
 	char *admin_socket;
+	uint32_t recent_requests; /* of all workers, for "why --request"; 0: none */
 	char *metrics_address; /* NULL: off */
 	uint32_t metrics_port;
 	char *access_log; /* file, "-" for standard output, NULL: off */

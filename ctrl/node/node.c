@@ -63,8 +63,8 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 		return code;
 	}
 	ss_model_errors_free(&errors);
-	if ((code = ss_node_make_admin(n)) < 0 || (code = ss_node_make_outlier(n)) < 0 ||
-	    (code = ss_node_make_telemetry(n, err, err_n)) < 0)
+	if ((code = ss_node_make_outlier(n)) < 0 || (code = ss_node_make_telemetry(n, err, err_n)) < 0 ||
+	    (code = ss_node_make_admin(n)) < 0)
 		return code;
 	return ss_fleet_launch(n->fleet, err, err_n);
 }

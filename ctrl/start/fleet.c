@@ -125,6 +125,8 @@ static void size_worker(struct ss_worker_conf *c, const struct ss_model_process 
 {
 	c->mbufs = p->mbufs;
 	c->conns = p->conns;
+	c->h2_conns = p->h2_conns;
+	c->tls_conns = p->tls_conns;
 	c->streams = p->streams;
 	c->exchanges = p->streams;
 	c->half_open = p->half_open;

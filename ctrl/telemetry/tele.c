@@ -20,7 +20,7 @@ int ss_tele_create(struct ss_tele **out, const struct ss_tele_conf *conf, char *
 	t->conf = *conf;
 	t->version = strdup(conf->version ? conf->version : "");
 	t->node = strdup(conf->node ? conf->node : "");
-	if (!t->version || !t->node || ss_tele_pairs_create(&t->pairs) < 0)
+	if (!t->version || !t->node || ss_tele_pairs_create(&t->pairs) < 0 || ss_tele_recent_create(t) < 0)
 		code = SS_ERR_NO_MEM;
 	if (code == 0 && conf->access_log)
 		code = ss_tele_log_open(&t->log, "access_log", conf->access_log, err, err_n);
@@ -49,6 +49,7 @@ void ss_tele_free(struct ss_tele *t)
 	ss_tele_log_close(&t->audit);
 	ss_tele_log_close(&t->health);
 	ss_tele_pairs_free(&t->pairs);
+	ss_tele_recent_free(t);
 	free(t->version);
 	free(t->node);
 	free(t);
@@ -66,7 +67,7 @@ static void remember_hash(struct ss_tele *t, const struct ss_snapshot *s)
 }
 
 /* Workers' times are those of CLOCK_MONOTONIC; an operator wants the time of day, also after it was set. */
-static int64_t wall_offset(void)
+int64_t ss_tele_wall_offset(void)
 {
 	struct timespec wall, mono;
 
@@ -78,7 +79,7 @@ static int64_t wall_offset(void)
 bool ss_tele_poll(struct ss_tele *t)
 {
 	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
-	int64_t offset = wall_offset();
+	int64_t offset = ss_tele_wall_offset();
 	bool more = false;
 
 	remember_hash(t, s);
@@ -90,6 +91,7 @@ bool ss_tele_poll(struct ss_tele *t)
 		while ((ev = ss_event_peek(ring)) && n++ < BATCH) {
 			ss_tele_log_event(t, ev, offset);
 			ss_tele_pairs_count(&t->pairs, s, ev);
+			ss_tele_recent_add(t, ev);
 			ss_event_release(ring);
 		}
 		more |= ev != NULL;
@@ -102,7 +104,7 @@ bool ss_tele_poll(struct ss_tele *t)
 
 void ss_tele_event(struct ss_tele *t, const struct ss_event *ev)
 {
-	ss_tele_log_event(t, ev, wall_offset());
+	ss_tele_log_event(t, ev, ss_tele_wall_offset());
 }
 
 static void reopen(struct tele_log *l, const char *key)

@@ -20,6 +20,7 @@
 #include "contract/policies.h"
 #include "contract/snapshot.h"
 #include "loop/loop.h"
+#include "model/json.h"
 #include "model/model_discovery.h"
 #include "model/secret_state.h"
 
@@ -63,6 +64,7 @@ struct ss_tele_conf {
 	const char *access_log;      /* path, copied; "-": standard output; NULL: none */
 	const char *audit_log;       /* the same: what policies denied, would deny, or mark */
 	bool audit_allowed;          /* and what they allowed */
+	uint32_t recent;             /* requests that are remembered; 0: none */
 	const char *health_log;      /* the same: endpoints that leave rotation and come back, breakers */
 	uint32_t n_workers;
 	struct ss_counters *const *counters;
@@ -85,6 +87,13 @@ bool ss_tele_poll(struct ss_tele *t);
 void ss_tele_event(struct ss_tele *t, const struct ss_event *ev);
 /* The i-th pair; false: there are not so many. The source is borrowed for the room's life. */
 bool ss_tele_pair(const struct ss_tele *t, uint32_t i, struct ss_tele_pair *out);
+/* The newest request with this id that has ended, or the skip-th before it; NULL: it is not remembered. The last
+ * conf.recent ones are, and a quarter as many of those that failed. Good until the next poll. */
+const struct ss_event *ss_tele_recent(const struct ss_tele *t, struct ss_span request_id, uint32_t skip);
+/* A request's record as in the access log: members of the object that j is in. */
+void ss_tele_show(const struct ss_tele *t, const struct ss_event *ev, struct ss_json *j);
+/* The hash of the configuration of a generation, as long as it is known; NULL. */
+const char *ss_tele_hash(const struct ss_tele *t, uint64_t generation);
 /* Opens the log's path again: after a rotation. */
 void ss_tele_reopen(struct ss_tele *t);
 

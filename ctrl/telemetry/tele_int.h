@@ -6,6 +6,7 @@
  * tele_http.c  the HTTP server
  * tele_log.c   event records as JSON lines
  * tele_pairs.c who calls what, and how it was protected
+ * tele_recent.c what has just happened
  */
 #ifndef SS_TELE_INT_H
 #define SS_TELE_INT_H
@@ -35,9 +36,21 @@ struct tele_pairs {
 	uint16_t *table; /* open addressing; place + 1 */
 };
 
+/* The last so many records, the oldest overwritten. */
+struct tele_record {
+	uint64_t seen; /* how many there had been */
+	struct ss_event ev;
+};
+struct tele_ring {
+	uint32_t cap, n, next;
+	struct tele_record *record;
+};
+
 struct ss_tele {
 	struct ss_tele_conf conf;
 	struct tele_pairs pairs;
+	struct tele_ring recent, failed; /* failed: those of recent that did, for longer */
+	uint64_t seen; /* requests, for recent */
 	char *version, *node;
 	struct evhttp *http;
 	struct tele_log log, audit, health;
@@ -48,6 +61,9 @@ struct ss_tele {
 	uint32_t next_hash;
 	struct ss_hist sum; /* scratch for the histogram over all workers */
 };
+
+/* -- tele.c: what to add to a record's time to get the time of day. -- */
+int64_t ss_tele_wall_offset(void);
 
 /* -- tele_prom.c -- */
 void ss_tele_prom(struct ss_tele *t, struct evbuffer *out);
@@ -63,6 +79,11 @@ void ss_tele_log_close(struct tele_log *l);
 /* One line, and one for the audit log where policies had a say. wall_ns: what to add to a record's time to get the time of day. */
 void ss_tele_log_event(struct ss_tele *t, const struct ss_event *ev, int64_t wall_ns);
 void ss_tele_log_flush(struct tele_log *l);
+
+/* -- tele_recent.c -- */
+int ss_tele_recent_create(struct ss_tele *t);
+void ss_tele_recent_free(struct ss_tele *t);
+void ss_tele_recent_add(struct ss_tele *t, const struct ss_event *ev);
 
 /* -- tele_pairs.c -- */
 int ss_tele_pairs_create(struct tele_pairs *p);

@@ -110,12 +110,21 @@ static void put_name(struct ss_json *j, const struct ss_tele *t, const char *key
 		ss_json_text(j, key, ss_names_text(t->conf.names, id));
 }
 
-static void put_config(struct ss_json *j, const struct ss_tele *t, uint64_t generation)
+const char *ss_tele_hash(const struct ss_tele *t, uint64_t generation)
 {
-	ss_json_u64(j, "generation", generation);
 	for (uint32_t i = 0; i < TELE_HASHES; i++)
 		if (generation && t->hashes[i].generation == generation)
-			ss_json_text(j, "config", t->hashes[i].hash);
+			return t->hashes[i].hash;
+	return NULL;
+}
+
+static void put_config(struct ss_json *j, const struct ss_tele *t, uint64_t generation)
+{
+	const char *hash = ss_tele_hash(t, generation);
+
+	ss_json_u64(j, "generation", generation);
+	if (hash)
+		ss_json_text(j, "config", hash);
 }
 
 static double us(uint64_t ns)
@@ -299,6 +308,16 @@ static void line(struct ss_tele *t, struct tele_log *log, const struct ss_event 
 	kinds[ev->kind].put(&j, t, ev, x);
 	ss_json_u64(&j, "worker", ev->worker);
 	write_line(log, &j);
+}
+
+void ss_tele_show(const struct ss_tele *t, const struct ss_event *ev, struct ss_json *j)
+{
+	struct texts x;
+
+	take_texts(ev, &x);
+	put_time(j, (uint64_t)((int64_t)ev->time_ns + ss_tele_wall_offset()));
+	kinds[SS_EVENT_REQUEST].put(j, t, ev, &x);
+	ss_json_u64(j, "worker", ev->worker);
 }
 
 static bool to_audit(const struct ss_tele *t, const struct ss_event *ev)

@@ -31,6 +31,7 @@ struct ss_why_ask {
 	const char *source;   /* the peer's address */
 	const char *sni;
 	const char *config;   /* a file in place of what is in force */
+	const char *request;  /* the id of one that has happened, in place of all others */
 	uint32_t n_headers;
 	const char *headers[SS_WHY_HEADERS]; /* "name: value" */
 };
@@ -59,5 +60,10 @@ int ss_why_read(struct ss_why_ask *ask, char *line, char *err, size_t err_n);
 /* verdict may be NULL. */
 int ss_why_explain(struct ss_why *w, const struct ss_snapshot *s, const struct ss_model *m, const struct ss_why_ask *ask,
 		   struct ss_json *j, struct ss_why_verdict *verdict, char *err, size_t err_n);
+
+struct ss_event;
+/* Who decided about a request that has happened, by its record: "decided", a member of the object that j is in. m: the model
+ * that it was decided by, for file and line; NULL: that is not in force any more, and names are all that is known. */
+void ss_why_past(const struct ss_why *w, const struct ss_model *m, const struct ss_event *ev, struct ss_json *j);
 
 #endif

@@ -21,6 +21,7 @@ static const struct {
 	{"authority", offsetof(struct ss_why_ask, authority)}, {"path", offsetof(struct ss_why_ask, path)},
 	{"identity", offsetof(struct ss_why_ask, identity)}, {"source", offsetof(struct ss_why_ask, source)},
 	{"sni", offsetof(struct ss_why_ask, sni)}, {"config", offsetof(struct ss_why_ask, config)},
+	{"request", offsetof(struct ss_why_ask, request)},
 };
 
 static const char **place_of(struct ss_why_ask *ask, const char *word)

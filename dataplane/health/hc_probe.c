@@ -243,7 +243,8 @@ static void lost(struct ss_health *h, struct hc_probe *p, const struct ss_cluste
 /* Not the endpoint's fault. */
 static bool ours(enum ss_drop why)
 {
-	return why == SS_DROP_TLS_QUEUE_FULL || why == SS_DROP_TLS_CONNS_FULL || why == SS_DROP_HTTP_CONNS_FULL;
+	return why == SS_DROP_TLS_QUEUE_FULL || why == SS_DROP_TLS_CONNS_FULL || why == SS_DROP_HTTP_CONNS_FULL ||
+	       why == SS_DROP_H2_CONNS_FULL;
 }
 
 static void conn_gone(struct ss_health *h, struct hc_probe *p, const struct ss_cluster *c, const struct ss_endpoint *e,

@@ -10,7 +10,7 @@ size_t ss_h2_conn_size(void)
 
 uint32_t ss_h2_mbufs(const struct ss_http_conn *c)
 {
-	return c->h2 ? ss_bufq_mbufs(&c->h2->block) : 0;
+	return c->v == &ss_h2_version && c->h2 ? ss_bufq_mbufs(&c->h2->block) : 0;
 }
 
 /* -- sending small frames -- */
@@ -91,6 +91,7 @@ static int h2_open(struct ss_http_conn *c)
 	ss_list_init(&k->ready);
 	ss_list_init(&k->windows);
 	ss_list_init(&k->late);
+	k->place = (uint32_t)ss_siphash(&c->http->places, &k, sizeof(k));
 	ss_hpack_dec_init(&k->dec, SS_HPACK_TABLE); /* the peer's idea until it has our SETTINGS */
 	k->peer_table = SS_HPACK_TABLE;
 	k->peer_streams = SS_H2_FIRST_SLOTS;

@@ -19,10 +19,10 @@ struct ss_h2_encoders {
 	struct ss_h2_encoder e[];
 };
 
-/* An eighth of the connections, but enough that few connections never take turns. */
+/* A sixteenth of the connections, but enough that few connections never take turns. */
 static uint32_t how_many(uint32_t max_conns)
 {
-	return ss_min_u32(max_conns, ss_max_u32(max_conns / 8, SS_H2_ENCODERS_MIN));
+	return ss_min_u32(max_conns, ss_max_u32(max_conns / 16, SS_H2_ENCODERS_MIN));
 }
 
 struct ss_h2_encoders *ss_h2_encoders_create(uint32_t max_conns)

@@ -18,7 +18,6 @@
 struct ss_http_conn;
 struct ss_http_stream;
 
-#define SS_H2_BY_ID 64u      /* heads of the chains that find a stream by its id; ids are dense */
 #define SS_H2_REMEMBER 32u   /* closed streams remembered, each way of closing */
 #define SS_H2_COPY_MAX 512u  /* payloads up to this are copied into the batch instead of moved */
 #define SS_H2_BLOCK_MAX 131072u /* encoded block: the scratch's first part; decoded bytes go behind it */
@@ -78,7 +77,7 @@ struct ss_h2_conn {
 	uint32_t last_peer;        /* highest id that the peer has opened */
 	uint32_t next_id;          /* of our next request */
 	uint32_t unsent_id;        /* first of those that no flush has seen */
-	struct ss_http_stream *by_id[SS_H2_BY_ID];
+	uint32_t place;            /* where its streams begin in http->by_id */
 	uint32_t reset_ids[SS_H2_REMEMBER], done_ids[SS_H2_REMEMBER], gone_ids[SS_H2_REMEMBER];
 	uint32_t n_reset, n_done, n_gone;
 	/* Windows of the connection. */

@@ -5,16 +5,21 @@
 
 #include "wire/h2msg.h"
 
-static uint32_t slot(uint32_t id)
+/*
+ * Streams are found by connection and id in one table of the room's: a head per connection and id would be the larger
+ * part of a connection that has none. A connection's ids are dense, so they lie side by side, from a place of its own
+ * on, which nobody outside can know: clients choose ids, and shall not choose whose chains they lengthen.
+ */
+static struct ss_http_stream **chain(const struct ss_http_conn *c, uint32_t id)
 {
-	return (id >> 1) % SS_H2_BY_ID;
+	return &c->http->by_id[(c->h2->place + (id >> 1)) & c->http->by_id_mask];
 }
 
 struct ss_http_stream *ss_h2_find(const struct ss_http_conn *c, uint32_t id)
 {
-	struct ss_http_stream *s = c->h2->by_id[slot(id)];
+	struct ss_http_stream *s = *chain(c, id);
 
-	while (s && s->h2.id != id)
+	while (s && (s->h2.id != id || s->conn != c))
 		s = s->h2.next_by_id;
 	return s;
 }
@@ -30,8 +35,9 @@ void ss_h2_stream_open(struct ss_http_stream *s, uint32_t id)
 	ss_list_init(&s->h2.ready);
 	ss_list_init(&s->h2.window);
 	ss_list_init(&s->h2.late);
-	s->h2.next_by_id = k->by_id[slot(id)];
-	k->by_id[slot(id)] = s;
+	struct ss_http_stream **first = chain(s->conn, id);
+	s->h2.next_by_id = *first;
+	*first = s;
 }
 
 static void remember(uint32_t *ids, uint32_t *n, uint32_t id)
@@ -68,7 +74,7 @@ enum ss_h2_id ss_h2_id(const struct ss_http_conn *c, uint32_t id)
 static void forget(struct ss_http_stream *s)
 {
 	struct ss_h2_conn *k = s->conn->h2;
-	struct ss_http_stream **at = &k->by_id[slot(s->h2.id)];
+	struct ss_http_stream **at = chain(s->conn, s->h2.id);
 
 	while (*at && *at != s)
 		at = &(*at)->h2.next_by_id;

@@ -7,12 +7,27 @@
 
 #define ARENA_GAUGE(h) (ss_pool_used((h)->conf.arenas->small) + ss_pool_used((h)->conf.arenas->large))
 
+/* A chain for each stream that there can be. */
+static int make_index(struct ss_http *h)
+{
+	uint32_t n = 64;
+
+	while (n < h->conf.max_streams + h->conf.spare_streams)
+		n *= 2;
+	h->by_id = calloc(n, sizeof(h->by_id[0]));
+	h->by_id_mask = n - 1;
+	ss_sipkey_random(&h->places);
+	return h->by_id ? 0 : SS_ERR_NO_MEM;
+}
+
 int ss_http_create(struct ss_http **out, const struct ss_http_conf *conf, uint64_t now)
 {
 	struct ss_http *h = calloc(1, sizeof(*h));
 	if (!h)
 		return SS_ERR_NO_MEM;
 	h->conf = *conf;
+	if (!conf->max_h2_conns || conf->max_h2_conns > conf->max_conns)
+		h->conf.max_h2_conns = conf->max_conns;
 	h->now = now;
 	ss_wheel_init(&h->wheel, SS_NS_PER_MS, now);
 	ss_list_init(&h->all);
@@ -28,11 +43,11 @@ int ss_http_create(struct ss_http **out, const struct ss_http_conf *conf, uint64
 	h->conns = ss_pool_create("http_conns", sizeof(struct ss_http_conn), conf->max_conns);
 	h->streams = ss_pool_create("http_streams", sizeof(struct ss_http_stream),
 				    conf->max_streams + conf->spare_streams);
-	h->h2_conns = ss_pool_create("h2_conns", ss_h2_conn_size(), conf->max_conns);
-	h->encoders = ss_h2_encoders_create(conf->max_conns);
+	h->h2_conns = ss_pool_create("h2_conns", ss_h2_conn_size(), h->conf.max_h2_conns);
+	h->encoders = ss_h2_encoders_create(h->conf.max_h2_conns);
 	h->scratch = malloc(SS_HTTP_SCRATCH);
 	h->fields = malloc(SS_HTTP_HDRS_MAX * sizeof(*h->fields));
-	if (!h->conns || !h->streams || !h->h2_conns || !h->encoders || !h->scratch || !h->fields) {
+	if (!h->conns || !h->streams || !h->h2_conns || !h->encoders || !h->scratch || !h->fields || make_index(h) < 0) {
 		ss_http_free(h);
 		return SS_ERR_NO_MEM;
 	}
@@ -56,6 +71,7 @@ void ss_http_free(struct ss_http *h)
 	if (h->h2_conns)
 		ss_pool_free(h->h2_conns);
 	ss_h2_encoders_free(h->encoders);
+	free(h->by_id);
 	free(h->scratch);
 	free(h->fields);
 	free(h);
@@ -103,16 +119,8 @@ void ss_http_input(struct ss_http *h, const struct ss_snapshot *snap, struct ss_
 
 void ss_http_expire(struct ss_http *h, uint64_t now, struct ss_http_news *news)
 {
-	struct ss_list due, *n;
-
 	h->now = now;
-	ss_list_init(&due);
-	ss_wheel_expire(&h->wheel, now, &due);
-	while ((n = ss_list_pop(&due))) {
-		struct ss_timer *t = ss_list_entry(n, struct ss_timer, node);
-		struct ss_http_conn *c = ss_container_of(t - t->kind, struct ss_http_conn, timer);
-		ss_http_conn_timer(c, t->kind);
-	}
+	ss_http_timers_run(h);
 	hand_over(h, news);
 }
 

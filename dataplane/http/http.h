@@ -58,6 +58,7 @@ struct ss_http_news {
 struct ss_http_conf {
 	/* Pools of this worker. Clients' requests get half of the streams: each may need one of the others. */
 	uint32_t max_conns, max_streams;
+	uint32_t max_h2_conns; /* of max_conns, those that may speak HTTP/2; 0: all */
 	uint32_t spare_streams; /* besides these: for requests of ours that no client waits for */
 	struct ss_tls *tls;
 	struct ss_bufpool *bufs;

@@ -22,8 +22,7 @@ static struct ss_http_conn *conn_new(struct ss_http *h, struct ss_tls_conn *t,
 	ss_list_init(&c->todo);
 	ss_list_init(&c->dirty);
 	ss_list_init(&c->news);
-	for (uint32_t i = 0; i < SS_HTTP_T_COUNT; i++)
-		ss_timer_init(&c->timer[i], i);
+	ss_http_timers_init(c);
 	ss_list_push_back(&h->all, &c->all);
 	return c;
 }
@@ -32,13 +31,15 @@ static struct ss_http_conn *conn_new(struct ss_http *h, struct ss_tls_conn *t,
 
 static void opened(struct ss_http_conn *c, const struct ss_http_version *v)
 {
-	ss_http_arm(c, SS_HTTP_T_CONNECT, 0);
+	ss_http_arm(c, SS_HTTP_T_PHASE, 0);
 	c->v = v;
 	c->state = SS_HTTP_OPEN;
-	if (v->open(c) < 0) {
+	if (v->open(c) < 0) { /* HTTP/2: HTTP/1.1 takes nothing */
+		enum ss_drop why = c->h2 ? SS_DROP_MBUF_EMPTY : SS_DROP_H2_CONNS_FULL;
+		v->close(c);
 		c->v = NULL;
-		ss_count_drop(c->http->conf.counters, SS_DROP_HTTP_CONNS_FULL);
-		ss_http_conn_abort(c, SS_DROP_HTTP_CONNS_FULL);
+		ss_count_drop(c->http->conf.counters, why);
+		ss_http_conn_abort(c, why);
 		return;
 	}
 	ss_http_age_begin(c);
@@ -105,7 +106,7 @@ static struct ss_http_conn *accepted(struct ss_http *h, const struct ss_snapshot
 		return c;
 	}
 	c->state = SS_HTTP_DETECT;
-	ss_http_arm(c, SS_HTTP_T_CONNECT, c->limits.request_head_timeout_ns);
+	ss_http_arm(c, SS_HTTP_T_PHASE, c->limits.request_head_timeout_ns);
 	return c;
 }
 
@@ -128,7 +129,7 @@ int ss_http_connect(struct ss_http *h, const struct ss_cluster *cluster, const s
 		return rc;
 	}
 	ss_tls_set_owner(c->tls, c);
-	ss_http_arm(c, SS_HTTP_T_CONNECT, cluster->connect_timeout_ns);
+	ss_http_arm(c, SS_HTTP_T_PHASE, cluster->connect_timeout_ns);
 	*out = c;
 	return 0;
 }
@@ -194,11 +195,11 @@ void ss_http_conn_timer(struct ss_http_conn *c, enum ss_http_timer t)
 {
 	if (c->state == SS_HTTP_OVER)
 		return;
-	if (t == SS_HTTP_T_LINGER)
+	if (t == SS_HTTP_T_PHASE && c->state == SS_HTTP_CLOSING)
 		ss_http_conn_abort(c, c->reason);
-	else if (t == SS_HTTP_T_CONNECT && c->state == SS_HTTP_CONNECTING)
+	else if (t == SS_HTTP_T_PHASE && c->state == SS_HTTP_CONNECTING)
 		ss_http_conn_abort(c, SS_DROP_CONNECT_FAILED);
-	else if (t == SS_HTTP_T_CONNECT)
+	else if (t == SS_HTTP_T_PHASE)
 		ss_http_conn_finish(c, SS_DROP_HTTP_IDLE);
 	else if (t == SS_HTTP_T_AGE)
 		ss_http_age_end(c);
@@ -223,7 +224,7 @@ void ss_http_conn_flush(struct ss_http_conn *c)
 	if (c->state == SS_HTTP_CLOSING && !c->shut) {
 		c->shut = true;
 		ss_tls_shutdown(c->tls);
-		ss_http_arm(c, SS_HTTP_T_LINGER, SS_HTTP_LINGER_NS);
+		ss_http_arm(c, SS_HTTP_T_PHASE, SS_HTTP_LINGER_NS);
 		if (c->eof)
 			ss_http_conn_gone(c);
 	}

@@ -23,14 +23,6 @@ void ss_http_again(struct ss_http_conn *c)
 		ss_list_push_once(&c->http->todo, &c->todo);
 }
 
-void ss_http_arm(struct ss_http_conn *c, enum ss_http_timer t, uint64_t after)
-{
-	if (after)
-		ss_wheel_arm(&c->http->wheel, &c->timer[t], c->http->now + after);
-	else if (ss_timer_armed(&c->timer[t]))
-		ss_wheel_cancel(&c->http->wheel, &c->timer[t]);
-}
-
 /* What a connection's end means for a stream on it. */
 static enum ss_drop stream_reason(const struct ss_http_conn *c, enum ss_drop why)
 {
@@ -57,8 +49,7 @@ static void end_streams(struct ss_http_conn *c, enum ss_drop why)
 		if (!s->over)
 			ss_http_stream_fail(s, stream_reason(c, why), s->unprocessed);
 	}
-	for (uint32_t t = 0; t < SS_HTTP_T_COUNT; t++)
-		ss_http_arm(c, t, 0);
+	ss_http_timers_stop(c);
 	ss_bufq_free(&c->in);
 	ss_http_conn_news(c, SS_HTTP_CONN_GONE);
 }
@@ -89,8 +80,7 @@ void ss_http_conn_abort(struct ss_http_conn *c, enum ss_drop why)
 void ss_http_conn_gone(struct ss_http_conn *c)
 {
 	c->state = SS_HTTP_OVER;
-	for (uint32_t t = 0; t < SS_HTTP_T_COUNT; t++)
-		ss_http_arm(c, t, 0);
+	ss_http_timers_stop(c);
 	ss_list_remove(&c->todo);
 	ss_list_remove(&c->dirty);
 	ss_bufq_free(&c->in);

@@ -16,6 +16,7 @@
 #define SS_HTTP_INT_H
 
 #include "base/err.h"
+#include "base/siphash.h"
 #include "buf/buf.h"
 #include "contract/counters.h"
 #include "http/h1_int.h"
@@ -40,10 +41,9 @@
 /* Timers of a connection; a version arms the ones it needs with ss_http_arm. */
 enum ss_http_timer {
 	SS_HTTP_T_IDLE = 0,  /* no stream for too long: the version finishes with drop HTTP_IDLE */
-	SS_HTTP_T_CONNECT,   /* common: transport not ready in time; first bytes too slow */
-	SS_HTTP_T_LINGER,    /* common: closing takes too long */
+	SS_HTTP_T_PHASE,     /* common: transport not ready in time; first bytes too slow; closing takes too long */
 	SS_HTTP_T_HEAD,      /* h1: request head too slow */
-	SS_HTTP_T_SETTINGS,  /* h2: SETTINGS not acknowledged */
+	SS_HTTP_T_SETTINGS = SS_HTTP_T_HEAD, /* h2: SETTINGS not acknowledged */
 	SS_HTTP_T_PING,      /* h2: keepalive interval, then timeout */
 	SS_HTTP_T_DRAIN,     /* h2: the second GOAWAY */
 	SS_HTTP_T_LATE_END,  /* h2: answered requests whose END_STREAM does not come */
@@ -111,6 +111,9 @@ struct ss_http {
 	struct ss_list dead;      /* ss_http_stream.all, ended and released: freed by bury */
 	struct ss_list dead_conns; /* ss_http_conn.todo */
 	struct ss_http_news news; /* made by calls down; handed over by the next input or expire */
+	struct ss_http_stream **by_id; /* streams of HTTP/2, all connections' (h2_stream.c) */
+	uint32_t by_id_mask;
+	struct ss_sipkey places;  /* where in it a connection's begin */
 	uint8_t *scratch;         /* SS_HTTP_SCRATCH bytes; contents live for one call */
 	struct ss_hdr *fields;    /* SS_HTTP_HDRS_MAX fields; the same */
 	struct ss_arena trash;    /* blocks that must be decoded and forgotten; reset after use */
@@ -140,10 +143,13 @@ struct ss_http_conn {
 	struct ss_bufq in, out;
 	struct ss_list streams;  /* ss_http_stream.all: also those that are over and wait for release */
 	struct ss_list all, todo, dirty, news;
-	struct ss_timer timer[SS_HTTP_T_COUNT]; /* kind is the index */
+	struct ss_timer timer;           /* at the first of these, or earlier: see http_time.c */
+	uint64_t due[SS_HTTP_T_COUNT];   /* SS_NEVER: not armed */
 	void *owner;
-	struct ss_h1_conn h1;
-	struct ss_h2_conn *h2;
+	union { /* the version's */
+		struct ss_h1_conn h1;
+		struct ss_h2_conn *h2;
+	};
 };
 
 struct ss_http_stream {
@@ -206,6 +212,15 @@ void ss_http_sent(struct ss_http_stream *s);
 /* tx has shrunk: ROOM as news if it was owed and half of the room is back. */
 void ss_http_tx_shrunk(struct ss_http_stream *s);
 
+/* -- time (http_time.c) -- */
+void ss_http_timers_init(struct ss_http_conn *c);
+/* (Re)arms a timer `after` nanoseconds from now; 0 cancels it. */
+void ss_http_arm(struct ss_http_conn *c, enum ss_http_timer t, uint64_t after);
+/* Cancels all. */
+void ss_http_timers_stop(struct ss_http_conn *c);
+/* Those that are due at http->now. */
+void ss_http_timers_run(struct ss_http *h);
+
 /* -- age (http_age.c) -- */
 /* c has just opened: sets its last moment. And that has come. */
 void ss_http_age_begin(struct ss_http_conn *c);
@@ -217,8 +232,6 @@ void ss_http_conn_news(struct ss_http_conn *c, uint32_t events);
 void ss_http_dirty(struct ss_http_conn *c);
 /* input will be called at the next ss_http_input, also without news from tls. */
 void ss_http_again(struct ss_http_conn *c);
-/* (Re)arms a timer `after` nanoseconds from now; 0 cancels it. */
-void ss_http_arm(struct ss_http_conn *c, enum ss_http_timer t, uint64_t after);
 /*
  * The connection ends because of why (counted unless NONE): streams left get RESET (unprocessed:
  * what the caller knows per stream must be said before), upstream GONE. What is in c->out still

@@ -12,6 +12,8 @@
 
 /* -- the rig -- */
 
+uint32_t http_sim_h2_conns;
+
 static void must(bool ok, const char *what)
 {
 	if (ok)
@@ -22,7 +24,7 @@ static void must(bool ok, const char *what)
 
 void http_sim_init(struct http_sim *r, const char *name, uint32_t mbufs)
 {
-	struct ss_http_conf conf = { .max_conns = 16, .max_streams = 512 };
+	struct ss_http_conf conf = { .max_conns = 16, .max_h2_conns = http_sim_h2_conns, .max_streams = 512 };
 	struct ss_http_limits limits = {
 		.max_header_bytes = 16384, .max_headers = 64, .max_streams = 4, .stream_window = 65535,
 		.conn_window = 65535, .hpack_table = 4096, .idle_timeout_ns = 60 * SS_NS_PER_SEC,

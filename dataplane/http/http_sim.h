@@ -14,6 +14,9 @@
 
 #define HTTP_SIM_LISTENER 7u
 
+/* Connections that may speak HTTP/2 in the rooms made from now on: 0, all, at first. */
+extern uint32_t http_sim_h2_conns;
+
 struct http_sim {
 	struct ss_bufpool bufs;
 	struct ss_arena_pools arenas;

@@ -25,8 +25,8 @@ static int create_pools(struct ss_tcp *t)
 	t->tws = ss_pool_create("tcp time-wait", sizeof(struct ss_tcp_tw), f->max_conns);
 	/* Few connections lose packets at the same time; one that finds the pool empty drops what came
 	 * out of order and is sent it again. */
-	t->reasms = ss_pool_create("tcp reassembly", sizeof(struct ss_tcp_reasm), f->max_conns / 8 + 16);
-	t->boards = ss_pool_create("tcp sack", sizeof(struct ss_tcp_board), f->max_conns / 4 + 16);
+	t->reasms = ss_pool_create("tcp reassembly", sizeof(struct ss_tcp_reasm), f->max_conns / 16 + 64);
+	t->boards = ss_pool_create("tcp sack", sizeof(struct ss_tcp_board), f->max_conns / 8 + 64);
 	t->table = calloc(size, sizeof(*t->table));
 	t->table_mask = size - 1;
 	return t->conns && t->tws && t->reasms && t->boards && t->table ? 0 : SS_ERR_NO_MEM;
@@ -124,7 +124,6 @@ struct ss_tcp_conn *ss_tcp_conn_new(struct ss_tcp *t, const struct ss_tuple *u, 
 	ss_bufq_init(&c->snd);
 	ss_list_init(&c->news);
 	ss_list_init(&c->dirty);
-	ss_list_init(&c->dead);
 	ss_list_push_back(&t->all, &c->all);
 	for (int i = 0; i < SS_TCP_TIMERS; i++)
 		c->due[i] = SS_NEVER;
@@ -176,7 +175,7 @@ static void bury_later(struct ss_tcp_conn *c)
 		return;
 	c->buried_soon = true;
 	ss_list_remove(&c->news);
-	ss_list_push_back(&c->t->dead, &c->dead);
+	ss_list_push_back(&c->t->dead, &c->news);
 }
 
 void ss_tcp_conn_done(struct ss_tcp_conn *c)
@@ -201,7 +200,7 @@ void ss_tcp_conn_fail(struct ss_tcp_conn *c, enum ss_drop reason)
 {
 	if (c->state == SS_TCP_CLOSED)
 		return;
-	c->reason = reason;
+	c->reason = (uint16_t)reason;
 	if (reason != SS_DROP_NONE)
 		ss_count_drop(c->t->counters, reason);
 	ss_tcp_conn_news(c, SS_TCP_EV_FAILED);
@@ -228,9 +227,8 @@ void ss_tcp_bury(struct ss_tcp *t)
 	struct ss_list *n;
 
 	while ((n = ss_list_pop(&t->dead))) {
-		struct ss_tcp_conn *c = ss_list_entry(n, struct ss_tcp_conn, dead);
+		struct ss_tcp_conn *c = ss_list_entry(n, struct ss_tcp_conn, news);
 		ss_bufq_free(&c->rx);
-		ss_list_remove(&c->news);
 		ss_list_remove(&c->all);
 		if (c->listed)
 			ss_count(t->counters, SS_C_TCP_CLOSED, 1);
@@ -352,7 +350,7 @@ void ss_tcp_abort(struct ss_tcp_conn *c)
 
 void ss_tcp_release(struct ss_tcp_conn *c)
 {
-	if (c->released)
+	if (c->released || c->buried_soon)
 		return;
 	c->released = true;
 	c->owner = NULL;

@@ -139,7 +139,7 @@ struct ss_tcp_conn {
 	uint32_t snd_base;            /* sequence number of snd's first byte */
 	struct ss_tcp_reasm *reasm;   /* NULL while everything came in order */
 	struct ss_tcp_board *board;   /* NULL while nothing is SACKed */
-	struct ss_list news, dirty;
+	struct ss_list news, dirty; /* news: once nobody is told any more, on t->dead */
 	struct ss_tcp *t;
 	void *owner;
 
@@ -152,12 +152,12 @@ struct ss_tcp_conn {
 	bool want_room;
 	bool cwnd_limited;   /* the last output stopped at cwnd */
 	bool force;          /* the persist timer lets a small segment out */
+	bool rescued;
+	bool inflates;       /* this recovery goes without SACK */
 
 	uint32_t iss, irs, fin_seq; /* fin_seq: the peer's, when fin_early */
 	uint32_t peer_mss_room; /* smallest of both sides' MSS, before options */
 	uint32_t dupacks, recover, high_rxt, rescue_rxt;
-	bool rescued;
-	bool inflates;              /* this recovery goes without SACK */
 	uint32_t acked_frac;        /* bytes towards the next congestion avoidance step */
 	const struct ss_tcp_cc *cc;
 
@@ -172,10 +172,9 @@ struct ss_tcp_conn {
 	struct ss_timer timer;
 
 	struct ss_list all;  /* t->all */
-	struct ss_list dead; /* t->dead */
 	uint16_t listener;   /* index + 1; 0: active open */
+	uint16_t reason;     /* enum ss_drop */
 	uint32_t cookie;
-	enum ss_drop reason;
 };
 
 /* TIME-WAIT: what is needed to answer a late FIN and to let a new SYN in (RFC 6191). */

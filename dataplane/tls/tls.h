@@ -36,6 +36,7 @@ enum ss_tls_event {
 
 struct ss_tls_conf {
 	uint32_t max_conns;
+	uint32_t max_tls_conns; /* of them, those that may be encrypted; 0: all */
 	uint32_t max_plain; /* bytes of plaintext held per connection before reading stops */
 	uint16_t worker;
 	enum ss_tls_records records; /* who opens and seals records after the handshake */

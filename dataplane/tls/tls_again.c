@@ -48,7 +48,7 @@ static void judge(struct ss_tls_conn *c, const struct ss_snapshot *snap)
 
 void ss_tls_again_all(struct ss_tls *t)
 {
-	t->again = ss_pool_used(t->pool);
+	t->again = ss_tls_conns(t);
 }
 
 void ss_tls_again(struct ss_tls *t, const struct ss_snapshot *snap)

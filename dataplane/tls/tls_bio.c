@@ -109,7 +109,7 @@ int ss_tls_bio_attach(struct tls_shake *k)
 
 void ss_tls_out(struct ss_tls_conn *c)
 {
-	if (c->out.len == 0)
+	if (c->slim || c->out.len == 0)
 		return;
 	if (c->tcp_over) {
 		ss_bufq_free(&c->out);

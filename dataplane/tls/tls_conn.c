@@ -6,6 +6,13 @@
 
 #include "tls/tls_int.h"
 
+#define SLIM offsetof(struct ss_tls_conn, work)
+
+static uint32_t tls_conns(const struct ss_tls_conf *conf)
+{
+	return conf->max_tls_conns ? ss_min_u32(conf->max_tls_conns, conf->max_conns) : conf->max_conns;
+}
+
 int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t now)
 {
 	struct ss_tls *t = OPENSSL_zalloc(sizeof(*t));
@@ -15,7 +22,9 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->conf = *conf;
 	t->now = now;
 	t->steps = TLS_STEPS_PER_TURN;
-	t->pool = ss_pool_create("tls conns", sizeof(struct ss_tls_conn), conf->max_conns);
+	t->pool = ss_pool_create("tls conns", sizeof(struct ss_tls_conn), tls_conns(conf));
+	if (tls_conns(conf) < conf->max_conns)
+		t->slim = ss_pool_create("plain conns", SLIM, conf->max_conns - tls_conns(conf));
 	t->trips = ss_pool_create("tls trips", sizeof(struct tls_trip),
 				   conf->handshake_queue ? conf->handshake_queue : TLS_QUEUE);
 	t->tools.bio = ss_tls_bio_create();
@@ -38,14 +47,14 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	ss_list_init(&t->all);
 	ss_list_init(&t->dead);
 	*out = t;
-	if (t->pool && t->trips && t->tools.bio && t->tools.ticket_cipher && t->tools.chains && err == 0)
+	if (t->pool && (t->slim || tls_conns(conf) == conf->max_conns) && t->trips && t->tools.bio && t->tools.ticket_cipher && t->tools.chains && err == 0)
 		return 0;
 	ss_tls_free(t);
 	*out = NULL;
 	return err < 0 ? err : SS_ERR_NO_MEM;
 }
 
-static void conn_free(struct ss_tls_conn *c)
+static void tls_part_free(struct ss_tls_conn *c)
 {
 	if (c->trip)
 		ss_pool_give(c->t->trips, c->trip);
@@ -56,8 +65,14 @@ static void conn_free(struct ss_tls_conn *c)
 	ss_bufq_free(&c->rx);
 	ss_bufq_free(&c->tx);
 	ss_bufq_free(&c->out);
+}
+
+static void conn_free(struct ss_tls_conn *c)
+{
+	if (!c->slim)
+		tls_part_free(c);
 	ss_list_remove(&c->all);
-	ss_pool_give(c->t->pool, c);
+	ss_pool_give(c->slim ? c->t->slim : c->t->pool, c);
 }
 
 void ss_tls_free(struct ss_tls *t)
@@ -82,6 +97,7 @@ void ss_tls_free(struct ss_tls *t)
 	if (!ss_tls_queue_end(t))
 		return; /* a thread that never ends still writes there */
 	ss_pool_free(t->pool);
+	ss_pool_free(t->slim);
 	ss_pool_free(t->trips);
 	for (int i = 0; t->tools.chains && i < SS_MAX_EXECUTORS; i++)
 		ss_tls_chains_free(t->tools.chains[i]);
@@ -93,31 +109,51 @@ void ss_tls_free(struct ss_tls *t)
 	OPENSSL_free(t);
 }
 
-struct ss_tls_conn *ss_tls_conn_new(struct ss_tls *t, struct ss_tcp_conn *tcp)
+static void tls_part_init(struct ss_tls_conn *c)
 {
-	struct ss_tls_conn *c = ss_pool_take(t->pool);
-	const struct ss_tuple *tuple = ss_tcp_tuple(tcp);
-
-	if (!c)
-		return NULL;
-	memset(c, 0, sizeof(*c));
-	c->t = t;
-	c->tcp = tcp;
 	c->why = "";
-	c->peer.addr = (struct ss_addr){ .ip = tuple->remote, .port = tuple->remote_port };
-	c->peer.local = (struct ss_addr){ .ip = tuple->local, .port = tuple->local_port };
-	ss_list_init(&c->news);
 	ss_list_init(&c->work);
-	ss_list_init(&c->dirty);
 	ss_bufq_init(&c->rx);
 	ss_bufq_init(&c->tx);
 	ss_bufq_init(&c->out);
 	ss_bufq_init(&c->own.in);
+}
+
+/* Plaintext goes on where it leaves TLS its places, until there are no others. */
+static struct ss_tls_conn *take(struct ss_tls *t, bool plain)
+{
+	struct ss_tls_conn *c = plain && t->slim ? ss_pool_take(t->slim) : NULL;
+	bool slim = c != NULL;
+
+	if (!c)
+		c = ss_pool_take(t->pool);
+	if (!c)
+		return NULL;
+	memset(c, 0, slim ? SLIM : sizeof(*c));
+	c->slim = slim;
+	if (!slim)
+		tls_part_init(c);
+	return c;
+}
+
+struct ss_tls_conn *ss_tls_conn_new(struct ss_tls *t, struct ss_tcp_conn *tcp, bool plain)
+{
+	struct ss_tls_conn *c = take(t, plain);
+	const struct ss_tuple *tuple = ss_tcp_tuple(tcp);
+
+	if (!c)
+		return NULL;
+	c->t = t;
+	c->tcp = tcp;
+	c->peer.addr = (struct ss_addr){ .ip = tuple->remote, .port = tuple->remote_port };
+	c->peer.local = (struct ss_addr){ .ip = tuple->local, .port = tuple->local_port };
+	ss_list_init(&c->news);
+	ss_list_init(&c->dirty);
 	ss_timer_init(&c->timer, 0);
 	ss_list_init(&c->all);
 	ss_list_push_back(&t->all, &c->all);
 	ss_tcp_set_owner(tcp, c);
-	ss_gauge(t->conf.counters, SS_C_TLS_CONNS, ss_pool_used(t->pool));
+	ss_gauge(t->conf.counters, SS_C_TLS_CONNS, ss_tls_conns(t));
 	return c;
 }
 
@@ -131,14 +167,13 @@ int ss_tls_connect(struct ss_tls *t, const struct ss_addr *remote, const struct 
 
 	if (err < 0)
 		return err;
-	c = ss_tls_conn_new(t, tcp);
+	c = ss_tls_conn_new(t, tcp, !client);
 	if (!c) {
 		ss_tls_refuse_tcp(t, tcp, SS_DROP_TLS_CONNS_FULL);
 		return SS_ERR_NO_MEM;
 	}
 	c->state = TLS_ST_CONNECTING;
 	if (client) {
-		c->handshake_ns = client->handshake_timeout_ns;
 		c->peer.tls = 1;
 		err = ss_tls_client_begin(c, client, protocol);
 	}
@@ -177,7 +212,7 @@ void ss_tls_bury(struct ss_tls *t)
 	while ((n = ss_list_pop(&t->dead)))
 		conn_free(ss_list_entry(n, struct ss_tls_conn, dirty));
 	if (any)
-		ss_gauge(t->conf.counters, SS_C_TLS_CONNS, ss_pool_used(t->pool));
+		ss_gauge(t->conf.counters, SS_C_TLS_CONNS, ss_tls_conns(t));
 	t->steps = TLS_STEPS_PER_TURN;
 }
 
@@ -289,7 +324,8 @@ void ss_tls_release(struct ss_tls_conn *c)
 	c->owner = NULL;
 	c->events = 0;
 	ss_list_remove(&c->news);
-	ss_bufq_free(&c->rx);
+	if (!c->slim)
+		ss_bufq_free(&c->rx);
 	switch (c->state) {
 	case TLS_ST_CLOSED:
 		ss_tls_settle(c);
@@ -334,7 +370,7 @@ enum ss_drop ss_tls_reason(const struct ss_tls_conn *c)
 
 uint32_t ss_tls_conns(const struct ss_tls *t)
 {
-	return ss_pool_used(t->pool);
+	return ss_pool_used(t->pool) + (t->slim ? ss_pool_used(t->slim) : 0);
 }
 
 uint32_t ss_tls_mbufs(const struct ss_tls *t)
@@ -345,6 +381,8 @@ uint32_t ss_tls_mbufs(const struct ss_tls *t)
 	ss_list_for(n, &t->all) {
 		const struct ss_tls_conn *c = ss_list_entry(n, struct ss_tls_conn, all);
 
+		if (c->slim)
+			continue;
 		held += ss_bufq_mbufs(&c->rx) + ss_bufq_mbufs(&c->tx) + ss_bufq_mbufs(&c->out) +
 			ss_bufq_mbufs(&c->own.in);
 		if (c->tickets)

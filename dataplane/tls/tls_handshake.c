@@ -31,7 +31,7 @@ static int expect(struct ss_tls_conn *c, const struct ss_trust *trust, const str
 {
 	ss_trust_hold(trust);
 	c->shake->trust = trust;
-	c->generation = c->t->generation;
+	c->shake->generation = c->t->generation;
 	return ss_tls_policy_copy(&c->shake->policy, ids, n);
 }
 
@@ -81,6 +81,7 @@ int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, e
 	if ((err = expect(c, cl->trust, cl->ids, cl->n_ids)) < 0)
 		return err;
 	c->cluster = cl->cluster;
+	k->allowed_ns = cl->handshake_timeout_ns;
 	k->protocol = (uint8_t)protocol;
 	k->expects_name = cl->n_ids == 0;
 	if (cl->resume && cl->hash)
@@ -128,7 +129,7 @@ static void done(struct ss_tls_conn *c, struct tls_shake *k)
 	c->peer.xfcc = ss_span(c->xfcc, k->xfcc_n);
 	k->xfcc_line = NULL;
 	c->mark = k->mark;
-	if (c->generation != c->t->generation)
+	if (k->generation != c->t->generation)
 		ss_tls_again_all(c->t);
 	ss_tls_own_begin(c);
 	c->state = TLS_ST_OPEN;

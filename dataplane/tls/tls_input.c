@@ -125,7 +125,7 @@ static void in_connecting(struct ss_tls_conn *c, const struct ss_snapshot *snap,
 	}
 	c->state = TLS_ST_SHAKING;
 	c->timer.kind = TLS_TIMER_HANDSHAKE;
-	ss_wheel_arm(&c->t->wheel, &c->timer, c->t->now + c->handshake_ns);
+	ss_wheel_arm(&c->t->wheel, &c->timer, c->t->now + c->shake->allowed_ns);
 	ss_tls_park(c);
 }
 
@@ -175,7 +175,7 @@ static struct ss_tls_conn *accept_one(struct ss_tls *t, const struct ss_snapshot
 		ss_tcp_release(tcp);
 		return NULL;
 	}
-	c = ss_tls_conn_new(t, tcp);
+	c = ss_tls_conn_new(t, tcp, l->tls->mode == SS_TLS_DISABLE);
 	if (!c) {
 		ss_tls_refuse_tcp(t, tcp, SS_DROP_TLS_CONNS_FULL);
 		return NULL;

@@ -97,36 +97,23 @@ struct tls_tickets {
 
 struct tls_sessions;
 
+/*
+ * What plaintext needs as well stands first: a connection that can never be TLS may have that part alone (slim).
+ */
 struct ss_tls_conn {
 	struct ss_list news;  /* on a news list */
-	struct ss_list work;  /* on t->parked or t->ready */
-	struct ss_list dirty; /* on t->dirty: something to seal or to end */
+	struct ss_list dirty; /* on t->dirty: something to seal or to end; on t->dead */
 	struct ss_list all;
 	struct ss_timer timer;
 	struct ss_tls *t;
 	struct ss_tcp_conn *tcp;
-	struct tls_shake *shake; /* the handshake; afterwards only while OpenSSL is needed */
-	struct tls_trip *trip;   /* its bytes, in a step */
-	SSL *ssl;                /* after the handshake, when OpenSSL is still needed */
 	void *owner;
-	struct ss_bufq rx;  /* plaintext not yet taken */
-	struct ss_bufq tx;  /* plaintext not yet sealed */
-	struct ss_bufq out; /* ciphertext not yet given to tcp */
-	struct tls_own own;
-	struct tls_tickets *tickets; /* NULL: late tickets are dropped */
 	struct ss_peer peer;
-	uint64_t handshake_ns; /* time allowed */
-	uint64_t generation;   /* of the snapshot, when the handshake began */
-	struct ss_trust_mark mark; /* of the peer's chain */
-	char *identity, *sni; /* what the spans in peer point to */
-	uint8_t *xfcc;        /* as well */
 	uint32_t cookie;
-	uint32_t cluster;     /* name id; 0: of a listener, or nobody's */
 	uint32_t events;
 	uint16_t reason;  /* enum ss_drop, with SS_TLS_EV_FAILED */
-	const char *why;  /* what refuses a record of ours, in words; lives for ever */
 	uint8_t state;
-	uint8_t mode;      /* enum ss_tls_mode of the listener when it was accepted */
+	bool slim;         /* nothing below `work` is there */
 	bool server;
 	bool waits;        /* in t->parked */
 	bool handed;       /* the upper room knows it, and will release it */
@@ -140,11 +127,26 @@ struct ss_tls_conn {
 	bool stalled;      /* reading stopped at max_plain or for want of mbufs */
 	bool room_short;   /* the upper room saw no room */
 	bool dead;         /* on t->dead */
+	/* -- TLS alone -- */
+	struct ss_list work;  /* on t->parked or t->ready */
+	struct tls_shake *shake; /* the handshake; afterwards only while OpenSSL is needed */
+	struct tls_trip *trip;   /* its bytes, in a step */
+	SSL *ssl;                /* after the handshake, when OpenSSL is still needed */
+	struct ss_bufq rx;  /* plaintext not yet taken */
+	struct ss_bufq tx;  /* plaintext not yet sealed */
+	struct ss_bufq out; /* ciphertext not yet given to tcp */
+	struct tls_own own;
+	struct tls_tickets *tickets; /* NULL: late tickets are dropped */
+	struct ss_trust_mark mark; /* of the peer's chain */
+	char *identity, *sni; /* what the spans in peer point to */
+	uint8_t *xfcc;        /* as well */
+	uint32_t cluster;     /* name id; 0: of a listener, or nobody's */
+	const char *why;  /* what refuses a record of ours, in words; lives for ever */
 };
 
 struct ss_tls {
 	struct ss_tls_conf conf;
-	struct ss_pool *pool, *trips;
+	struct ss_pool *pool, *slim, *trips; /* slim: connections without their part for TLS; NULL: none */
 	struct tls_tools tools;
 	struct tls_waits waits;
 	uint32_t waiting; /* length of parked */
@@ -167,8 +169,8 @@ struct ss_tls {
 };
 
 /* -- tls_conn.c -- */
-/* A connection over tcp, in state FIRST or CONNECTING; NULL when the pool is empty. */
-struct ss_tls_conn *ss_tls_conn_new(struct ss_tls *t, struct ss_tcp_conn *tcp);
+/* A connection over tcp, in state FIRST or CONNECTING; NULL when the pool is empty. plain: it will never be TLS. */
+struct ss_tls_conn *ss_tls_conn_new(struct ss_tls *t, struct ss_tcp_conn *tcp, bool plain);
 /* Gives the connection back to tcp and to the pool (at the turn's end) when neither side needs it. */
 void ss_tls_settle(struct ss_tls_conn *c);
 /* Notes events; the connection comes up with the next list of news. */

@@ -71,6 +71,8 @@ void ss_tls_park(struct ss_tls_conn *c)
 
 void ss_tls_unpark(struct ss_tls_conn *c)
 {
+	if (c->slim)
+		return;
 	if (c->waits)
 		c->t->waiting--;
 	c->waits = false;

@@ -86,7 +86,8 @@ void ss_tls_close(struct ss_tls_conn *c)
 	c->state = TLS_ST_CLOSED;
 	ss_tls_unpark(c);
 	ss_tls_out(c);
-	ss_bufq_free(&c->tx);
+	if (!c->slim)
+		ss_bufq_free(&c->tx);
 	if (c->tcp_over) {
 		ss_wheel_cancel(&t->wheel, &c->timer);
 	} else {
@@ -94,7 +95,8 @@ void ss_tls_close(struct ss_tls_conn *c)
 		uint32_t n = in->len;
 
 		/* Plaintext that the upper room has not taken yet stays its own until the release. */
-		ss_tls_own_ignore(c);
+		if (!c->slim)
+			ss_tls_own_ignore(c);
 		if (ss_tls_is_tls(c) || !c->handed || c->released) {
 			ss_bufq_drop(in, n);
 			ss_tcp_consumed(c->tcp, n);
@@ -113,8 +115,10 @@ void ss_tls_reset(struct ss_tls_conn *c)
 		ss_tcp_abort(c->tcp);
 		c->tcp_over = true;
 	}
-	ss_bufq_free(&c->out);
-	ss_bufq_free(&c->tx);
+	if (!c->slim) {
+		ss_bufq_free(&c->out);
+		ss_bufq_free(&c->tx);
+	}
 	c->state = TLS_ST_CLOSED;
 	ss_tls_unpark(c);
 	ss_wheel_cancel(&c->t->wheel, &c->timer);

@@ -97,6 +97,8 @@ struct tls_shake {
 	/* -- the worker's: nobody else reads them -- */
 	struct ss_tls_conn *c; /* NULL: has gone while this was away */
 	bool away;
+	uint64_t allowed_ns;    /* client: time allowed, once tcp is connected */
+	uint64_t generation;    /* of the snapshot, when it began */
 	struct tls_session_key key; /* client that keeps sessions: where */
 	/* -- the worker writes, the executor reads -- */
 	_Atomic bool unwanted; /* nobody waits for it: not worth a step */

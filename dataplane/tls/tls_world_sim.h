@@ -28,6 +28,8 @@ extern const struct ss_ticket_ring *world_tickets;
 extern uint16_t world_threads;
 /* What does keys of their handshakes: nothing at first. */
 extern struct ss_offload *world_offload;
+/* Connections that may be encrypted in them: 0, all, at first. */
+extern uint32_t world_tls_conns;
 /* New clients a second in the worlds made from now on: 0, any number, at first. */
 extern uint32_t world_rate;
 /* Whom a test runs with, one after the other; a NULL name ends the list. */

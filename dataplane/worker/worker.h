@@ -39,6 +39,7 @@ struct ss_worker_conf {
 	uint16_t n_ifs;
 	const struct ss_worker_if *ifs;
 	uint32_t mbufs, conns, streams, exchanges, half_open;
+	uint32_t h2_conns, tls_conns; /* of conns, those that may be; 0: all */
 	uint32_t arena_small, arena_large, neighbours;
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;

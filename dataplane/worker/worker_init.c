@@ -99,6 +99,7 @@ static int make_tcp(struct ss_worker *w, uint64_t now)
 static int make_tls(struct ss_worker *w, uint64_t now)
 {
 	struct ss_tls_conf conf = { .max_conns = w->conf.conns,
+				    .max_tls_conns = w->conf.tls_conns,
 				    .max_plain = MAX_PLAIN,
 				    .worker = w->index,
 				    .records = w->conf.tls_records,
@@ -130,6 +131,7 @@ static uint32_t probes(const struct ss_worker_conf *c)
 static int make_http(struct ss_worker *w, uint64_t now)
 {
 	struct ss_http_conf conf = { .max_conns = w->conf.conns,
+				     .max_h2_conns = w->conf.h2_conns,
 				     .max_streams = w->conf.streams,
 				     .spare_streams = mirrors(&w->conf) + probes(&w->conf),
 				     .tls = w->tls,

@@ -28,15 +28,20 @@ def sh(*argv, check=True, timeout=60, **kw):
     return done
 
 
+PATIENCE = 20.0  # seconds
+
+
 def wait_for(what, predicate, timeout=10.0, interval=0.02):
-    """Waits until predicate() is true and returns its value; LabError names `what` otherwise."""
-    end = time.monotonic() + timeout
+    """Waits until predicate() is true and returns its value; LabError names `what` otherwise. timeout: what is ample on a
+    calm machine; PATIENCE is had in any case, and a last look after it, however long the machine stood still."""
+    end = time.monotonic() + max(timeout, PATIENCE)
     while True:
+        over = time.monotonic() > end
         value = predicate()
         if value:
             return value
-        if time.monotonic() > end:
-            raise LabError(f"timed out after {timeout:g} s waiting for {what}")
+        if over:
+            raise LabError(f"timed out after {max(timeout, PATIENCE):g} s waiting for {what}")
         time.sleep(interval)
 
 

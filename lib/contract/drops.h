@@ -73,6 +73,7 @@
 	X(TLS_RATE, c, "-", "more TLS handshakes than the budget of a second")           \
 	X(TLS_CONNS_FULL, c, "-", "TLS connection pool empty")                           \
 	X(HTTP_CONNS_FULL, c, "-", "HTTP connection pool empty")                         \
+	X(H2_CONNS_FULL, c, "-", "memory.http2_connections are in use")                  \
 	X(HTTP_IDLE, c, "-", "idle connection closed")                                   \
 	X(H1_HEAD_TIMEOUT, c, "-", "HTTP/1.1 request head took too long")                \
 	X(H2_PREFACE, c, "-", "wrong HTTP/2 preface")                                    \

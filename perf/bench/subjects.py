@@ -231,7 +231,10 @@ class Sidestep(Subject):
         if self.connections is None:
             return self.memory
         # The last quarter of the pool is kept for connections to origins; idle ones have no streams.
-        return {**self.memory, "connections": self.connections * 4 // 3 + 64, "streams": 1024}
+        few = 64
+        return {**self.memory, "connections": self.connections * 4 // 3 + few, "streams": 1024,
+                "tls_connections": few + (self.connections if self.hop.tls else 0),
+                "http2_connections": few + (self.connections if self.hop.down in ("h2c", "mtls") else 0)}
 
     def settings(self):
         place, hop = self.place, self.hop

@@ -50,7 +50,8 @@ static void usage(FILE *f)
 {
 	fprintf(f, "usage: sidestepctl [--socket PATH] [--json] [--for TIME] WORD\n"
 		   "       sidestepctl why --listener NAME --authority HOST [--method GET] [--path /] [-H 'name: value']...\n"
-		   "                   [--identity ID] [--source ADDRESS] [--sni NAME] [--config FILE]\n\n");
+		   "                   [--identity ID] [--source ADDRESS] [--sni NAME] [--config FILE]\n"
+		   "       sidestepctl why --request ID [--config FILE]\n\n");
 	for (size_t i = 0; i < SS_ARRAY_LEN(words); i++)
 		fprintf(f, "  %-9s %s\n", words[i].word, words[i].what);
 	fprintf(f, "\nThe socket is %s unless said otherwise.\n", DEFAULT_SOCKET);
@@ -253,6 +254,7 @@ int main(int argc, char **argv)
 					       { "identity", required_argument, NULL, 'w' },
 					       { "source", required_argument, NULL, 'w' },
 					       { "sni", required_argument, NULL, 'w' },
+					       { "request", required_argument, NULL, 'w' },
 					       { "config", required_argument, NULL, 'c' },
 					       { "dry-run", no_argument, NULL, 'd' },
 					       { NULL, 0, NULL, 0 } };

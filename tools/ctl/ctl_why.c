@@ -227,7 +227,7 @@ static void show_outcome(const struct ctl_json *o)
 	printf("\n");
 }
 
-void ctl_show_why(const struct ctl_json *v)
+static void show_explained(const struct ctl_json *v)
 {
 	static const char *const singles[] = { "maintenance", "cors" };
 	const struct ctl_json *rq = ctl_json_get(v, "request");
@@ -255,4 +255,72 @@ void ctl_show_why(const struct ctl_json *v)
 	for (const struct ctl_json *c = first(v, "clusters"); c; c = c->next)
 		show_cluster(c);
 	show_outcome(ctl_json_get(v, "outcome"));
+}
+
+/* -- a request that has happened -- */
+
+static void put_times(const struct ctl_json *r)
+{
+	line("ended");
+	printf("%s, after %s us", ctl_json_text(r, "time"), ctl_json_text(r, "duration_us"));
+	if (has(r, "upstream_us"))
+		printf(", the endpoint's head after %s us", ctl_json_text(r, "upstream_us"));
+	printf("\n");
+}
+
+static void show_recorded(const struct ctl_json *v)
+{
+	static const char *const keys[] = { "listener", "virtual_host", "route", "rule", "cluster" };
+	const struct ctl_json *r = ctl_json_get(v, "recorded"), *d = ctl_json_get(v, "decided");
+
+	printf("%s %s%s  request %s\n\n", ctl_json_text(r, "method"), ctl_json_text(r, "authority"), ctl_json_text(r, "path"),
+	       ctl_json_text(r, "request_id"));
+	put_times(r);
+	line("answered");
+	printf("%s  flag %s", ctl_json_text(r, "status"), ctl_json_text(r, "flag"));
+	if (has(r, "reason"))
+		printf(", %s", ctl_json_text(r, "reason"));
+	printf(", %s attempts, %s bytes in, %s out\n", ctl_json_text(r, "attempts"), ctl_json_text(r, "bytes_in"),
+	       ctl_json_text(r, "bytes_out"));
+	line("from");
+	printf("%s  %s%s%s, worker %s\n", ctl_json_text(r, "downstream"), ctl_json_text(r, "tls"), has(r, "peer") ? "  " : "",
+	       has(r, "peer") ? ctl_json_text(r, "peer") : "", ctl_json_text(r, "worker"));
+	for (size_t i = 0; i < SS_ARRAY_LEN(keys); i++) {
+		if (!has(d, keys[i]))
+			continue;
+		line(keys[i]);
+		put_name(ctl_json_get(d, keys[i]));
+		printf("\n");
+	}
+	line("endpoint");
+	printf("%s\n", ctl_json_text(r, "upstream"));
+	line("decided by");
+	printf("generation %s, configuration %s%s", ctl_json_text(r, "generation"), ctl_json_text(r, "config"),
+	       yes(v, "in_force") ? ", which is in force" : ", which is no longer in force");
+	if (has(v, "history"))
+		printf(" (history %s)", ctl_json_text(v, "history"));
+	printf("\n");
+	if (has(v, "others"))
+		printf("%-15s %s earlier requests had the same id\n", "", ctl_json_text(v, "others"));
+}
+
+void ctl_show_why(const struct ctl_json *v)
+{
+	const struct ctl_json *x = ctl_json_get(v, "explained");
+
+	if (!has(v, "recorded")) {
+		show_explained(v);
+		return;
+	}
+	show_recorded(v);
+	printf("\nBy what is kept of it (no headers but user-agent), it is decided %s:\n",
+	       yes(x, "candidate") ? "by the candidate" : yes(v, "in_force") ? "so" : "by what is in force now");
+	if (has(v, "not_explained"))
+		printf("%s\n", ctl_json_text(v, "not_explained"));
+	else
+		show_explained(x);
+	for (const struct ctl_json *d = first(v, "differs"); d; d = d->next)
+		printf("%s%s", d == first(v, "differs") ? "\nThis differs from what happened in: " : ", ", d->text);
+	if (first(v, "differs"))
+		printf("%s\n", yes(v, "in_force") ? ". What decided is not kept: a header, or what has changed since." : "");
 }
