@@ -1,13 +1,48 @@
-"""Operations: another configuration is put in force, kept, and taken back."""
+"""Operations: another configuration is put in force, kept, and taken back; who looks on sees what happens."""
 import json
 import os
 import re
+import socket
+import time
 
 from local.bench_site import ORIGINS, VIP, Site, cluster, listener, one_host, route
 from local.lab import wait_for
 from local.libconfig import dumps
-from local.programs import curl, nginx, wait_listening
+from local.programs import curl, h2load, nginx, wait_listening
 from local.suite import TestSuite
+
+
+class View:
+    """A client that looks on: "ok" has come, so that what happens from now on is seen."""
+
+    def __init__(self, path, *words):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(30)
+        self.sock.connect(path)
+        self.sock.sendall("\x1f".join(words).encode() + b"\n")
+        self.bytes, self.ended = b"", False
+        while b"\n" not in self.bytes and not self.ended:
+            self.more()
+        first, _, self.bytes = self.bytes.partition(b"\n")
+        self.answer = first.decode()
+
+    def more(self):
+        got = self.sock.recv(65536)
+        self.bytes, self.ended = self.bytes + got, not got
+
+    def lines(self, enough):
+        """Reads until enough(all lines so far) is true, or the end."""
+        out = []
+        while not enough(out) and (b"\n" in self.bytes or not self.ended):
+            if b"\n" not in self.bytes:
+                self.more()
+                continue
+            line, _, self.bytes = self.bytes.partition(b"\n")
+            out.append(json.loads(line))
+        return out
+
+    def close(self):
+        self.sock.close()
 
 
 class TestOperations(TestSuite):
@@ -15,7 +50,8 @@ class TestOperations(TestSuite):
         self.site = Site("ops")
         lab = self.site.lab
         web = nginx(lab, "origin", "web", "\n".join(
-            f"server {{ listen {ORIGINS[i]}:80; location / {{ return 200 'o{i}'; }} }}" for i in range(2)))
+            f"server {{ listen {ORIGINS[i]}:80; location / {{ return {503 if i == 2 else 200} 'o{i}'; }} }}"
+            for i in range(3)))
         wait_listening(lab, web, "origin", ORIGINS[0], 80)
         self.dut = self.site.appliance(self.build, self.answers(200)).start()
 
@@ -167,3 +203,127 @@ class TestOperations(TestSuite):
             dut.stop()
             dut.write_config({**dut.settings, **self.answers(200), "state_dir": was})
             dut.start()
+
+    def send(self, n, *paths):
+        """n requests to each path, one after the other."""
+        curl(self.site.lab, "client", *[w for p in paths for _ in range(n) for w in ("-o", "/dev/null", f"http://{VIP}{p}")])
+
+    def test_tap(self):
+        """Requests as they end, those that fit and no others, each as in the access log; it ends when it has shown as many as
+        were asked for. Wrong words are named."""
+        self.dut.reload({**self.dut.settings, **self.answers(503)})
+        after = self.dut.access_end()
+        views = {"all": View(self.dut.socket, "tap"), "fixed": View(self.dut.socket, "tap", "status=5xx", "path-prefix=/fixed"),
+                 "web": View(self.dut.socket, "tap", "cluster=web", "method=GET", f"authority={VIP}", "max=3"),
+                 "none": View(self.dut.socket, "tap", "authority=other.example"),
+                 "slow": View(self.dut.socket, "tap", "min-ms=3600000")}
+        self.verify_equal({v.answer for v in views.values()}, {"ok"}, "answers to taps")
+        self.send(4, "/fixed", "/web")
+        seen = views["all"].lines(lambda out: len(out) == 8)
+
+        def written():
+            records = self.dut.read_access(after)[0]
+            return records if len(records) == 8 else None
+        records = wait_for("the access log's records", written, 10, 0.05)
+        self.verify_equal([{k: v for k, v in r.items() if k not in ("time", "kind")} for r in records],
+                          [{k: v for k, v in r.items() if k != "time"} for r in seen], "what a tap shows")
+        fixed = views["fixed"].lines(lambda out: len(out) == 4)
+        self.verify_equal({(r["path"], r["status"]) for r in fixed}, {("/fixed", 503)}, "a tap with a filter")
+        web = views["web"].lines(lambda out: False)
+        self.verify_equal([r["cluster"] for r in web], ["web"] * 3, "a tap of three")
+        for name in ("all", "fixed", "none", "slow"):
+            views[name].sock.setblocking(False)
+            try:
+                self.verify(not views[name].sock.recv(100), f"more for {name}")
+            except BlockingIOError:
+                pass
+            views[name].close()
+        for words, want in ((("tap", "--status", "6xx"), "write it as 503"), (("tap", "--max", "0"), "above 0"),
+                            (("top", "everything"), "services, endpoints"), (("top", "--interval", "1ms"), "from 100ms"),
+                            (("tap", "--sni", "x"), "no such word")):
+            p = self.dut.ctl(*words, check=False)
+            self.verify(p.returncode == 1 and want in p.stderr, f"{words}: {p.returncode} {p.stderr}")
+        self.text()
+
+    def text(self):
+        """The tool itself: the request is sent again and again, for nobody knows when it has begun to look."""
+        lab = self.site.lab
+        tool = [os.path.join(self.build, "sidestepctl"), "--socket", self.dut.socket]
+        tap = lab.start("tap", "client", *tool, "tap", "--path-prefix", "/seen", "--max", 2)
+
+        def shown():
+            self.send(1, "/seen")
+            return not tap.running()
+        wait_for("a tap of two to end", shown, 30, 0.05)
+        self.verify_equal(tap.status, 0, f"the status of a tap of two, which said {tap.log()}")
+        line = rf"Z 200 \S+ +GET {re.escape(VIP)}/seen  [\d.]+ ms  10\.1\.0\.1:\d+ -> web 10\.2\.0\.1[12]:80  "
+        self.verify_equal(len(re.findall(line, tap.log())), 2, f"lines of\n{tap.log()}")
+        for words, want in ((("top", "--once"), r"^SERVICE +RATE/S "),
+                            (("top", "endpoints", "--once", "--sort", "p99"), r"^ENDPOINT +SERVICE "),
+                            (("top", "connections", "--once", "--interval", "100ms", "--rows", 1), r"^CLIENT +LISTENER ")):
+            p = self.dut.ctl(*words)
+            self.verify(re.search(want, p.stdout, re.M), f"{words} says\n{p.stdout}")
+
+    def test_slow_viewer(self):
+        """A viewer that does not read is told how many it has missed, down to the last; the control thread waits for none, and
+        who goes is forgotten."""
+        view = View(self.dut.socket, "tap", "path-prefix=/fixed")
+        n = 4000 if self.small else 6000  # a worker's ring has 8,192 records: none is lost on the way
+        got = h2load(self.site.lab, "client", "-n", n, "-c", 4, "-m", 4, f"http://{VIP}/fixed")
+        self.verify_equal(got["done"], n, "requests that were done")
+        began = time.monotonic()
+        self.dut.ctl("status")
+        self.note(f"status beside a viewer that reads nothing: {1000 * (time.monotonic() - began):.0f} ms")
+        lines, told = [], 0
+        while told < n:
+            got = view.lines(bool)
+            self.verify(got, f"the viewer's end after {told} of {n}")
+            lines += got
+            told += sum(r.get("dropped", 1) for r in got)
+        missed = sum(r["dropped"] for r in lines if "dropped" in r)
+        self.verify_equal(told, n, "what is shown and what is said to be missed")
+        self.verify(0 < missed < n, f"{missed} of {n} were missed")
+        view.close()
+
+        def again(n):
+            views = [View(self.dut.socket, "top") for _ in range(n)]
+            answers = sorted(v.answer for v in views)
+            for v in views:
+                v.close()
+            return answers
+        # Those that went a moment ago may still be there.
+        wait_for("places for eight viewers", lambda: again(8) == ["ok"] * 8, 20, 0.1)
+        wait_for("eight, and no ninth", lambda: again(9) == ["error"] + ["ok"] * 8, 20, 0.1)
+
+    def test_top(self):
+        """Tables whose sums are what was sent: by service, endpoint and connection; errors, percentiles; an endpoint that is
+        ejected stands there with no request."""
+        settings = self.answers(200)
+        settings["clusters"].append(cluster("pair", [(ORIGINS[0], 80), (ORIGINS[2], 80)], protocol="http1", outlier={
+            "consecutive_errors": 1, "max_ejection_percent": 100, "min_health_percent": 0, "base_ejection_time": "300s"}))
+        settings["virtual_hosts"] = one_host([route("pair", "/pair", retry={"on": "none"}), route("web")])
+        self.dut.reload({**self.dut.settings, **settings})
+        views = {of: View(self.dut.socket, "top", f"of={of}", "interval=200") for of in ("services", "endpoints", "connections")}
+        self.send(10, "/a")
+
+        def total(tables, **want):
+            return sum(r["requests"] for t in tables for r in t["rows"] if all(r.get(k) == v for k, v in want.items()))
+        tables = views["services"].lines(lambda out: total(out, cluster="web") >= 10)
+        self.verify_equal(total(tables, cluster="web"), 10, "requests of the service")
+        row = next(r for t in tables for r in t["rows"] if r["cluster"] == "web")
+        self.verify(0 < row["p50_us"] <= row["p95_us"] <= row["p99_us"] and row["errors"] == 0 and row["endpoints"] == 2, str(row))
+        tables = views["endpoints"].lines(lambda out: total(out, cluster="web") >= 10)
+        self.verify_equal([total(tables, address=f"{o}:80") for o in ORIGINS[:2]], [5, 5], "requests of each endpoint")
+        tables = views["connections"].lines(lambda out: total(out, listener="in") >= 10)
+        self.verify_equal(len({r["address"] for t in tables for r in t["rows"]}), 1, "connections of one curl")
+        self.send(2, "/pair")
+
+        def ejected(tables):
+            return [r for t in tables for r in t["rows"] if r.get("address") == f"{ORIGINS[2]}:80" and r.get("ejected")]
+        tables = views["endpoints"].lines(lambda out: ejected(out) and not ejected(out)[-1]["requests"])
+        self.verify_equal(ejected(tables)[-1]["ejections"], 1, f"ejections of {ejected(tables)[-1]}")
+        tables = views["services"].lines(lambda out: total(out, cluster="pair") >= 2)
+        self.verify_equal(sum(r["errors"] for t in tables for r in t["rows"] if r["cluster"] == "pair"), 1, "errors of the service")
+        self.verify(not any(t.get("lost") for t in tables), "records were lost")
+        for v in views.values():
+            v.close()

@@ -19,6 +19,7 @@
 #define MAX_CLIENTS 32
 #define MAX_LINE 65536 /* a request's headers may be in it */
 #define CLIENT_SECONDS 10
+#define MAX_UNREAD 65536 /* of one who looks on */
 #define RELOAD_WAIT_NS (30 * SS_NS_PER_SEC)
 
 struct client {
@@ -28,6 +29,7 @@ struct client {
 	uint64_t generation; /* waits for its acknowledgement; 0: does not wait */
 	uint64_t deadline;
 	char *ready; /* the answer when that has come; NULL: a reload's */
+	struct ss_tele_view *view; /* NULL: it gets one answer */
 	bool answered;
 };
 
@@ -41,6 +43,7 @@ static void end_client(struct client *c)
 	ss_list_remove(&c->node);
 	bufferevent_free(c->be);
 	free(c->ready);
+	ss_tele_view_close(c->view);
 	free(c);
 }
 
@@ -179,6 +182,50 @@ static void do_install(struct client *c, char *words)
 	wait_for(c, in.generation);
 }
 
+/* ---- those who look on ---- */
+
+static void look(struct client *c, bool top, char *words)
+{
+	const char *why = ss_admin_look(c->admin, top, words, &c->view);
+
+	if (why) {
+		refuse(c, why);
+		return;
+	}
+	/* It may read as slowly as it likes: its lines are bounded, and its going is seen. */
+	bufferevent_set_timeouts(c->be, NULL, NULL);
+	evbuffer_add(bufferevent_get_output(c->be), "ok\n", 3);
+}
+
+static void do_top(struct client *c, char *words)
+{
+	look(c, true, words);
+}
+
+static void do_tap(struct client *c, char *words)
+{
+	look(c, false, words);
+}
+
+/* What has come since the last look; as much as stands unread already is enough. */
+static void pump(struct client *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->be);
+	struct ss_span text = ss_tele_view_text(c->view);
+
+	if (evbuffer_get_length(out) < MAX_UNREAD && text.n) {
+		evbuffer_add(out, text.p, text.n);
+		ss_tele_view_taken(c->view);
+		text = ss_tele_view_text(c->view);
+	}
+	if (!ss_tele_view_over(c->view) || text.n)
+		return;
+	if (evbuffer_get_length(out))
+		c->answered = true; /* ends when that is written */
+	else
+		end_client(c);
+}
+
 /* ---- the table of words ---- */
 
 static const struct {
@@ -194,6 +241,7 @@ static const struct {
 	{ "flows", ss_admin_show_flows, NULL },	      { "stages", ss_admin_show_stages, NULL },
 	{ "pairs", ss_admin_show_pairs, NULL },	      { "reload", NULL, do_reload },
 	{ "drain", NULL, do_drain },		      { "history", ss_admin_show_history, NULL },
+	{ "top", NULL, NULL, do_top },		      { "tap", NULL, NULL, do_tap },
 	{ "apply", NULL, NULL, do_install },	      { "rollback", NULL, NULL, do_install },
 	{ "why", NULL, NULL, do_why },		      { "diff", NULL, NULL, do_diff },
 };
@@ -222,14 +270,16 @@ static void run_command(struct client *c, char *line)
 		return;
 	}
 	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, limits, secrets, config, flows, pairs, reload, "
-		  "drain, why, diff, apply, rollback, history");
+		  "drain, why, diff, apply, rollback, history, top, tap");
 }
 
 static void on_read(struct bufferevent *be, void *arg)
 {
 	struct client *c = arg;
 	size_t n;
-	if (c->answered || c->generation)
+	if (c->view)
+		evbuffer_drain(bufferevent_get_input(be), MAX_LINE); /* room for the end to be seen */
+	if (c->answered || c->generation || c->view)
 		return;
 	char *line = evbuffer_readln(bufferevent_get_input(be), &n, EVBUFFER_EOL_CRLF);
 	if (line)
@@ -283,12 +333,12 @@ bool ss_admin_poll(struct ss_admin *a)
 	struct ss_list *pos, *tmp;
 	uint64_t now = ss_clock_ns(a->conf.clock);
 	ss_admin_sample(a, now);
-	if (a->n_waiting == 0)
-		return false;
 	ss_list_for_safe(pos, tmp, &a->clients)
 	{
 		struct client *c = ss_list_entry(pos, struct client, node);
-		if (c->generation && ss_publish_acknowledged(a->conf.publish, c->generation))
+		if (c->view && !c->answered)
+			pump(c);
+		else if (c->generation && ss_publish_acknowledged(a->conf.publish, c->generation))
 			answer_reloaded(c, c->generation);
 		else if (c->generation && now >= c->deadline)
 			answer_late(c);

@@ -7,6 +7,7 @@
 #include "admin/admin.h"
 #include "base/list.h"
 #include "model/json.h"
+#include "telemetry/tele_view.h"
 #include "why/why.h"
 
 /* One worker's time, as it stood when it was sampled. */
@@ -55,6 +56,9 @@ char *ss_admin_refusal(const struct ss_model_errors *e, const char *why);
 /* admin_past.c: the answer about ask->request. m and s: what it is explained by. */
 char *ss_admin_past(struct ss_admin *a, const struct ss_why_ask *ask, const struct ss_model *m, const struct ss_snapshot *s,
 		    bool *ok);
+
+/* admin_view.c: begins to look ("top" or "tap" with its words); NULL, or why not. */
+const char *ss_admin_look(struct ss_admin *a, bool top, char *line, struct ss_tele_view **out);
 
 /* admin_apply.c: what became of "config=FILE" or "number=N", and perhaps "dry_run=yes". */
 struct ss_admin_install {

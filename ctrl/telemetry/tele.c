@@ -92,10 +92,13 @@ bool ss_tele_poll(struct ss_tele *t)
 			ss_tele_log_event(t, ev, offset);
 			ss_tele_pairs_count(&t->pairs, s, ev);
 			ss_tele_recent_add(t, ev);
+			if (t->n_views)
+				ss_tele_views_event(t, ev);
 			ss_event_release(ring);
 		}
 		more |= ev != NULL;
 	}
+	ss_tele_views_poll(t, s);
 	ss_tele_log_flush(&t->log);
 	ss_tele_log_flush(&t->audit);
 	ss_tele_log_flush(&t->health);

@@ -17,6 +17,7 @@
 #include "tools/ctl/ctl_apply.h"
 #include "tools/ctl/ctl_stages.h"
 #include "tools/ctl/ctl_table.h"
+#include "tools/ctl/ctl_view.h"
 #include "tools/ctl/ctl_why.h"
 
 #define DEFAULT_SOCKET "/run/sidestep.sock"
@@ -26,6 +27,7 @@ static const struct {
 	const char *word;
 	void (*show)(const struct ctl_json *v);
 	const char *what;
+	void (*look)(const struct ctl_json *v, const struct ctl_view *how); /* a line after the other; show is NULL */
 } words[] = {
 	{ "status", ctl_show_status, "node, configuration, workers, ports, memory" },
 	{ "stats", ctl_show_stats, "counters, drops by name, latency" },
@@ -43,6 +45,10 @@ static const struct {
 	{ "rollback", ctl_show_install, "the same with what was in force once: rollback N [--dry-run]" },
 	{ "history", ctl_show_history, "configurations that were in force, or refused, and who wanted them" },
 	{ "reload", ctl_show_reload, "read the file again; answers when every worker uses it" },
+	{ "top", NULL, "rates, errors and times, live: top [services|endpoints|connections] [--interval 1s] [--sort rate] [--once]",
+	  ctl_show_top },
+	{ "tap", NULL, "requests as they end: tap [--authority A] [--path-prefix P] [--cluster C] [--status 5xx] [--max N] ...",
+	  ctl_show_tap },
 	{ "drain", ctl_show_drain, "stop accepting, finish, end" },
 };
 
@@ -51,7 +57,10 @@ static void usage(FILE *f)
 	fprintf(f, "usage: sidestepctl [--socket PATH] [--json] [--for TIME] WORD\n"
 		   "       sidestepctl why --listener NAME --authority HOST [--method GET] [--path /] [-H 'name: value']...\n"
 		   "                   [--identity ID] [--source ADDRESS] [--sni NAME] [--config FILE]\n"
-		   "       sidestepctl why --request ID [--config FILE]\n\n");
+		   "       sidestepctl why --request ID [--config FILE]\n"
+		   "       sidestepctl top [services|endpoints|connections] [--interval 1s] [--sort rate|errors|p99|name] [--rows N] [--once]\n"
+		   "       sidestepctl tap [--authority A] [--path-prefix P] [--method M] [--cluster C] [--route R] [--identity I]\n"
+		   "                   [--status 5xx] [--min-ms N] [--max N]\n\n");
 	for (size_t i = 0; i < SS_ARRAY_LEN(words); i++)
 		fprintf(f, "  %-9s %s\n", words[i].word, words[i].what);
 	fprintf(f, "\nThe socket is %s unless said otherwise.\n", DEFAULT_SOCKET);
@@ -183,6 +192,52 @@ static int ask(const char *path, size_t i, const char *line, bool json)
 	return status;
 }
 
+/* ---- lines without an end ---- */
+
+static struct ctl_view view;
+
+static void show_line(size_t i, char *line, bool json)
+{
+	if (json) {
+		fputs(line, stdout);
+	} else {
+		struct ctl_json *v = ctl_json_read(line);
+		if (v)
+			words[i].look(v, &view);
+		ctl_json_free(v);
+	}
+	fflush(stdout);
+}
+
+/* Until the other side has told all that was asked for, or we are ended. */
+static int look(const char *path, size_t i, const char *question, bool json, bool bounded)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	int status = EXIT_TROUBLE, fd = reach(path);
+	FILE *f = fd >= 0 && say(fd, question) ? fdopen(fd, "r") : NULL;
+	if (!f || getline(&line, &cap, f) < 0) {
+		if (fd >= 0)
+			fprintf(stderr, "sidestepctl: no answer\n");
+	} else if (strcmp(line, "ok\n")) {
+		struct ctl_json *v = getline(&line, &cap, f) > 0 ? ctl_json_read(line) : NULL;
+		status = v ? print_refusal(v) : EXIT_TROUBLE;
+		ctl_json_free(v);
+	} else {
+		while (getline(&line, &cap, f) > 0)
+			show_line(i, line, json);
+		status = bounded ? EXIT_OK : EXIT_TROUBLE;
+		if (!bounded)
+			fprintf(stderr, "sidestepctl: the other side has ended\n");
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	else if (fd >= 0)
+		close(fd);
+	return status;
+}
+
 /* The ledger of an interval: asks twice. Figures are worked out here, for people and for programs. */
 static int ask_stages(const char *path, unsigned long long ns, bool json)
 {
@@ -223,6 +278,13 @@ static bool add_word(const char *name, const char *value)
 	return false;
 }
 
+static bool add_number(const char *name, unsigned long long n)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "%llu", n);
+	return add_word(name, text);
+}
+
 /* A file's name is this process's: the other one may stand elsewhere. */
 static bool add_file(const char *name, const char *value)
 {
@@ -238,7 +300,7 @@ static bool add_file(const char *name, const char *value)
 static const struct {
 	const char *word, *as;
 	bool file;
-} operands[] = { { "diff", "config", true }, { "apply", "config", true }, { "rollback", "number", false } };
+} operands[] = { { "diff", "config", true }, { "apply", "config", true }, { "rollback", "number", false }, { "top", "of", false } };
 
 int main(int argc, char **argv)
 {
@@ -256,10 +318,20 @@ int main(int argc, char **argv)
 					       { "sni", required_argument, NULL, 'w' },
 					       { "request", required_argument, NULL, 'w' },
 					       { "config", required_argument, NULL, 'c' },
+					       { "path-prefix", required_argument, NULL, 'w' },
+					       { "cluster", required_argument, NULL, 'w' },
+					       { "route", required_argument, NULL, 'w' },
+					       { "status", required_argument, NULL, 'w' },
+					       { "min-ms", required_argument, NULL, 'w' },
+					       { "max", required_argument, NULL, 'm' },
+					       { "once", no_argument, NULL, 'o' },
+					       { "interval", required_argument, NULL, 'i' },
+					       { "sort", required_argument, NULL, 'S' },
+					       { "rows", required_argument, NULL, 'r' },
 					       { "dry-run", no_argument, NULL, 'd' },
 					       { NULL, 0, NULL, 0 } };
 	const char *path = DEFAULT_SOCKET;
-	bool json = false;
+	bool json = false, bounded = false;
 	unsigned long long ns = 0;
 	int which = 0;
 	for (int opt; (opt = getopt_long(argc, argv, "s:jf:hH:", longs, &which)) != -1;) {
@@ -273,6 +345,26 @@ int main(int argc, char **argv)
 			if (add_file("config", optarg))
 				break;
 			return EXIT_TROUBLE;
+		case 'o':
+		case 'm':
+			bounded = true;
+			if (add_word("max", opt == 'o' ? "1" : optarg))
+				break;
+			return EXIT_TROUBLE;
+		case 'i':
+			if (read_time(optarg) && add_number("interval", read_time(optarg) / SS_NS_PER_MS))
+				break;
+			fprintf(stderr, "sidestepctl: --interval %s: write a time as 500ms, 5s or 2m\n", optarg);
+			return EXIT_TROUBLE;
+		case 'S':
+			view.sort = optarg;
+			if (ctl_view_sorts(optarg))
+				break;
+			fprintf(stderr, "sidestepctl: --sort %s: by rate, errors, p99 or name\n", optarg);
+			return EXIT_TROUBLE;
+		case 'r':
+			view.rows = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
 		case 'd':
 			if (add_word("dry_run", "yes"))
 				break;
@@ -307,6 +399,9 @@ int main(int argc, char **argv)
 			continue;
 		memmove(question + n, question, sizeof(question) - n - 1);
 		memcpy(question, words[i].word, n);
+		view.clear = !bounded && isatty(STDOUT_FILENO);
+		if (words[i].look)
+			return look(path, i, question, json, bounded);
 		return words[i].show ? ask(path, i, question, json) : ask_stages(path, ns, json);
 	}
 	usage(stderr);
