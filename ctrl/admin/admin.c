@@ -192,7 +192,9 @@ static void look(struct client *c, bool top, char *words)
 		refuse(c, why);
 		return;
 	}
-	/* It may read as slowly as it likes: its lines are bounded, and its going is seen. */
+	/* It may read as slowly as it likes: its lines are bounded, in the kernel too, and its going is seen. */
+	int room = MAX_UNREAD;
+	setsockopt(bufferevent_getfd(c->be), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	bufferevent_set_timeouts(c->be, NULL, NULL);
 	evbuffer_add(bufferevent_get_output(c->be), "ok\n", 3);
 }
