@@ -33,7 +33,7 @@ static uint64_t of(const char *id, uint32_t skip)
 
 static void test_by_id(void **state)
 {
-	char id[16];
+	char id[32];
 
 	t = (struct ss_tele){ .conf.recent = 8 };
 	assert_int_equal(ss_tele_recent_create(&t), 0);
