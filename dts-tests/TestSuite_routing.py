@@ -306,7 +306,7 @@ class TestRoutingSplits(RoutingSuite):
             self.dut.reload(settings)
             seen[a] = shares()
             self.verify_equal(shares(), seen[a], f"the same clients again at {a} %")
-        self.verify(35 <= seen[50].count("o0") <= 65 and 55 <= seen[70].count("o0") <= 85, f"{seen}")
+        self.verify(25 <= seen[50].count("o0") <= 75 and 47 <= seen[70].count("o0") <= 93, f"{seen}")
         for before, after in ((50, 70), (70, 100)):
             back = [i for i in range(100) if seen[before][i] == "o0" and seen[after][i] == "o1"]
             self.verify_equal(back, [], f"clients that left what grew from {before} to {after}")
