@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "contract/ext_authz.h"
-#include "proxy/px_bed.h"
+#include "proxy/px_two_bed.h"
 
 /* In constants SS_SPAN is not one. */
 #define LIT(s)                                      \
@@ -18,8 +18,6 @@
 		(const uint8_t *)(s), sizeof(s) - 1 \
 	}
 
-static struct ss_cluster both[2];
-static struct ss_endpoint aside;
 static struct ss_ext_authz providers[2];
 static struct ss_authz_rule rules[3];
 static struct ss_authz policy;
@@ -40,19 +38,8 @@ static SS_UNUSED struct world *guarded(uint32_t max_checks)
 	ss_proxy_free(w->px);
 	pc.max_checks = max_checks;
 	assert_int_equal(ss_proxy_create(&w->px, &pc, w->now), 0);
-	w->cluster.n_endpoints = 1;
-	both[0] = w->cluster;
-	both[1] = w->cluster;
-	both[1].name = 8;
-	both[1].endpoints = &aside;
-	both[1].caps[SS_PRIORITY_DEFAULT].max[SS_CAP_PENDING] = 3;
-	both[1].outlier.n_endpoints = 1;
+	second_cluster(w);
 	both[1].outlier.max_ejection_percent = 0;
-	assert_int_equal(ss_ep_cluster_hold(w->table, 8, &both[1].slot), 0);
-	aside = (struct ss_endpoint){.addr = {.ip = ss_ip4(0x0a000909), .port = 80}, .weight = 1};
-	assert_int_equal(ss_ep_hold(w->table, both[1].slot, &aside.addr, &aside.ep), 0);
-	w->snap.clusters = both;
-	w->snap.n_clusters = 2;
 	ss_up_adopt(w->up, &w->snap, w->now);
 	providers[0] = (struct ss_ext_authz){
 		.name = 70, .cluster = 1, .status_on_error = 403, .timeout_ns = 200 * MS};
@@ -66,26 +53,6 @@ static SS_UNUSED struct world *guarded(uint32_t max_checks)
 	w->snap.n_ext_authz = 2;
 	w->route.retry = NULL;
 	return w;
-}
-
-static SS_UNUSED struct ss_http_conn *conn_to(struct world *w, const struct ss_addr *a)
-{
-	struct ss_list *n;
-	struct ss_http_conn *last = NULL;
-
-	ss_list_for(n, &w->http->conns)
-	{
-		struct ss_http_conn *c = ss_list_entry(n, struct ss_http_conn, all);
-		if (c->upstream && ss_addr_eq(&c->remote, a))
-			last = c;
-	}
-	return last;
-}
-
-static SS_UNUSED struct ss_http_stream *newest_on(struct ss_http_conn *c)
-{
-	return !c || ss_list_empty(&c->streams) ? NULL
-						: ss_list_entry(c->streams.prev, struct ss_http_stream, all);
 }
 
 /* The newest request at the origin, or at the authorizer; their connections are opened when they are wanted.
@@ -111,11 +78,6 @@ static SS_UNUSED struct ss_http_stream *origin(struct world *w)
 static SS_UNUSED struct ss_http_stream *authorizer(struct world *w)
 {
 	return at(w, &aside.addr);
-}
-
-static SS_UNUSED uint64_t counter(const struct world *w, enum ss_counter k)
-{
-	return w->counters.v[k];
 }
 
 static SS_UNUSED void answered(struct world *w, struct ss_http_stream *d)

@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "proxy/px_bed.h"
+#include "proxy/px_two_bed.h"
 
-static struct ss_cluster both[2];
-static struct ss_endpoint aside;
 static struct ss_mirror_list list;
 
 /* The request's cluster has one endpoint; the mirror's another. */
@@ -23,20 +21,9 @@ static struct world *mirrored(uint32_t max_mirrors)
 	pc.max_mirrors = max_mirrors;
 	pc.mirror_bytes = 4000;
 	assert_int_equal(ss_proxy_create(&w->px, &pc, w->now), 0);
-	w->cluster.n_endpoints = 1;
-	both[0] = w->cluster;
-	both[1] = w->cluster;
-	both[1].name = 8;
-	both[1].endpoints = &aside;
-	both[1].caps[SS_PRIORITY_DEFAULT].max[SS_CAP_PENDING] = 3;
+	second_cluster(w);
 	both[1].outlier.max_ejection_percent = 100;
 	both[1].outlier.min_health_percent = 0;
-	both[1].outlier.n_endpoints = 1;
-	assert_int_equal(ss_ep_cluster_hold(w->table, 8, &both[1].slot), 0);
-	aside = (struct ss_endpoint){.addr = {.ip = ss_ip4(0x0a000909), .port = 80}, .weight = 1};
-	assert_int_equal(ss_ep_hold(w->table, both[1].slot, &aside.addr, &aside.ep), 0);
-	w->snap.clusters = both;
-	w->snap.n_clusters = 2;
 	ss_up_adopt(w->up, &w->snap, w->now);
 	list = (struct ss_mirror_list){.n = 1,
 				       .mirror = {{.cluster = 1,
@@ -49,20 +36,6 @@ static struct world *mirrored(uint32_t max_mirrors)
 	return w;
 }
 
-static struct ss_http_conn *conn_to(struct world *w, const struct ss_addr *a)
-{
-	struct ss_list *n;
-	struct ss_http_conn *last = NULL;
-
-	ss_list_for(n, &w->http->conns)
-	{
-		struct ss_http_conn *c = ss_list_entry(n, struct ss_http_conn, all);
-		if (c->upstream && ss_addr_eq(&c->remote, a))
-			last = c;
-	}
-	return last;
-}
-
 static struct ss_http_conn *primary(struct world *w)
 {
 	return conn_to(w, &w->eps[0].addr);
@@ -71,16 +44,6 @@ static struct ss_http_conn *primary(struct world *w)
 static struct ss_http_conn *mirror(struct world *w)
 {
 	return conn_to(w, &aside.addr);
-}
-
-static struct ss_http_stream *newest_on(struct ss_http_conn *c)
-{
-	return ss_list_empty(&c->streams) ? NULL : ss_list_entry(c->streams.prev, struct ss_http_stream, all);
-}
-
-static uint64_t counter(const struct world *w, enum ss_counter k)
-{
-	return w->counters.v[k];
 }
 
 static void open_both(struct world *w)
