@@ -10,13 +10,14 @@
 
 /* As it was at the end of its last window. */
 struct seen {
-	uint64_t requests, failures;
+	uint64_t requests, failures, unanswered;
 };
 
 /* Of the window that ends. */
 struct window {
 	uint32_t at; /* index into the cluster's endpoints */
 	uint64_t requests, failures;
+	uint64_t unanswered; /* of both */
 };
 
 struct ss_outlier {
@@ -72,13 +73,18 @@ static uint32_t take(struct ss_outlier *o, const struct ss_cluster *c, uint64_t 
 		uint32_t ep = c->endpoints[i].ep;
 		struct seen *was = &o->seen[ep];
 		struct seen is = {atomic_load_explicit(&t->ep[ep].requests, memory_order_relaxed),
-				  atomic_load_explicit(&t->ep[ep].failures, memory_order_relaxed)};
-		if (is.requests < was->requests || is.failures < was->failures)
-			*was = (struct seen){0, 0};
-		if (is.requests > was->requests && ss_ep_pickable(t, ep, now))
-			o->now[n++] = (struct window){i, is.requests - was->requests,
-						      ss_min_u64(is.failures - was->failures,
-								 is.requests - was->requests)};
+				  atomic_load_explicit(&t->ep[ep].failures, memory_order_relaxed),
+				  atomic_load_explicit(&t->watch[ep].unanswered, memory_order_relaxed)};
+		if (is.requests < was->requests || is.failures < was->failures || is.unanswered < was->unanswered)
+			*was = (struct seen){0};
+		if (is.requests > was->requests && ss_ep_pickable(t, ep, now)) {
+			struct window w = {i, is.requests - was->requests, is.failures - was->failures,
+					   is.unanswered - was->unanswered};
+			/* Workers count on while we read. */
+			w.failures = ss_min_u64(w.failures, w.requests);
+			w.unanswered = ss_min_u64(w.unanswered, w.failures);
+			o->now[n++] = w;
+		}
 		*was = is;
 	}
 	return n;
@@ -86,7 +92,7 @@ static uint32_t take(struct ss_outlier *o, const struct ss_cluster *c, uint64_t 
 
 static double rate_of(const struct window *w)
 {
-	return 1 - (double)w->failures / (double)w->requests;
+	return w->requests ? 1 - (double)w->failures / (double)w->requests : 1;
 }
 
 static uint32_t hundredths(double share)
@@ -131,7 +137,7 @@ static void eject(struct ss_outlier *o, const struct ss_snapshot *snap, const st
 
 /* Envoy's success rate: who stands so many standard deviations below the mean of those with enough requests. */
 static void by_rate(struct ss_outlier *o, const struct ss_snapshot *snap, const struct ss_cluster *c, uint32_t n,
-		    uint64_t now)
+		    enum ss_ep_eject why, uint64_t now)
 {
 	const struct ss_outlier_conf *k = &c->outlier;
 	double sum = 0, squares = 0, mean, deviation, least;
@@ -154,7 +160,7 @@ static void by_rate(struct ss_outlier *o, const struct ss_snapshot *snap, const 
 		const struct window *w = &o->now[i];
 		if (w->requests >= k->rate_requests && w->failures >= k->least_failures && rate_of(w) < least)
 			eject(o, snap, c, w,
-			      (struct ss_event_ejection){.why = SS_EP_EJECT_RATE,
+			      (struct ss_event_ejection){.why = why,
 							 .mean = hundredths(mean),
 							 .deviation = hundredths(deviation),
 							 .threshold = hundredths(least)},
@@ -163,7 +169,7 @@ static void by_rate(struct ss_outlier *o, const struct ss_snapshot *snap, const 
 }
 
 static void by_percent(struct ss_outlier *o, const struct ss_snapshot *snap, const struct ss_cluster *c, uint32_t n,
-		       uint64_t now)
+		       enum ss_ep_eject why, uint64_t now)
 {
 	const struct ss_outlier_conf *k = &c->outlier;
 	uint32_t hosts = 0;
@@ -177,8 +183,26 @@ static void by_percent(struct ss_outlier *o, const struct ss_snapshot *snap, con
 		if (w->requests >= k->percent_requests && w->failures >= k->least_failures &&
 		    w->failures * 100 >= w->requests * k->percent_limit)
 			eject(o, snap, c, w,
-			      (struct ss_event_ejection){.why = SS_EP_EJECT_PERCENT, .threshold = k->percent_limit * 100},
+			      (struct ss_event_ejection){.why = why, .threshold = k->percent_limit * 100},
 			      now);
+	}
+}
+
+/* Answers apart: what got none is no request of theirs. */
+static void leave_answered(struct ss_outlier *o, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		o->now[i].requests -= o->now[i].unanswered;
+		o->now[i].failures -= o->now[i].unanswered;
+	}
+}
+
+/* And then all requests, of which those without an answer are the failures. */
+static void leave_unanswered(struct ss_outlier *o, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		o->now[i].requests += o->now[i].unanswered;
+		o->now[i].failures = o->now[i].unanswered;
 	}
 }
 
@@ -186,8 +210,15 @@ static void end_window(struct ss_outlier *o, const struct ss_snapshot *snap, con
 {
 	uint32_t n = take(o, c, now);
 
-	by_rate(o, snap, c, n, now);
-	by_percent(o, snap, c, n, now);
+	if (c->outlier.split)
+		leave_answered(o, n);
+	by_rate(o, snap, c, n, SS_EP_EJECT_RATE, now);
+	by_percent(o, snap, c, n, SS_EP_EJECT_PERCENT, now);
+	if (!c->outlier.split)
+		return;
+	leave_unanswered(o, n);
+	by_rate(o, snap, c, n, SS_EP_EJECT_LOCAL_RATE, now);
+	by_percent(o, snap, c, n, SS_EP_EJECT_LOCAL_PERCENT, now);
 }
 
 /* -- when -- */

@@ -165,6 +165,61 @@ static void by_share_of_failures(void **state)
 	end(w);
 }
 
+static void silent(struct world *w, uint32_t i, uint32_t n)
+{
+	struct ss_ep_ejection out;
+
+	while (n--)
+		ss_ep_failed(w->table, w->eps[i].ep, &w->cluster.outlier, SS_EP_NO_ANSWER, 0, w->now, &out);
+}
+
+/* One endpoint errs more than the others, another is silent more often: each stands out among its kind. */
+static void no_answers_have_a_rate_of_their_own(void **state)
+{
+	struct world *w = start();
+
+	w->cluster.outlier.split = true;
+	w->cluster.outlier.percent_limit = 0;
+	for (uint32_t i = 0; i < EPS; i++)
+		serve(w, i, i == 3 || i == 6 ? 100 : 120, i == 3 ? 20 : 0);
+	silent(w, 6, 20);
+	window(w);
+	assert_int_equal(ejected(w), 1u << 3 | 1u << 6);
+	assert_int_equal(w->told, 2);
+	assert_int_equal(w->last.ejection.why, SS_EP_EJECT_LOCAL_RATE);
+	assert_true(ss_addr_eq(&w->last.upstream, &w->eps[6].addr));
+	assert_int_equal(w->last.ejection.requests, 120);
+	assert_int_equal(w->last.ejection.failures, 20);
+	assert_int_equal(w->last.ejection.rate, 8333);
+	end(w);
+}
+
+/* Half of its requests get no answer. That half is no failure of what it answers, and errors are none of the other kind. */
+static void no_answers_have_a_share_of_their_own(void **state)
+{
+	struct world *w = start();
+
+	w->cluster.outlier.split = true;
+	w->cluster.outlier.rate_hosts = 0;
+	for (uint32_t i = 0; i < EPS; i++)
+		serve(w, i, i == 2 || i == 5 ? 60 : 120, 0);
+	silent(w, 2, 60);
+	serve(w, 5, 0, 40);
+	silent(w, 5, 20); /* half fails, but neither kind is half of what it is measured against */
+	window(w);
+	assert_int_equal(ejected(w), 1u << 2);
+	assert_int_equal(w->last.ejection.why, SS_EP_EJECT_LOCAL_PERCENT);
+	assert_int_equal(w->last.ejection.threshold, 5000);
+	/* All of it silence: nothing is left that could have been an error. */
+	for (uint32_t i = 0; i < EPS; i++)
+		serve(w, i, i == 7 ? 0 : 120, 0);
+	silent(w, 7, 120);
+	window(w);
+	assert_int_equal(ejected(w), 1u << 2 | 1u << 7);
+	assert_int_equal(w->last.ejection.why, SS_EP_EJECT_LOCAL_PERCENT);
+	end(w);
+}
+
 static void caps_hold(void **state)
 {
 	struct world *w = start();
@@ -242,6 +297,8 @@ int main(void)
 		cmocka_unit_test(who_fails_more_than_the_others),
 		cmocka_unit_test(small_samples_say_nothing),
 		cmocka_unit_test(by_share_of_failures),
+		cmocka_unit_test(no_answers_have_a_rate_of_their_own),
+		cmocka_unit_test(no_answers_have_a_share_of_their_own),
 		cmocka_unit_test(caps_hold),
 		cmocka_unit_test(who_is_out_already_is_no_measure),
 		cmocka_unit_test(a_slot_that_is_anothers_now),

@@ -199,6 +199,8 @@ bool ss_ep_failed(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_co
 
 	atomic_fetch_add_explicit(&e->requests, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&e->failures, 1, memory_order_relaxed);
+	if (local)
+		atomic_fetch_add_explicit(&w->unanswered, 1, memory_order_relaxed);
 	if (!(o->consecutive_errors || o->consecutive_gateway || (o->split && o->consecutive_local)) ||
 	    !atomic_load(&e->in_use))
 		return false;

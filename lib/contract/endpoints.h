@@ -54,13 +54,15 @@ enum ss_ep_end {
 };
 
 /* Why an endpoint was ejected. X(NAME, "words") */
-#define SS_EP_EJECT_LIST(X)                                   \
-	X(ERRORS, "errors in a row")                          \
-	X(GATEWAY, "gateway errors in a row")                 \
-	X(LOCAL, "requests without an answer in a row")       \
-	X(TRIAL, "a failure while on trial")                  \
-	X(RATE, "success rate below that of the others")      \
-	X(PERCENT, "share of failures")
+#define SS_EP_EJECT_LIST(X)                                        \
+	X(ERRORS, "errors in a row")                               \
+	X(GATEWAY, "gateway errors in a row")                      \
+	X(LOCAL, "requests without an answer in a row")            \
+	X(TRIAL, "a failure while on trial")                       \
+	X(RATE, "success rate below that of the others")           \
+	X(PERCENT, "share of failures")                            \
+	X(LOCAL_RATE, "share of answers below that of the others") \
+	X(LOCAL_PERCENT, "share of requests without an answer")
 
 enum ss_ep_eject {
 #define SS_EP_EJECT_X(name, words) SS_EP_EJECT_##name,
@@ -116,6 +118,7 @@ struct ss_ep_watch {
 	_Atomic uint32_t probed; /* it has a health check */
 	/* Written by workers: in a row, as ss_ep.errors. */
 	_Atomic uint32_t gateway, local;
+	_Atomic uint64_t unanswered; /* total, of ss_ep.failures */
 } SS_CACHE_ALIGNED;
 
 /* Per cluster: what the cap is measured against. */
