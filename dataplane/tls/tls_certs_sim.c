@@ -95,6 +95,8 @@ SSL_CTX *sim_ctx(bool server, const struct sim_cert *own, const struct sim_cert 
 
 	need(ctx && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) && SSL_CTX_set_max_proto_version(ctx, max));
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+	/* As the product's: libssl would build a chain for each handshake, and send the authority with it. */
+	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_num_tickets(ctx, 0);
 	if (own)
 		need(SSL_CTX_use_certificate(ctx, own->x) && SSL_CTX_use_PrivateKey(ctx, own->key));
