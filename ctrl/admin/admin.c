@@ -182,6 +182,14 @@ static void do_install(struct client *c, char *words)
 	wait_for(c, in.generation);
 }
 
+static void do_canary(struct client *c, char *words)
+{
+	bool ok;
+	char by[32], *text = ss_admin_canary(c->admin, words, asker(c, by), &ok);
+
+	answer(c, ok, text);
+}
+
 /* ---- those who look on ---- */
 
 static void look(struct client *c, bool top, char *words)
@@ -246,6 +254,7 @@ static const struct {
 	{ "top", NULL, NULL, do_top },		      { "tap", NULL, NULL, do_tap },
 	{ "apply", NULL, NULL, do_install },	      { "rollback", NULL, NULL, do_install },
 	{ "why", NULL, NULL, do_why },		      { "diff", NULL, NULL, do_diff },
+	{ "canary", NULL, NULL, do_canary },
 };
 
 static void run_command(struct client *c, char *line)
@@ -272,7 +281,7 @@ static void run_command(struct client *c, char *line)
 		return;
 	}
 	refuse(c, "unknown command; known are status, stats, stages, clusters, endpoints, limits, secrets, config, flows, pairs, reload, "
-		  "drain, why, diff, apply, rollback, history, top, tap");
+		  "drain, why, diff, apply, rollback, history, top, tap, canary");
 }
 
 static void on_read(struct bufferevent *be, void *arg)

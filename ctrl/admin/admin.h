@@ -8,7 +8,7 @@
  * Errors:  the first line of an answer is "ok" or "error"; every refusal says why.
  *
  * Commands: status, stats, stages, clusters, limits, secrets, config, flows, pairs, reload, drain, why, diff,
- * apply, rollback, history, top, tap. The last two are answered by "ok" and a line of JSON each time something is to be told, until
+ * apply, rollback, history, canary, top, tap. The last two are answered by "ok" and a line of JSON each time something is to be told, until
  * the client goes; what a slow one does not take is left out and counted. What follows the first line is
  * one JSON object; that of an error is {"errors": [...]}. A command's words (ctrl/why has why's) follow it with a byte 0x1f
  * before each.
@@ -17,6 +17,7 @@
 #define SS_ADMIN_H
 
 #include "apply/apply.h"
+#include "canary/canary.h"
 #include "base/clock.h"
 #include "contract/counters.h"
 #include "contract/endpoints.h"
@@ -72,6 +73,7 @@ struct ss_admin_conf {
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
 	struct ss_tele *tele; /* what has just happened, and happens; NULL: nobody knows */
+	struct ss_canary_room *canary; /* NULL: there are none */
 	uint32_t n_workers;
 	struct ss_counters *const *counters; /* one per worker */
 	const struct ss_clock *clock;        /* the workers', for ejected_until */

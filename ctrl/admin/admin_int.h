@@ -68,5 +68,7 @@ struct ss_admin_install {
 };
 void ss_admin_install(struct ss_admin *a, char *line, const char *by, struct ss_admin_install *out);
 void ss_admin_show_history(struct ss_admin *a, struct ss_json *j);
+/* admin_canary.c: in whose name. */
+char *ss_admin_canary(struct ss_admin *a, char *words, const char *by, bool *ok);
 
 #endif

@@ -26,6 +26,7 @@ struct ss_build_conf {
 	struct ss_ep_table *endpoints; /* borrowed for the builder's life */
 	uint32_t n_workers;
 	struct ss_limit_table *limits; /* as endpoints; NULL where a model has no rate limits */
+	struct ss_canary_table *canaries; /* the same */
 	const struct ss_wall *wall;    /* the same; NULL: no time of day */
 	const struct ss_offload *offload; /* as endpoints; NULL: none configured */
 	struct ss_policies *policies;  /* borrowed for the builder's life; NULL: policies are not told apart */

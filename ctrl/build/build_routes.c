@@ -45,6 +45,7 @@ static int build_route(struct ss_build_job *j, struct ss_build_regex *x, const s
 				      &r->response_ops));
 	if (m->action == SS_ACTION_CLUSTERS)
 		err = worse(err, ss_build_split(j, h, m, r));
+	err = worse(err, ss_build_canary(j, h, m, r));
 	err = worse(err, ss_build_rewrite(j, x, m, r));
 	err = worse(err, ss_build_redirect(j, x, m, r));
 	err = worse(err, ss_build_cors(j, x, &m->cors, &m->src, &r->cors));

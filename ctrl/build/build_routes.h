@@ -58,6 +58,8 @@ int ss_build_ops(struct ss_build_job *j, const struct ss_model_header_op *m, uin
 /* Needs the route's own operations. */
 int ss_build_split(struct ss_build_job *j, const struct ss_model_host *h, const struct ss_model_route *m,
 		   struct ss_route *r);
+/* build_canary.c: when its shares are built; nothing without one. */
+int ss_build_canary(struct ss_build_job *j, const struct ss_model_host *h, const struct ss_model_route *m, struct ss_route *r);
 int ss_build_sticky(struct ss_build_job *j, const struct ss_model_sticky *m, const struct ss_sticky **out);
 
 /* build_rewrite.c, build_cors.c: what is not there leaves its place as it was. */

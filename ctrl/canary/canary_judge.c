@@ -18,7 +18,7 @@ struct doubts {
 	double errors, p99, fails_more, slower;
 };
 
-static void add(struct ss_canary_counts *to, const struct ss_canary_counts *c, bool away)
+void ss_canary_add(struct ss_canary_counts *to, const struct ss_canary_counts *c, bool away)
 {
 	to->requests += away ? -c->requests : c->requests;
 	to->failures += away ? -c->failures : c->failures;
@@ -136,8 +136,8 @@ static void doubt_more(const struct ss_canary_gates *g, const struct both *all, 
 	for (uint32_t k = 0; k < 2; k++) {
 		const struct ss_canary_part *out = &parts[k ? slow : failing];
 		b = *all;
-		add(&b.of[0], &out->of[0], true);
-		add(&b.of[1], &out->of[1], true);
+		ss_canary_add(&b.of[0], &out->of[0], true);
+		ss_canary_add(&b.of[1], &out->of[1], true);
 		if (!b.of[0].requests || !b.of[1].requests)
 			less = (struct doubts){1, 1, 1, 1};
 		else
@@ -218,7 +218,7 @@ void ss_canary_judge(const struct ss_canary_gates *g, const struct ss_canary_par
 	out->alpha = g->significance / 1e4 / 3 / ((double)window * (window + 1));
 	for (uint32_t i = 0; i < n_parts; i++)
 		for (uint32_t k = 0; k < SS_CANARY_VARIANTS; k++)
-			add(&all.of[k], &parts[i].of[k], false);
+			ss_canary_add(&all.of[k], &parts[i].of[k], false);
 	numbers(g, &all, out->alpha, out);
 	if (all.of[0].requests && all.of[1].requests) {
 		tail = tail_begin(&all);
@@ -230,20 +230,4 @@ void ss_canary_judge(const struct ss_canary_gates *g, const struct ss_canary_par
 	out->p_fails_more = d.fails_more;
 	out->p_slower = d.slower;
 	decide(g, out);
-}
-
-const char *ss_canary_why_text(uint8_t why)
-{
-	static const char *const texts[SS_CANARY_WHYS] = {
-		[SS_CANARY_WHY_NONE] = "none",
-		[SS_CANARY_WHY_SAMPLE] = "too_few_requests",
-		[SS_CANARY_WHY_ERRORS] = "error_rate",
-		[SS_CANARY_WHY_P99] = "p99",
-		[SS_CANARY_WHY_FAILS_MORE] = "fails_more",
-		[SS_CANARY_WHY_SLOWER] = "slower",
-		[SS_CANARY_WHY_ERROR_SAMPLE] = "sample_too_small_for_errors",
-		[SS_CANARY_WHY_LATENCY_SAMPLE] = "sample_too_small_for_latency",
-	};
-
-	return why < SS_CANARY_WHYS ? texts[why] : "none";
 }

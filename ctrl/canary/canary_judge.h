@@ -15,21 +15,9 @@
 #ifndef SS_CANARY_JUDGE_H
 #define SS_CANARY_JUDGE_H
 
-#include "contract/canaries.h"
+#include "model/canary_state.h"
 
 enum ss_canary_say { SS_CANARY_HOLD = 0, SS_CANARY_PASS, SS_CANARY_ROLLBACK };
-
-enum ss_canary_why {
-	SS_CANARY_WHY_NONE = 0,
-	SS_CANARY_WHY_SAMPLE,        /* hold: fewer requests than min_requests */
-	SS_CANARY_WHY_ERRORS,        /* the error rate is past its gate: rollback, or hold when it may be chance */
-	SS_CANARY_WHY_P99,           /* the same of p99 */
-	SS_CANARY_WHY_FAILS_MORE,    /* worse below the gate: rollback, or hold if so configured */
-	SS_CANARY_WHY_SLOWER,
-	SS_CANARY_WHY_ERROR_SAMPLE,  /* hold: too few requests to say that it fails no more than the margin allows */
-	SS_CANARY_WHY_LATENCY_SAMPLE, /* the same of latency */
-	SS_CANARY_WHYS,
-};
 
 /* Some seconds of a window. */
 struct ss_canary_part {
@@ -49,10 +37,10 @@ struct ss_canary_verdict {
 	double alpha;                          /* what each has to be below */
 };
 
+/* Adds c, or takes it away again. */
+void ss_canary_add(struct ss_canary_counts *to, const struct ss_canary_counts *c, bool away);
 /* window: the run's how-manieth, from 1 on: each has its part of the significance. */
 void ss_canary_judge(const struct ss_canary_gates *g, const struct ss_canary_part *parts, uint32_t n_parts, uint32_t window,
 		     struct ss_canary_verdict *out);
-
-const char *ss_canary_why_text(uint8_t why);
 
 #endif

@@ -168,6 +168,9 @@ extern const struct ss_cfg_table ss_cfg_retry;                                  
 extern const struct ss_cfg_table ss_cfg_host;                                   /* cfg_route.c */
 extern const struct ss_cfg_table ss_cfg_fault;                                  /* cfg_faults.c */
 extern const struct ss_cfg_table ss_cfg_mirror;                                 /* cfg_mirrors.c */
+extern const struct ss_cfg_table ss_cfg_canary;                                 /* cfg_canary.c */
+/* After the route: is its canary one of its two clusters? */
+void ss_cfg_check_canary(struct ss_cfg *c, config_setting_t *g, const struct ss_model_route *r);
 extern const struct ss_cfg_table ss_cfg_limit;                                  /* cfg_limits.c */
 
 extern const struct ss_cfg_table ss_cfg_redirect, ss_cfg_rewrite;                /* cfg_rewrite.c */

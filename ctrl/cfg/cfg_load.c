@@ -290,7 +290,7 @@ static void list_keys(const struct ss_cfg_table *t, const char *under, ss_cfg_ke
 	for (uint32_t i = 0; i < t->n_keys; i++) {
 		const struct ss_cfg_key *k = &t->keys[i];
 		snprintf(path, sizeof(path), "%s%s%s", under, k->name, k->type == SS_CFG_LIST ? "[]" : "");
-		fn(arg, path, k->type == SS_CFG_OWN && k->what ? k->what : type_names[k->type], k->def,
+		fn(arg, path, (k->type == SS_CFG_OWN || k->type == SS_CFG_HUNDREDTHS) && k->what ? k->what : type_names[k->type], k->def,
 		   k->required);
 		if (!k->table)
 			continue;

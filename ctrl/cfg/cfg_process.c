@@ -88,6 +88,7 @@ static const struct ss_cfg_key memory_keys[] = {
 	{ "clusters", SS_CFG_U32, P(max_clusters), .def = "1024", .min = 1, .max = 65536 },
 	{ "rate_limits", SS_CFG_U32, P(max_limits), .def = "256", .min = 1, .max = 65536 },
 	{ "rate_limit_keys", SS_CFG_U32, P(max_limit_keys), .def = "65536", .min = 8, .max = 134217728 },
+	{ "canaries", SS_CFG_U32, P(max_canaries), .def = "16", .max = 4096 },
 	{ "policies", SS_CFG_U32, P(max_policies), .def = "4096", .min = 16, .max = 65536 },
 };
 const struct ss_cfg_table ss_cfg_memory = { .what = "group", SS_CFG_KEYS(memory_keys) };

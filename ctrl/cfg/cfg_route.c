@@ -262,6 +262,7 @@ static void check_route(struct ss_cfg *c, config_setting_t *g, void *obj)
 			     "prefix needs match.prefix: that is what it replaces");
 	if (r->redirect.present)
 		r->action = SS_ACTION_REDIRECT;
+	ss_cfg_check_canary(c, g, r);
 }
 
 static const struct ss_cfg_word priorities[] = {
@@ -298,6 +299,7 @@ static const struct ss_cfg_key route_keys[] = {
 	  .find = ss_model_limit },
 	{ "fault", SS_CFG_GROUP, ROUTE(fault), ROUTE(fault.present), .table = &ss_cfg_fault },
 	{ "mirrors", SS_CFG_LIST, ROUTE(mirrors.v), ROUTE(mirrors.n), .table = &ss_cfg_mirror },
+	{ "canary", SS_CFG_GROUP, ROUTE(canary), ROUTE(canary.present), .table = &ss_cfg_canary },
 };
 static const struct ss_cfg_table route = { .what = "route",
 					   .size = sizeof(struct ss_model_route),

@@ -22,6 +22,7 @@
 #include "model/model_actions.h"
 #include "model/model_balance.h"
 #include "model/model_discovery.h"
+#include "model/model_canary.h"
 #include "model/model_faults.h"
 #include "model/model_fields.h"
 #include "model/model_health.h"
@@ -140,6 +141,7 @@ struct ss_model_route {
 	struct ss_model_limit_names limits;
 	struct ss_model_fault fault;
 	struct ss_model_mirrors mirrors;
+	struct ss_model_canary canary;
 };
 
 struct ss_model_host {
@@ -246,6 +248,7 @@ struct ss_model_process {
 	char *ticket_keys;           /* file that appliances share; NULL: keys of our own, in turn */
 	uint32_t max_endpoints, max_clusters;
 	uint32_t max_limits, max_limit_keys; /* rate limits; buckets of their keys */
+	uint32_t max_canaries;
 	uint64_t drain_timeout_ns;
 	char *state_dir; /* what survives the process; "-": nothing does */
 	char *admin_socket;

@@ -63,9 +63,10 @@ static int make_parts(struct ss_node *n, const char *file, struct ss_model *m, c
 		return code;
 	}
 	ss_model_errors_free(&errors);
-	if ((code = ss_node_make_outlier(n)) < 0 || (code = ss_node_make_telemetry(n, err, err_n)) < 0 ||
-	    (code = ss_node_make_admin(n)) < 0)
+	if ((code = ss_node_make_canary(n)) < 0 || (code = ss_node_make_outlier(n)) < 0 ||
+	    (code = ss_node_make_telemetry(n, err, err_n)) < 0 || (code = ss_node_make_admin(n)) < 0)
 		return code;
+	ss_node_watch_canaries(n); /* the first request finds their weights */
 	return ss_fleet_launch(n->fleet, err, err_n);
 }
 
@@ -106,6 +107,7 @@ void ss_node_free(struct ss_node *n)
 		ss_admin_free(n->admin);
 	ss_tele_free(n->tele);
 	ss_outlier_free(n->outlier);
+	ss_canary_free(n->canary);
 	if (n->fleet)
 		ss_fleet_free(n->fleet);
 	if (n->apply)

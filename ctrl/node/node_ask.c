@@ -67,6 +67,7 @@ int ss_node_make_admin(struct ss_node *n)
 				      .endpoints = n->endpoints,
 				      .limits = n->limits,
 				      .tele = n->tele,
+				      .canary = n->canary,
 				      .n_workers = ss_fleet_workers(n->fleet),
 				      .counters = ss_fleet_counters(n->fleet),
 				      .clock = &n->clock,
@@ -82,6 +83,13 @@ int ss_node_make_admin(struct ss_node *n)
 	if (code == 0)
 		n->admin_fd = -1;
 	return code;
+}
+
+static bool ask_canary(void *arg, uint32_t i, struct ss_canary_state *out)
+{
+	const struct ss_node *n = arg;
+
+	return ss_canary_state(n->canary, i, out);
 }
 
 static const struct ss_snapshot *ask_snapshot(void *arg)
@@ -148,6 +156,7 @@ int ss_node_make_telemetry(struct ss_node *n, char *err, size_t err_n)
 					      .pools = ask_pools,
 					      .secret = ask_secret,
 					      .discovery = ss_node_ask_discovery,
+					      .canary = ask_canary,
 					      .arg = n } };
 	return ss_tele_create(&n->tele, &conf, err, err_n);
 }

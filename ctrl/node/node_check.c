@@ -17,6 +17,9 @@ int ss_node_make_build(struct ss_node *n, const struct ss_model_process *p)
 	conf.names = n->names;
 	if (ss_limit_table_create(&n->limits, p->max_limits, p->max_limit_keys, p->n_workers) < 0)
 		return SS_ERR_NO_MEM;
+	if (ss_canary_table_create(&n->canaries, p->max_canaries, p->n_workers) < 0)
+		return SS_ERR_NO_MEM;
+	conf.canaries = n->canaries;
 	conf.endpoints = n->endpoints;
 	conf.limits = n->limits;
 	conf.policies = n->policies;
@@ -31,6 +34,7 @@ void ss_node_free_build(struct ss_node *n)
 	if (n->endpoints)
 		ss_ep_table_free(n->endpoints);
 	ss_limit_table_free(n->limits);
+	ss_canary_table_free(n->canaries);
 	ss_policies_free(n->policies);
 	ss_names_free(n->names);
 }

@@ -3,7 +3,7 @@
  *
  * node.c makes, serves and ends it; node_poll.c answers signals, workers and the clock; node_ask.c lets
  * the operator's socket and the metrics see what they cannot reach; node_check.c compiles and nothing more;
- * node_disco.c lets endpoints be discovered, node_engine.c has the engine, node_outlier.c looks for endpoints that stand out, node_tickets.c the keys of session tickets, node_watch.c other files in place of secrets'.
+ * node_canary.c compares shares of splits; node_disco.c lets endpoints be discovered, node_engine.c has the engine, node_outlier.c looks for endpoints that stand out, node_tickets.c the keys of session tickets, node_watch.c other files in place of secrets'.
  */
 #ifndef SS_NODE_INT_H
 #define SS_NODE_INT_H
@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "build/build.h"
 #include "discovery/discovery.h"
+#include "canary/canary.h"
 #include "contract/tickets.h"
 #include "engine/engine.h"
 #include "history/history.h"
@@ -35,6 +36,7 @@ struct ss_node {
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
+	struct ss_canary_table *canaries;
 	struct ss_policies *policies;
 	struct ss_wall wall;
 	struct ss_state *state;         /* NULL: nothing is kept */
@@ -42,6 +44,7 @@ struct ss_node {
 	struct ss_build *build;
 	struct ss_outlier *outlier;
 	struct ss_disco *disco;
+	struct ss_canary_room *canary;
 	struct ss_engine *engine;       /* NULL: none is configured */
 	struct ss_ticket_ring *tickets; /* NULL: none are given */
 	struct stat ticket_file;        /* as it was read last */
@@ -79,6 +82,10 @@ int ss_node_watch_tickets(struct ss_node *n, const struct ss_model_process *p);
 /* node_outlier.c: before telemetry; and, now and then, whether a window has ended. */
 int ss_node_make_outlier(struct ss_node *n);
 void ss_node_watch_outliers(struct ss_node *n);
+
+/* node_canary.c: before admin; then the weights that the state file has, before workers run; then now and then. */
+int ss_node_make_canary(struct ss_node *n);
+void ss_node_watch_canaries(struct ss_node *n);
 
 /* node_watch.c: begins to watch; and looks whether the model has changed meanwhile. */
 int ss_node_watch_secrets(struct ss_node *n);

@@ -97,6 +97,7 @@ void ss_node_on_poll(void *arg)
 	ss_tele_poll(n->tele);
 	ss_node_watch_engine(n);
 	ss_node_watch_outliers(n);
+	ss_node_watch_canaries(n);
 	ss_node_watch_model(n);
 	steer(n);
 	ss_admin_poll(n->admin);

@@ -22,6 +22,7 @@
 #include "loop/loop.h"
 #include "model/json.h"
 #include "model/model_discovery.h"
+#include "model/canary_state.h"
 #include "model/secret_state.h"
 
 struct ss_tele;
@@ -46,6 +47,8 @@ struct ss_tele_ask {
 	bool (*secret)(void *arg, uint32_t i, struct ss_secret_state *out);
 	/* How the i-th cluster's discovery stands; false: there are not so many. */
 	bool (*discovery)(void *arg, uint32_t i, struct ss_discovery_state *out);
+	/* How the i-th canary stands; the same. */
+	bool (*canary)(void *arg, uint32_t i, struct ss_canary_state *out);
 	void *arg;
 };
 

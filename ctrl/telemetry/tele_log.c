@@ -277,6 +277,59 @@ static void put_health(struct ss_json *j, const struct ss_tele *t, const struct 
 	put_config(j, t, ev->generation);
 }
 
+static void put_weight(struct ss_json *j, const char *key, uint32_t weight)
+{
+	if (weight == SS_CANARY_NONE)
+		ss_json_text(j, key, "configured");
+	else
+		ss_json_double(j, key, weight / 100.0, 2);
+}
+
+static void put_share(struct ss_json *j, const char *key, const struct ss_event_canary *e, uint32_t i)
+{
+	ss_json_object(j, key);
+	ss_json_u64(j, "requests", e->requests[i]);
+	ss_json_u64(j, "failures", e->failures[i]);
+	ss_json_double(j, "p99_ms", e->p99_ns[i] / SS_NS_PER_MS, 3);
+	ss_json_end_object(j);
+}
+
+/* What was decided about a canary, and every number that decided it. */
+static void put_canary(struct ss_json *j, const struct ss_tele *t, const struct ss_event *ev, const struct texts *x)
+{
+	const struct ss_event_canary *e = &ev->canary;
+
+	put_name(j, t, "canary", ev->route);
+	put_name(j, t, "cluster", ev->cluster);
+	ss_json_text(j, "decision", ss_canary_act_text(e->act));
+	ss_json_text(j, "state", ss_canary_stand_text(e->stand));
+	put_weight(j, "from_percent", e->from);
+	put_weight(j, "percent", e->weight);
+	if (e->by[0])
+		ss_json_text(j, "by", e->by);
+	if (e->judged) {
+		ss_json_text(j, "reason", ss_canary_why_text(e->why));
+		ss_json_bool(j, "significant", e->sure);
+		ss_json_u64(j, "window", e->window);
+		ss_json_double(j, "window_seconds", (double)e->window_ns / SS_NS_PER_SEC, 3);
+		ss_json_double(j, "step_seconds", (double)e->step_ns / SS_NS_PER_SEC, 3);
+		put_share(j, "stable", e, SS_CANARY_STABLE);
+		put_share(j, "canary_share", e, SS_CANARY_CANARY);
+		ss_json_double(j, "error_ratio", e->error_ratio, 3);
+		ss_json_double(j, "p99_ratio", e->p99_ratio, 3);
+		ss_json_double(j, "fails_more_at_most_points", e->error_high * 100, 3);
+		ss_json_double(j, "slower_percent", e->slowdown * 100, 2);
+		ss_json_double(j, "slower_at_least_percent", e->slow_low * 100, 2);
+		ss_json_double(j, "slower_at_most_percent", e->slow_high * 100, 2);
+		ss_json_double(j, "p_errors", e->p_errors, 6);
+		ss_json_double(j, "p_p99", e->p_p99, 6);
+		ss_json_double(j, "p_fails_more", e->p_fails_more, 6);
+		ss_json_double(j, "p_slower", e->p_slower, 6);
+		ss_json_double(j, "alpha", e->alpha, 6);
+	}
+	put_config(j, t, ev->generation);
+}
+
 static const struct {
 	const char *name;
 	bool health; /* goes to the health log, too */
@@ -287,6 +340,7 @@ static const struct {
 	[SS_EVENT_EJECTED] = { "ejected", true, put_ejected },
 	[SS_EVENT_BREAKER] = { "breaker", true, put_breaker },
 	[SS_EVENT_HEALTH] = { "health", true, put_health },
+	[SS_EVENT_CANARY] = { "canary", true, put_canary },
 };
 
 static void write_line(struct tele_log *l, struct ss_json *j)

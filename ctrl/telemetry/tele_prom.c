@@ -433,6 +433,80 @@ static void discoveries(const struct ss_tele *t, struct evbuffer *out)
 	}
 }
 
+/* -- canaries -- */
+
+static void canary_name(const struct ss_canary_state *s, const char *name, struct evbuffer *out)
+{
+	evbuffer_add_printf(out, "%s{", name);
+	label(out, "canary", s->name, true);
+}
+
+static void canary_shares(const struct ss_canary_state *s, const char *name, const uint64_t v[], struct evbuffer *out)
+{
+	for (uint32_t i = 0; i < SS_CANARY_VARIANTS; i++) {
+		canary_name(s, name, out);
+		label(out, "share", i ? "canary" : "stable", false);
+		label(out, "cluster", i ? s->cluster : s->stable, false);
+		evbuffer_add_printf(out, "} %llu\n", (unsigned long long)v[i]);
+	}
+}
+
+static void canary_requests(const struct ss_canary_state *s, const char *name, struct evbuffer *out)
+{
+	canary_shares(s, name, s->requests, out);
+}
+
+static void canary_failures(const struct ss_canary_state *s, const char *name, struct evbuffer *out)
+{
+	canary_shares(s, name, s->failures, out);
+}
+
+static void canary_weight(const struct ss_canary_state *s, const char *name, struct evbuffer *out)
+{
+	canary_name(s, name, out);
+	evbuffer_add_printf(out, "} %g\n", s->weight / 100.0);
+}
+
+static void canary_stands(const struct ss_canary_state *s, const char *name, struct evbuffer *out)
+{
+	for (uint32_t i = 0; i < SS_CANARY_STANDS; i++) {
+		canary_name(s, name, out);
+		label(out, "state", ss_canary_stand_text((enum ss_canary_stand)i), false);
+		evbuffer_add_printf(out, "} %d\n", s->stand == i);
+	}
+}
+
+static void canary_decisions(const struct ss_canary_state *s, const char *name, struct evbuffer *out)
+{
+	for (uint32_t i = 0; i < SS_CANARY_ACTS; i++) {
+		canary_name(s, name, out);
+		label(out, "decision", ss_canary_act_text((enum ss_canary_act)i), false);
+		evbuffer_add_printf(out, "} %llu\n", (unsigned long long)s->decisions[i]);
+	}
+}
+
+static void canaries(const struct ss_tele *t, struct evbuffer *out)
+{
+	static const struct {
+		const char *name, *type, *help;
+		void (*put)(const struct ss_canary_state *s, const char *name, struct evbuffer *out);
+	} families[] = {
+		{ "sidestep_canary_weight_percent", "gauge", "share of the requests that the canary gets now", canary_weight },
+		{ "sidestep_canary_state", "gauge", "1 for how the canary stands", canary_stands },
+		{ "sidestep_canary_requests_total", "counter", "requests of each share since the canary was started", canary_requests },
+		{ "sidestep_canary_failures_total", "counter", "of these, failed: a 5xx, gRPC's likewise, no answer", canary_failures },
+		{ "sidestep_canary_decisions_total", "counter", "what was decided about the canary", canary_decisions },
+	};
+	const struct ss_tele_ask *ask = &t->conf.ask;
+	struct ss_canary_state s;
+
+	for (size_t f = 0; f < SS_ARRAY_LEN(families); f++) {
+		family(out, families[f].name, families[f].type, families[f].help);
+		for (uint32_t i = 0; ask->canary && ask->canary(ask->arg, i, &s); i++)
+			families[f].put(&s, families[f].name, out);
+	}
+}
+
 /* -- who calls what -- */
 
 static void pairs(const struct ss_tele *t, struct evbuffer *out)
@@ -469,5 +543,6 @@ void ss_tele_prom(struct ss_tele *t, struct evbuffer *out)
 	limits(t, s, out);
 	secrets(t, out);
 	discoveries(t, out);
+	canaries(t, out);
 	pairs(t, out);
 }

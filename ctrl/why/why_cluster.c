@@ -186,7 +186,8 @@ enum ss_drop why_show_cluster(struct why_case *k)
 	ss_json_list(k->j, "clusters");
 	for (uint16_t i = 0; i < r->n_clusters; i++) {
 		enum ss_drop one;
-		if (!r->clusters[i].weight || (!k->drawn && &r->clusters[i] != k->d.share))
+		uint32_t sum;
+		if (!ss_route_weight(r, i, &sum) || (!k->drawn && &r->clusters[i] != k->d.share))
 			continue;
 		one = show(k, &r->clusters[i]);
 		all = all == SS_DROP_COUNT || all == one ? one : SS_DROP_NONE;

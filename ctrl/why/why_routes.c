@@ -196,13 +196,16 @@ bool why_show_routes(struct why_case *k)
 
 /* -- shares -- */
 
-static void show_share(struct why_case *k, const struct ss_weighted_cluster *w, uint32_t sum)
+static void show_share(struct why_case *k, uint16_t i)
 {
+	const struct ss_weighted_cluster *w = &k->d.route->clusters[i];
+	uint32_t sum, weight = ss_route_weight(k->d.route, i, &sum);
+
 	ss_json_object(k->j, NULL);
 	why_put_name(k, "cluster", k->s->clusters[w->cluster].name);
 	if (w->subset)
 		why_put_name(k, "subset", w->subset);
-	ss_json_double(k->j, "percent", sum ? 100.0 * w->weight / sum : 0, 2);
+	ss_json_double(k->j, "percent", sum ? 100.0 * weight / sum : 0, 2);
 	ss_json_bool(k->j, "taken", !k->drawn && w == k->d.share);
 	ss_json_end_object(k->j);
 }
@@ -226,7 +229,7 @@ void why_show_shares(struct why_case *k)
 		ss_json_bool(k->j, "makes_cookie", true);
 	ss_json_list(k->j, "shares");
 	for (uint16_t i = 0; i < r->n_clusters; i++)
-		show_share(k, &r->clusters[i], r->weight_sum);
+		show_share(k, i);
 	ss_json_end_list(k->j);
 	ss_json_end_object(k->j);
 }

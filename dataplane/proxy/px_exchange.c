@@ -126,6 +126,9 @@ static void answer_or_send(struct px_exchange *x, const struct ss_snapshot *snap
 	x->keep = worth_keeping(x);
 	if (d->route->mirrors)
 		px_mirror_make(x, snap, d->route->mirrors);
+	if (ss_unlikely(d->route->canary != NULL) && !(x->fault && x->fault->ends))
+		x->canary = ss_canary_counts_of(d->route->canary, x->p->conf.worker,
+						d->share == &d->route->clusters[d->route->canary->at]);
 	if (x->fault)
 		px_fault_wait(x, now);
 	else

@@ -90,6 +90,7 @@ struct px_exchange {
 	bool request_ended;  /* all of the request was given to the upstream stream */
 	bool response_ended; /* all of the response was given to the downstream stream */
 	bool keep;           /* kept holds every body byte taken so far */
+	bool bad;            /* our answer is a failure of the share that was drawn */
 	bool auto_host;      /* each attempt asks for the name of its endpoint */
 	bool grpc;
 	uint8_t n_cors; /* of response_ops: those that our own answers have too */
@@ -115,6 +116,7 @@ struct px_exchange {
 	struct ss_span request_id, trace;
 	struct px_mirror *mirrors; /* that still want its body */
 	struct px_asked *asked; /* external authorizers; in the same. NULL: none was asked */
+	struct ss_canary_counts *canary; /* its share's, of this worker; NULL: no canary on its route. Outlives snapshots */
 	struct px_fault *fault; /* that delays it; in the downstream stream's arena. NULL: none */
 	uint64_t deadline;    /* for the response's head; SS_NEVER: none */
 	uint64_t try_ends;    /* the same for this attempt */

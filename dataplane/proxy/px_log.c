@@ -35,6 +35,9 @@ void px_log(struct px_exchange *x, uint64_t now)
 	struct ss_event *ev;
 
 	ss_hist_add(&c->request_ns, duration);
+	/* A client that has gone before the answer counts with the time that it had waited, and as no failure. */
+	if (ss_unlikely(x->canary != NULL))
+		ss_canary_count(x->canary, duration, x->bad || x->blamed);
 	ev = x->p->conf.events ? ss_event_reserve(x->p->conf.events) : NULL;
 	if (!ev) {
 		ss_count(c, SS_C_EVENTS_LOST, 1);

@@ -144,6 +144,7 @@ static void reply(struct px_exchange *x, struct answer a, enum ss_drop why, cons
 		  uint64_t now)
 {
 	x->drop = why;
+	x->bad = a.status >= 500;
 	px_hedge_drop(x);
 	if (x->asked)
 		px_ask_leave(x);

@@ -218,8 +218,13 @@ static const struct ss_route *find_route(struct ss_route_look *k)
 /* The draw's upper half, scaled to what the weights sum to. */
 static const struct ss_weighted_cluster *draw_share(const struct ss_route *r, uint64_t draw)
 {
-	uint32_t at = (uint32_t)((draw >> 32) * r->weight_sum >> 32);
+	uint32_t canary = ss_unlikely(r->canary != NULL) ? ss_canary_weight(r->canary) : SS_CANARY_NONE, at;
 
+	if (canary != SS_CANARY_NONE) {
+		at = (uint32_t)((draw >> 32) * SS_CANARY_WHOLE >> 32);
+		return &r->clusters[at < canary ? r->canary->at : !r->canary->at];
+	}
+	at = (uint32_t)((draw >> 32) * r->weight_sum >> 32);
 	for (uint16_t i = 0; i < r->n_clusters; i++)
 		if (at < r->clusters[i].upto)
 			return &r->clusters[i];

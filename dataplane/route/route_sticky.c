@@ -5,7 +5,7 @@
  * draws a number u from the client's key and its own name, and the least -ln(u) / weight wins. It needs no
  * memory and is the same on every appliance. When a share's weight changes, clients move only to it or away
  * from it; of two shares exactly the difference moves, and a share that goes away, or comes, leaves all
- * others where they are as long as their weights keep their ratio.
+ * others where they are as long as their weights keep their ratio. A canary under way is such a change of weights.
  */
 #include <math.h>
 
@@ -36,9 +36,10 @@ const struct ss_weighted_cluster *ss_route_keep_share(const struct ss_route *r, 
 	for (uint16_t i = 0; i < r->n_clusters; i++) {
 		const struct ss_weighted_cluster *w = &r->clusters[i];
 		double u = ((double)(finish(h ^ w->salt) >> 11) + 0.5) * 0x1p-53, score;
-		if (!w->weight)
+		uint32_t sum, weight = ss_route_weight(r, i, &sum);
+		if (!weight)
 			continue;
-		score = -log(u) / w->weight;
+		score = -log(u) / weight;
 		if (score < least) {
 			least = score;
 			best = w;

@@ -69,6 +69,7 @@ struct ss_canary {
 	struct ss_canary_gates gates;
 	uint16_t n_steps;
 	uint32_t step[SS_CANARY_STEPS]; /* weights, growing */
+	uint32_t configured; /* what the configuration's weights give the canary */
 	uint32_t line;
 };
 

@@ -22,6 +22,7 @@ enum ss_event_kind {
 	SS_EVENT_EJECTED = 3, /* endpoint left rotation: ejection */
 	SS_EVENT_BREAKER = 4, /* a cluster's breaker opened or closed: detail */
 	SS_EVENT_HEALTH = 5,  /* an endpoint's health changed: watch */
+	SS_EVENT_CANARY = 6,  /* a canary was judged, or told: canary */
 };
 
 /* What policies said. */
@@ -48,6 +49,21 @@ struct ss_event_ejection {
 	uint32_t rate, mean, deviation, threshold; /* of good requests; threshold: of what was compared */
 	uint64_t requests, failures; /* in the interval */
 	uint64_t for_ns;
+};
+
+/* A decision about a canary and what it stands on: [0] is stable's, [1] the canary's; requests are those of the window. */
+struct ss_event_canary {
+	uint8_t act, stand;    /* enum ss_canary_act, ss_canary_stand: control's */
+	uint8_t why;           /* enum ss_canary_why: the same */
+	bool judged;           /* the numbers from here on are there */
+	bool sure;
+	uint32_t from, weight; /* hundredths of a percent; SS_CANARY_NONE: the configuration's */
+	uint32_t window;
+	uint64_t window_ns, step_ns; /* how long they have lasted */
+	uint64_t requests[2], failures[2];
+	double p99_ns[2], error_ratio, p99_ratio, slowdown, slow_low, slow_high, error_high;
+	double p_errors, p_p99, p_fails_more, p_slower, alpha;
+	char by[96];
 };
 
 /* What changed of an endpoint, with the numbers that did it. 0: plays no role. */
@@ -85,6 +101,7 @@ struct ss_event {
 		char text[SS_EVENT_TEXT];
 		struct ss_event_watch watch; /* SS_EVENT_HEALTH */
 		struct ss_event_ejection ejection; /* SS_EVENT_EJECTED */
+		struct ss_event_canary canary; /* SS_EVENT_CANARY; route: the canary's name */
 	};
 };
 

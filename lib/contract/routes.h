@@ -15,6 +15,7 @@
 #include "base/span.h"
 #include "contract/authz.h"
 #include "contract/balance.h"
+#include "contract/canaries.h"
 #include "contract/jwt.h"
 #include "contract/faults.h"
 #include "contract/fields.h"
@@ -130,7 +131,19 @@ struct ss_route {
 	const struct ss_limit_list *limits; /* its own and its host's; NULL: none */
 	const struct ss_fault *fault; /* NULL: none */
 	const struct ss_mirror_list *mirrors; /* NULL: none */
+	const struct ss_canary *canary; /* of its two shares one; NULL: control moves no weight */
 };
+
+/* What share i weighs now, and what all do together: where a canary is under way, not what the configuration says. */
+static inline uint32_t ss_route_weight(const struct ss_route *r, uint32_t i, uint32_t *sum)
+{
+	uint32_t canary = r->canary ? ss_canary_weight(r->canary) : SS_CANARY_NONE;
+
+	*sum = canary == SS_CANARY_NONE ? r->weight_sum : SS_CANARY_WHOLE;
+	if (canary == SS_CANARY_NONE)
+		return r->clusters[i].weight;
+	return i == r->canary->at ? canary : SS_CANARY_WHOLE - canary;
+}
 
 struct ss_route_index; /* two tiers: contract/route_index.h */
 

@@ -100,10 +100,11 @@ struct ss_snapshot {
 	uint64_t edition;
 	char hash[17]; /* hex of 64 bits over the configuration's text, NUL-terminated */
 	uint32_t n_workers;
-	uint32_t n_listeners, n_clusters, n_limits, n_ext_authz;
+	uint32_t n_listeners, n_clusters, n_limits, n_ext_authz, n_canaries;
 	const struct ss_listener *listeners;
 	const struct ss_cluster *clusters;
 	const struct ss_limit *limits;
+	const struct ss_canary *const *canaries; /* of the routes */
 	const struct ss_ext_authz *ext_authz;
 	const struct ss_wall *wall;   /* NULL: nobody knows the time of day; no token is good then */
 	struct ss_policies *policies; /* counters of policies; may be NULL. They outlive snapshots. */

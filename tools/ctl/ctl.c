@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tools/ctl/ctl_apply.h"
+#include "tools/ctl/ctl_canary.h"
 #include "tools/ctl/ctl_stages.h"
 #include "tools/ctl/ctl_table.h"
 #include "tools/ctl/ctl_view.h"
@@ -44,6 +45,7 @@ static const struct {
 	{ "apply", ctl_show_install, "put a file in place of the configured one, and use it: apply FILE [--dry-run]" },
 	{ "rollback", ctl_show_install, "the same with what was in force once: rollback N [--dry-run]" },
 	{ "history", ctl_show_history, "configurations that were in force, or refused, and who wanted them" },
+	{ "canary", ctl_show_canary, "splits under comparison: canary start|status|pause|resume|abort [VIRTUAL HOST/ROUTE]" },
 	{ "reload", ctl_show_reload, "read the file again; answers when every worker uses it" },
 	{ "top", NULL, "rates, errors and times, live: top [services|endpoints|connections] [--interval 1s] [--sort rate] [--once]",
 	  ctl_show_top },
@@ -392,6 +394,11 @@ int main(int argc, char **argv)
 		if (!(operands[i].file ? add_file : add_word)(operands[i].as, argv[optind + 1]))
 			return EXIT_TROUBLE;
 		argc--;
+	}
+	if (optind < argc - 1 && argc - optind <= 3 && !strcmp(argv[optind], "canary")) {
+		if (!add_word("do", argv[optind + 1]) || (argc - optind == 3 && !add_word("route", argv[optind + 2])))
+			return EXIT_TROUBLE;
+		argc = optind + 1;
 	}
 	for (size_t i = 0; i < SS_ARRAY_LEN(words) && optind == argc - 1; i++) {
 		size_t n = strlen(words[i].word);
