@@ -1,4 +1,4 @@
-"""Discovery: endpoints of a watched file; changes without a reload, removed endpoints that drain, answers that are no good."""
+"""Discovery: endpoints of a watched file and of the DNS; changes without a reload, removed endpoints that drain, answers that are no good."""
 import collections
 import json
 import os
@@ -8,7 +8,7 @@ import threading
 import time
 
 from local.appliance import MEMORY
-from local.bench_site import DUT, ORIGINS, VIP, route
+from local.bench_site import DUT, ORIGIN, ORIGINS, VIP, route
 from local.lab import wait_for
 from local.libconfig import dumps
 from local.programs import curl, h2load, nginx, wait_listening
@@ -274,3 +274,111 @@ class TestFile(DiscoverySuite):
         self.dut.stop()
         self.dut = None
         web.stop()
+
+
+class TestDns(DiscoverySuite):
+    """Against dnsmasq, in the appliance's namespace: on the control thread's network, not on the workers'."""
+
+    SERVER = "127.0.0.1:5353"
+
+    def set_up_test_case(self):
+        self.dns = None
+        self.runs = 0
+
+    def tear_down_test_case(self):
+        super().tear_down_test_case()
+        if self.dns:
+            self.dns.kill()
+
+    def serve(self, *records, ttl=1):
+        """dnsmasq with these records and no others; the one before ends."""
+        self.silence()
+        self.runs += 1
+        lab = self.site.lab
+        lines = [line for r in records for line in ([r] if isinstance(r, str) else r)]
+        conf = lab.write("dns.conf", "\n".join([
+            "keep-in-foreground", "no-resolv", "no-hosts", "port=5353", "listen-address=127.0.0.1", "bind-interfaces", "log-queries",
+            "log-facility=-", "user=root", "local=/test/", f"local-ttl={ttl}", "pid-file=", *lines, ""]))
+        self.dns = lab.start(f"dns{self.runs}", "dut", "dnsmasq", "-C", conf)
+        wait_for("dnsmasq", lambda: self.dns.running() and ":5353 " in lab.run("dut", "ss", "-Huln").stdout, 20)
+
+    def silence(self):
+        if self.dns:
+            self.dns.kill()
+            self.dns = None
+
+    def asked(self):
+        return self.dns.log().count(" query[")
+
+    def begin(self, record="a", name="web.test", workers=2, **more):
+        port = {} if record == "srv" else {"port": PORT}
+        self.start([route("web", max_retries=0)], [self.discovered(
+            type="dns", name=name, record=record, resolvers=[self.SERVER],
+            **{"min_refresh_rate": "200ms", "failure_refresh_rate": "300ms", **port, **more})], workers=workers)
+
+    @staticmethod
+    def host(name, *addresses):
+        return [f"host-record={name},{a}" for a in addresses]
+
+    def test_addresses(self):
+        """The addresses of a name are endpoints and change with it; one that is removed drains. A server that dies, refuses
+        or denies the name leaves the last good answer, and the operator is told."""
+        self.serve(self.host("web.test", *ORIGINS[:2]))
+        self.begin()
+        self.wait_addresses(ORIGINS[:2])
+        self.verify_equal(set(self.origins(6)), {"o0", "o1"}, "answers")
+        self.verify_equal(self.state()["state"], "good", "state")
+        self.serve(self.host("web.test", *ORIGINS[1:4]))
+        self.wait_addresses(ORIGINS[1:4])
+        self.verify_equal(set(self.origins(6)), {"o1", "o2", "o3"}, "answers")
+        for what, how in (("is dead", self.silence), ("denies the name", lambda: self.serve(self.host("else.test", ORIGIN))),
+                          ("has no address", lambda: self.serve("txt-record=web.test,nothing"))):
+            how()
+            # Two more: the last of them was asked of the server that is there now.
+            failures = self.state()["failures"]
+            said = wait_for("failures", lambda: (s := self.state())["failures"] > failures + 1 and s, 30)
+            self.verify_equal(said["state"], "failing", f"state when the server {what}")
+            self.verify("web.test" in said["reason"], f"reason: {said['reason']}")
+            self.note(f"the server {what}: {said['reason']}")
+            self.verify_equal(sorted(self.addresses()), sorted(f"{o}:{PORT}" for o in ORIGINS[1:4]), "endpoints")
+            self.verify_equal(set(self.origins(6)), {"o1", "o2", "o3"}, f"answers when the server {what}")
+        self.serve(self.host("web.test", ORIGINS[0]))
+        self.wait_addresses([ORIGINS[0]])
+        wait_for("the end of the failure", lambda: self.state()["state"] == "good", 20)
+
+    def test_ttl(self):
+        """A record that may be kept for an hour is not asked for again; with respect_ttl off, at the refresh rate."""
+        self.serve(self.host("web.test", ORIGINS[0]), ttl=3600)
+        self.begin()
+        self.wait_addresses([ORIGINS[0]])
+        once = self.asked()
+        time.sleep(1.5)  # for what must not happen
+        self.verify_equal(self.asked(), once, "questions with a long time to live")
+        self.dut.settings["clusters"][0]["discovery"].update(respect_ttl=False, refresh_rate="200ms")
+        self.dut.reload(self.dut.settings)
+        self.verify_equal(self.addresses(), [f"{ORIGINS[0]}:{PORT}"], "the last answer goes on")
+        wait_for("questions at the refresh rate", lambda: self.asked() >= 5, 30)
+        self.dut.settings["clusters"][0]["discovery"].update(respect_ttl=True)
+        self.serve(self.host("web.test", ORIGINS[0]), ttl=0)
+        self.dut.reload(self.dut.settings)
+        wait_for("questions at the least rate", lambda: self.asked() >= 3, 30)
+
+    def test_service(self):
+        """SRV records: ports, weights, priorities; what a host's name stands for. Many of them come over TCP."""
+        self.serve([f"srv-host=_web._tcp.test,a.test,{PORT},10,30", f"srv-host=_web._tcp.test,b.test,{PORT},10,10",
+                    f"srv-host=_web._tcp.test,c.test,{PORT},20,1"],
+                   self.host("a.test", ORIGINS[0]), self.host("b.test", ORIGINS[1]), self.host("c.test", ORIGINS[2]))
+        self.begin("srv", "_web._tcp.test", workers=1)
+        self.wait_addresses(ORIGINS[:3])
+        self.verify_equal({e["address"].split(":")[0]: e["weight"] for e in self.web()["endpoints"]},
+                          {ORIGINS[0]: 30, ORIGINS[1]: 10, ORIGINS[2]: 1}, "weights")
+        self.verify_equal(self.origins(12), {"o0": 9, "o1": 3}, "answers by weight; the second priority waits")
+        many = [f"srv-host=_web._tcp.test,host-with-a-long-name-number-{i}.test,{7000 + i},1,1" for i in range(40)]
+        self.serve(many, [line for i in range(40) for line in self.host(f"host-with-a-long-name-number-{i}.test", ORIGIN)])
+        self.wait_addresses([f"{ORIGIN}:{7000 + i}" for i in range(40)])
+
+    def test_six(self):
+        """AAAA records are endpoints with IPv6 addresses."""
+        self.serve(self.host("web.test", "fd00::1", "fd00::2"))
+        self.begin("aaaa")
+        self.wait_addresses([f"[fd00::{i}]:{PORT}" for i in (1, 2)])

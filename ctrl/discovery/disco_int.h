@@ -1,7 +1,7 @@
 /*
  * disco_int.h - a source of endpoints, seen only inside this room.
  *
- * discovery.c keeps sources, lends their answers and gathers changes; disco_file.c reads files.
+ * discovery.c keeps sources, lends their answers and gathers changes; disco_file.c reads files, disco_dns.c asks the DNS.
  */
 #ifndef SS_DISCO_INT_H
 #define SS_DISCO_INT_H
@@ -26,6 +26,7 @@ struct disco_source {
 	char *failing;          /* NULL: the last look was good */
 	uint64_t failing_since_ns;
 	uint64_t updates, failures;
+	struct disco_dns *dns;  /* NULL: nobody was asked */
 };
 
 struct ss_disco {
@@ -47,5 +48,9 @@ void disco_want(struct disco_source *s, uint64_t at);
 void disco_file_look(struct disco_source *s, bool judge, uint64_t now);
 /* Could it be another file than what was read last? */
 bool disco_file_changed(const struct disco_source *s);
+
+/* disco_dns.c: asks, and answers later; harmless while it is under way. */
+void disco_dns_look(struct disco_source *s, uint64_t now);
+void disco_dns_free(struct disco_dns *q);
 
 #endif

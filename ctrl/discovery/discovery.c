@@ -46,7 +46,9 @@ static void round_of(struct ss_disco *d)
 	uint64_t began = ss_clock_ns(d->conf.clock), ended, next = SS_NEVER;
 
 	for (struct disco_source *s = d->sources; s; s = s->next)
-		if (s->followed && s->due <= began)
+		if (s->followed && s->due <= began && s->cluster->discovery.kind == SS_DISCOVERY_DNS)
+			disco_dns_look(s, began);
+		else if (s->followed && s->due <= began)
 			disco_file_look(s, false, began);
 	if (offers(d))
 		d->conf.changed(d->conf.arg);
@@ -74,7 +76,7 @@ static void on_files(void *arg)
 	uint64_t now = ss_clock_ns(d->conf.clock);
 
 	for (struct disco_source *s = d->sources; s; s = s->next)
-		if (s->followed && disco_file_changed(s))
+		if (s->followed && s->cluster->discovery.kind == SS_DISCOVERY_FILE && disco_file_changed(s))
 			disco_want(s, now);
 }
 
@@ -139,6 +141,7 @@ void disco_answer(struct disco_source *s, struct ss_model *answer, uint64_t now)
 		well(s);
 	} else if (s->followed) {
 		s->fresh = answer;
+		arm(s->d, now);
 	} else {
 		drop(&s->good);
 		s->good = answer;
@@ -185,6 +188,7 @@ static void source_free(struct disco_source *s)
 {
 	drop(&s->good);
 	drop(&s->fresh);
+	disco_dns_free(s->dns);
 	ss_model_free(s->own);
 	free(s->failing);
 	free(s);
@@ -199,8 +203,15 @@ static bool is_of(const struct disco_source *s, const struct ss_model_cluster *k
 {
 	const struct ss_model_discovery *a = &s->cluster->discovery, *b = &k->discovery;
 
-	return strcmp(s->cluster->name, k->name) == 0 && a->kind == b->kind && same_text(a->path, b->path) &&
-	       s->cluster->balance.n_distribute == k->balance.n_distribute;
+	bool same = strcmp(s->cluster->name, k->name) == 0 && a->kind == b->kind && same_text(a->path, b->path) &&
+		    s->cluster->balance.n_distribute == k->balance.n_distribute && same_text(a->name, b->name) &&
+		    a->record == b->record && a->port == b->port && a->n_resolvers == b->n_resolvers &&
+		    a->respect_ttl == b->respect_ttl && a->refresh_ns == b->refresh_ns &&
+		    a->min_refresh_ns == b->min_refresh_ns && a->failure_refresh_ns == b->failure_refresh_ns;
+
+	for (uint32_t i = 0; same && i < a->n_resolvers; i++)
+		same = same_text(a->resolvers[i], b->resolvers[i]);
+	return same;
 }
 
 static struct disco_source *find(struct ss_disco *d, const struct ss_model_cluster *k)
@@ -222,19 +233,31 @@ static struct disco_source *elder(struct ss_disco *d, const struct disco_source 
 	return s;
 }
 
+/* False: no memory. */
+static bool copy_of(struct ss_model *own, struct ss_model_cluster *to, const struct ss_model_cluster *k)
+{
+	struct ss_model_discovery *d = &to->discovery;
+	bool good;
+
+	to->name = ss_model_text(own, k->name);
+	to->balance.n_distribute = k->balance.n_distribute;
+	*d = k->discovery;
+	d->path = ss_model_text(own, d->path);
+	d->name = ss_model_text(own, d->name);
+	d->resolvers = ss_model_alloc(own, (d->n_resolvers + 1) * sizeof(*d->resolvers));
+	good = to->name && d->resolvers && (d->path || !k->discovery.path) && (d->name || !k->discovery.name);
+	for (uint32_t i = 0; good && i < d->n_resolvers; i++)
+		good = (d->resolvers[i] = ss_model_text(own, k->discovery.resolvers[i])) != NULL;
+	return good;
+}
+
 static struct disco_source *source_new(struct ss_disco *d, const struct ss_model_cluster *k)
 {
 	struct disco_source *s = calloc(1, sizeof(*s));
 	struct ss_model *own = s ? ss_model_new() : NULL;
 	struct ss_model_cluster *copy = own ? ss_model_alloc(own, sizeof(*copy)) : NULL;
 
-	if (copy) {
-		copy->name = ss_model_text(own, k->name);
-		copy->balance.n_distribute = k->balance.n_distribute;
-		copy->discovery = k->discovery;
-		copy->discovery.path = ss_model_text(own, k->discovery.path);
-	}
-	if (!copy || !copy->name || same_text(copy->discovery.path, k->discovery.path) == false) {
+	if (!copy || !copy_of(own, copy, k)) {
 		if (own)
 			ss_model_free(own);
 		free(s);
@@ -291,7 +314,10 @@ int ss_disco_lend(struct ss_disco *d, struct ss_model *m)
 			s = source_new(d, k);
 			if (!s)
 				return SS_ERR_NO_MEM;
-			disco_file_look(s, true, now);
+			if (k->discovery.kind == SS_DISCOVERY_FILE)
+				disco_file_look(s, true, now);
+			else
+				s->due = now; /* asked when it is followed */
 		}
 		old = s->good ? s : elder(d, s);
 		k->n_endpoints = old ? endpoints_of(old->good) : 0;
@@ -353,7 +379,8 @@ bool ss_disco_state(const struct ss_disco *d, uint32_t i, struct ss_discovery_st
 	if (!s)
 		return false;
 	*out = (struct ss_discovery_state){.cluster = s->cluster->name,
-					   .from = s->cluster->discovery.path,
+					   .from = s->cluster->discovery.kind == SS_DISCOVERY_FILE ? s->cluster->discovery.path
+												   : s->cluster->discovery.name,
 					   .kind = s->cluster->discovery.kind,
 					   .n_endpoints = endpoints_of(s->good),
 					   .answered = s->good != NULL,

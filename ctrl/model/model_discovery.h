@@ -13,11 +13,20 @@
 #include "base/base.h"
 
 enum ss_discovery_kind { SS_DISCOVERY_FILE = 0, SS_DISCOVERY_DNS = 1 };
+enum ss_discovery_record { SS_DISCOVERY_A = 0, SS_DISCOVERY_AAAA = 1, SS_DISCOVERY_SRV = 2 };
 
 struct ss_model_discovery {
 	bool present;
 	uint32_t kind; /* enum ss_discovery_kind */
 	char *path;    /* file */
+	/* DNS */
+	uint32_t record; /* enum ss_discovery_record */
+	char *name;
+	uint32_t port;   /* of addresses */
+	uint32_t n_resolvers;
+	char **resolvers; /* "192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53"; none: the system's */
+	bool respect_ttl;
+	uint64_t refresh_ns, min_refresh_ns, failure_refresh_ns;
 };
 
 /* How one cluster's discovery stands. Texts are good until the loop's next turn. */
