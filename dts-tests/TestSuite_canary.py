@@ -87,6 +87,11 @@ class TestCanary(TestSuite):
             argv += ["-H", f"{header}: user-{i}"] if header else []
         return curl(self.site.lab, "client", *argv).stdout.split()
 
+    def almost_all_stable(self, what):
+        """At 0.01 % three of ten are the canary's once in eight thousand million times."""
+        who = self.bodies(10)
+        self.verify(who.count("v1") >= 8 and set(who) <= {"v1", "good"}, f"{what}: {who}")
+
     # ---- the cases ----
 
     def test_good(self):
@@ -157,11 +162,11 @@ class TestCanary(TestSuite):
         self.begin("good", (0, 100), steps=[0.01, 100.0], interval=HOUR, window=HOUR)
         self.verify_equal(set(self.bodies(10)), {"good"}, "as configured")
         self.say("start")
-        self.verify_equal(set(self.bodies(10)), {"v1"}, "one of ten thousand is the canary's")
+        self.almost_all_stable("one of ten thousand is the canary's")
         self.dut.stop()
         self.dut.start()
         self.verify_equal((self.status()["state"], self.status()["percent"]), ("running", 0.01), "after a restart")
-        self.verify_equal(set(self.bodies(10)), {"v1"}, "after a restart")
+        self.almost_all_stable("after a restart")
         self.say("abort")
         self.dut.stop()
         self.dut.start()
@@ -178,7 +183,7 @@ class TestCanary(TestSuite):
             "name": "new", "match": {"prefix": "/new"}, "direct_response": {"status": 200, "body": "new"}})
         self.dut.reload({**self.dut.settings, **other})
         self.verify_equal((self.status()["state"], self.status()["percent"]), ("running", 0.01), "after a reload")
-        self.verify_equal(set(self.bodies(10)), {"v1"}, "after a reload")
+        self.almost_all_stable("after a reload")
         changed = self.settings("good", (100, 0), steps=[50, 100], interval=HOUR, window=HOUR)
         self.dut.reload({**self.dut.settings, **changed})
         wait_for("it to be forgotten", lambda: any(d["decision"] == "forget" for d in self.decisions()), 30)
