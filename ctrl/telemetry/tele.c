@@ -59,9 +59,15 @@ static void remember_hash(struct ss_tele *t, const struct ss_snapshot *s)
 {
 	uint32_t last = (t->next_hash + TELE_HASHES - 1) % TELE_HASHES;
 
-	if (!s || t->hashes[last].generation == s->generation)
+	if (!s || t->hashes[last].until == s->generation)
 		return;
-	t->hashes[t->next_hash].generation = s->generation;
+	/* Discovery and secrets make generations of the same configuration, many a second. Only what follows at once is known to
+	 * be such: between others may have been one that came and went since the last look. */
+	if (t->hashes[last].until + 1 == s->generation && !strcmp(t->hashes[last].hash, s->hash)) {
+		t->hashes[last].until = s->generation;
+		return;
+	}
+	t->hashes[t->next_hash].from = t->hashes[t->next_hash].until = s->generation;
 	memcpy(t->hashes[t->next_hash].hash, s->hash, sizeof(s->hash));
 	t->next_hash = (t->next_hash + 1) % TELE_HASHES;
 }

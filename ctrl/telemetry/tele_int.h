@@ -96,7 +96,7 @@ struct ss_tele {
 	struct evhttp *http;
 	struct tele_log log, audit, health;
 	struct {
-		uint64_t generation;
+		uint64_t from, until; /* generations, both among them */
 		char hash[17];
 	} hashes[TELE_HASHES];
 	uint32_t next_hash;

@@ -113,7 +113,7 @@ static void put_name(struct ss_json *j, const struct ss_tele *t, const char *key
 const char *ss_tele_hash(const struct ss_tele *t, uint64_t generation)
 {
 	for (uint32_t i = 0; i < TELE_HASHES; i++)
-		if (generation && t->hashes[i].generation == generation)
+		if (generation && t->hashes[i].from <= generation && generation <= t->hashes[i].until)
 			return t->hashes[i].hash;
 	return NULL;
 }

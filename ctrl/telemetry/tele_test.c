@@ -609,12 +609,37 @@ static void test_pairs(void **state)
 	ss_tele_free(t);
 }
 
+/* Hundreds of generations of one configuration push out no other; one that was never seen is not guessed at. */
+static void test_hashes(void **state)
+{
+	struct ss_tele *t = tele_for(NULL);
+	const struct ss_snapshot kept = snap;
+
+	ss_tele_poll(t);
+	for (uint64_t g = kept.generation + 1; g < 500; g++) {
+		snap.generation = g;
+		ss_tele_poll(t);
+	}
+	snap.generation = 501;
+	snap.hash[0] = 'f';
+	ss_tele_poll(t);
+	assert_string_equal(ss_tele_hash(t, kept.generation), kept.hash);
+	assert_string_equal(ss_tele_hash(t, 499), kept.hash);
+	assert_null(ss_tele_hash(t, 500));
+	assert_string_equal(ss_tele_hash(t, 501), snap.hash);
+	assert_null(ss_tele_hash(t, 502));
+	assert_null(ss_tele_hash(t, 0));
+	snap = kept;
+	ss_tele_free(t);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metrics_text),
 		cmocka_unit_test(test_secrets_count_down),
 		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_hashes),
 		cmocka_unit_test(test_promtool_has_no_complaint),
 		cmocka_unit_test(test_document_is_true),
 		cmocka_unit_test(test_http),
