@@ -225,8 +225,9 @@ static struct canary_saved *saved_of(struct ss_canary_room *r, uint32_t split)
 }
 
 /* As it stood when the process ended; its window begins anew, and is another one of the same run. */
-static void restore(struct ss_canary_room *r, struct canary_run *u, const struct canary_saved *s, uint64_t now)
+static void restore(struct ss_canary_room *r, struct canary_run *u, struct canary_saved *s, uint64_t now)
 {
+	s->met = true;
 	u->parts = calloc(CANARY_PARTS, sizeof(*u->parts));
 	if (!u->parts)
 		return;
@@ -243,7 +244,7 @@ static void restore(struct ss_canary_room *r, struct canary_run *u, const struct
 static void meet(struct ss_canary_room *r, const struct ss_canary *c, uint64_t now)
 {
 	struct canary_run *u = &r->runs[r->n++];
-	const struct canary_saved *s = saved_of(r, c->split);
+	struct canary_saved *s = saved_of(r, c->split);
 
 	memset(u, 0, sizeof(*u));
 	u->c = *c;

@@ -112,8 +112,12 @@ void canary_load(struct ss_canary_room *r)
 
 void canary_forget_saved(struct ss_canary_room *r)
 {
-	for (uint32_t i = 0; i < r->n_saved; i++)
+	for (uint32_t i = 0; i < r->n_saved; i++) {
+		if (r->generation && !r->saved[i].met)
+			ss_log(SS_LOG_WARN, "a canary's state is of a split that is gone", "state",
+			       ss_canary_stand_text(r->saved[i].stand), "split", r->saved[i].split, NULL);
 		free(r->saved[i].split);
+	}
 	free(r->saved);
 	r->saved = NULL;
 	r->n_saved = 0;

@@ -40,6 +40,7 @@ struct canary_saved {
 	enum ss_canary_stand stand;
 	uint32_t weight, window;
 	uint64_t unix_s;
+	bool met; /* its split is there */
 	uint64_t counts[SS_CANARY_VARIANTS][2];
 };
 
