@@ -66,6 +66,11 @@ class TestCanary(TestSuite):
             lines = [json.loads(line) for line in f if line.endswith("\n")]
         return [r for r in lines if r["kind"] == "canary"]
 
+    def told(self, decision):
+        """The first record of it; those of earlier decisions are there then. Records are written beside what they tell of."""
+        return wait_for(f"the record: {decision}", lambda: next(
+            (d for d in self.decisions() if d["decision"] == decision), None), 10, 0.05)
+
     def status(self):
         return self.dut.ctl_json("canary")["canaries"][0]
 
@@ -103,6 +108,7 @@ class TestCanary(TestSuite):
         self.say("start")
         self.wait_state("promoted")
         self.verify_equal(self.status()["percent"], 100.0, "weight")
+        self.told("promote")
         told = [(d["decision"], d["percent"]) for d in self.decisions() if d["decision"] != "hold"]
         self.verify_equal(told, [("start", 10.0), ("step", 50.0), ("promote", 100.0)], "decisions")
         step = next(d for d in self.decisions() if d["decision"] == "step")
@@ -119,6 +125,7 @@ class TestCanary(TestSuite):
         self.begin_load()
         self.say("start")
         self.wait_state("rolled_back")
+        self.told("rollback")
         last = [d for d in self.decisions() if d["decision"] == "rollback"]
         self.verify_equal(len(last), 1, "rollbacks")
         self.verify_equal((last[0]["reason"], last[0]["significant"], last[0]["percent"]), ("error_rate", True, 0.0),
@@ -132,7 +139,7 @@ class TestCanary(TestSuite):
         self.begin_load()
         self.say("start")
         self.wait_state("rolled_back")
-        last = next(d for d in self.decisions() if d["decision"] == "rollback")
+        last = self.told("rollback")
         self.verify(last["reason"] in ("p99", "slower") and last["slower_percent"] > 41, f"{last}")
 
     def test_held_paused_aborted(self):
@@ -141,8 +148,7 @@ class TestCanary(TestSuite):
         self.begin("good", steps=[20, 100], min_requests=1000000)
         self.verify_equal(self.say("resume", check=False).returncode, 1, "nothing to resume")
         self.say("start")
-        wait_for("it to be held", lambda: any(d["decision"] == "hold" for d in self.decisions()), 30)
-        held = next(d for d in self.decisions() if d["decision"] == "hold")
+        held = self.told("hold")
         self.verify_equal((held["reason"], held["percent"]), ("too_few_requests", 20.0), "held")
         self.say("pause")
         self.verify_equal(self.status()["state"], "paused", "state")
@@ -152,6 +158,7 @@ class TestCanary(TestSuite):
         self.verify_equal(self.dut.ctl("canary", "abort", "all/other", check=False).returncode, 1, "another name")
         self.say("abort")
         self.verify_equal(self.status()["state"], "aborted", "state")
+        self.told("abort")
         by = {d["decision"]: d.get("by", "") for d in self.decisions()}
         for verb in ("start", "pause", "resume", "abort"):
             self.verify(by[verb].startswith(f"uid {os.getuid()}"), f"{verb} by {by[verb]!r}")
@@ -186,7 +193,7 @@ class TestCanary(TestSuite):
         self.almost_all_stable("after a reload")
         changed = self.settings("good", (100, 0), steps=[50, 100], interval=HOUR, window=HOUR)
         self.dut.reload({**self.dut.settings, **changed})
-        wait_for("it to be forgotten", lambda: any(d["decision"] == "forget" for d in self.decisions()), 30)
+        self.told("forget")
         self.verify_equal(self.status()["state"], "idle", "another split")
         self.verify_equal(set(self.bodies(10)), {"v1"}, "the configuration's weights")
         bad = self.settings("good")
