@@ -3,9 +3,10 @@
 
 usage: sudo perf/probes.py [--build BUILD] [--endpoints N] [--interval SECONDS] [--rounds N] [--seconds N] [--rate N]
 
-One worker, AF_XDP over veth. The endpoints are addresses of three nginx on the other core; each is asked over a
-connection of its own that stays open. Without and with health_check in turn, the same configuration read again. Busy time is the
-worker's own (sidestep_busy_seconds_total): first with nothing but probes, then beside an open loop of requests.
+One worker, AF_XDP over veth. The endpoints are addresses of three nginx on the other core, where the client runs, too; each
+is asked over a connection of its own that stays open. Without and with health_check in turn, the same configuration read
+again. Busy time is the worker's own (sidestep_busy_seconds_total): first with nothing but probes, then beside an open loop
+of requests, which the worker answers itself: an origin would stand on the core that answers all the probes.
 """
 import argparse
 import os
@@ -13,13 +14,14 @@ import re
 import statistics
 import sys
 import time
+import types
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "dts-tests"))
 sys.path.insert(0, os.path.join(ROOT, "perf"))
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
-from bench import places  # noqa: E402
+from bench import clients, places  # noqa: E402
 from local import load  # noqa: E402
 from local.appliance import Appliance, ports  # noqa: E402
 from local.bench_site import VIP, cluster, listener, one_host, route  # noqa: E402
@@ -40,25 +42,27 @@ def settings(asked, probes):
     check = {"health_check": {"type": "http", "path": "/health", "interval": f"{asked.interval}s",
                               "no_traffic_interval": f"{asked.interval}s"}} if probes else {}
     return {
-        "workers": {"count": 1}, "listeners": [listener(80)],
+        "workers": {"count": 1, "cores": [places.SUBJECT_CORE], "control_core": places.OTHER_CORE},
+        "listeners": [listener(80)],
         "memory": {"hugepages": False, "size_mb": 1024, "mbufs": 32768, "connections": 4 * asked.endpoints + 8192,
                    "streams": 8192, "endpoints": 2 * asked.endpoints},
         "ports": ports(("client", "net_af_xdp0,iface=cl0", VIP + "/24"),
                        ("origin", "net_af_xdp1,iface=or0", NEAR + "/24", ORIGIN)),
-        "clusters": [cluster("web", [(ORIGIN, 81)], protocol="http1"),
-                     cluster("many", endpoints(asked.endpoints), protocol="http1",
+        "clusters": [cluster("many", endpoints(asked.endpoints), protocol="http1",
                              max_connections=4 * asked.endpoints, **check)],
-        "virtual_hosts": one_host([route("many", prefix="/many"), route("web")])}
+        "virtual_hosts": one_host([
+            route("many", prefix="/many"), {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": "x" * 128}}])}
 
 
 def start(lab, asked):
-    lab.wire("gen", "ge0", "dut", "cl0", a_port=True, b_port=True)
+    lab.wire("client", "cl", "dut", "cl0", a_addrs=["10.1.0.1/24"], b_port=True)
     lab.wire("origin", "or", "dut", "or0", a_addrs=[ORIGIN + "/24"], b_port=True)
     lab.run("origin", "ip", "route", "add", "local", FAR, "dev", "lo")
     places.allow_descriptors(2 * asked.endpoints + 1024)
     for port in PORTS:
         web = nginx(lab, "origin", f"web-{port}", f"server {{ listen {port} backlog=4096; access_log off; "
-                    "location / { return 200 'ok\\n'; } }", connections=asked.endpoints // len(PORTS) + 4096, core=0)
+                    f"location / {{ return 200 '{'x' * 128}'; }} }}", connections=asked.endpoints // len(PORTS) + 4096,
+                    core=places.OTHER_CORE)
         wait_listening(lab, web, "origin", "0.0.0.0", port)
     dut = Appliance(lab, asked.build, "dut", "dut", {}, core="0,1")
     dut.settings.update(settings(asked, False))
@@ -96,22 +100,20 @@ def all_well(dut, asked):
     wait_for("the endpoints to be healthy", look, 60, 0.5)
 
 
-def once(lab, dut, asked, probes, turn):
+def once(lab, dut, asked, probes):
     dut.reload({**dut.settings, **settings(asked, probes)})
     if probes:
         all_well(dut, asked)
         time.sleep(asked.interval)  # every connection is open, every endpoint in its phase
     with IdlePolls():
         alone, _ = window(dut, asked.seconds, lambda: None)
-        beside, got = window(dut, 0, lambda: load.run(
-            lab, asked.build, "gen", f"load-{turn}", *load.af_xdp("ge0", "10.1.0.1/24"), "--target", f"{VIP}:80", "--proto",
-            "h1", "--expect-body", "any", "--connections", 16, "--rate", asked.rate, "--warmup", "500ms", "--duration",
-            f"{asked.seconds}s", first=True))
-    latency = got["client"]["latency_us"]
+        place = types.SimpleNamespace(lab=lab, build=asked.build)
+        beside, got = window(dut, 0, lambda: clients.caller(
+            place, "paced", (VIP, 80, False), "128", lambda _: None, rate=asked.rate, seconds=asked.seconds, warmup=0.5,
+            connections=8)[0])
     return {"core alone %": 100 * alone["busy_seconds"], "core beside %": 100 * beside["busy_seconds"],
             "probes/s": alone["health_probes"], "late/s": alone["health_late"], "new connections/s": alone["health_connects"],
-            "skipped/s": alone["health_skipped"], "p50 us": latency["p50"], "p99 us": latency["p99"],
-            "errors": sum(got["client"]["errors"].values()), "resident MB": resident_mb(dut.process)}
+            "skipped/s": alone["health_skipped"], "p50 us": got["p50_us"], "p99 us": got["p99_us"], "resident MB": resident_mb(dut.process)}
 
 
 def main():
@@ -122,13 +124,13 @@ def main():
     asked = parser.parse_args()
     lab, seen = Lab("pb"), {False: [], True: []}
     try:
-        for host in ("gen", "dut", "origin"):
+        for host in ("client", "dut", "origin"):
             lab.host(host)
         dut = start(lab, asked)
         load.favour(dut.process)
         for turn in range(asked.rounds):
             for probes in (False, True):
-                seen[probes].append(once(lab, dut, asked, probes, f"{turn}-{probes}"))
+                seen[probes].append(once(lab, dut, asked, probes))
                 print(f"{turn} probes {'on' if probes else 'off'}: {seen[probes][-1]}", file=sys.stderr, flush=True)
         dut.stop()
     finally:
