@@ -59,13 +59,20 @@ def once(runner, name, mode, ms):
     return figures, window
 
 
-def row(name, runs):
+def row(name, runs, columns=COLUMNS):
+    """A line of a table: the median of each figure, and its extremes."""
     def cell(figure):
         values = sorted(r[figure] for r in runs if figure in r)
         if not values:
             return "–"
         return f"{statistics.median(values):,.0f} ({values[0]:,.0f}–{values[-1]:,.0f})"
-    return f"| {name} | " + " | ".join(cell(c) for c in COLUMNS) + " |"
+    return f"| {name} | " + " | ".join(cell(c) for c in columns) + " |"
+
+
+def table(runs, rounds, columns=COLUMNS):
+    """runs: name -> the figures of each round."""
+    head = [f"| {rounds} rounds | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    return "\n".join(head + [row(name, figures, columns) for name, figures in runs.items()])
 
 
 def main():
@@ -97,9 +104,7 @@ def main():
                         print(row(key, [figures]), "DISTURBED" if window.disturbed() else "", flush=True)
     finally:
         place.close()
-    print(f"\n| {args.rounds} rounds | " + " | ".join(COLUMNS) + " |\n|---|" + "---:|" * len(COLUMNS))
-    for key, figures in runs.items():
-        print(row(key, figures))
+    print("\n" + table(runs, args.rounds))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ highest), how many handshakes a second there really were, and the worker's longe
 """
 import argparse
 import os
-import statistics
 import sys
 import time
 
@@ -21,6 +20,7 @@ sys.dont_write_bytecode = True
 
 from bench import cells, clients, machine, measure, subjects  # noqa: E402
 from bench.places import Place  # noqa: E402
+from bench.reload import row, table  # noqa: E402
 from bench.runs import Runner  # noqa: E402
 from local.idle import IdlePolls  # noqa: E402
 from local.lab import LabError  # noqa: E402
@@ -66,13 +66,6 @@ def measured(runner, subject, asked):
     return figures, window
 
 
-def row(name, runs):
-    def cell(figure):
-        values = sorted(r[figure] for r in runs if figure in r)
-        return f"{statistics.median(values):,.0f} ({values[0]:,.0f}–{values[-1]:,.0f})" if values else "–"
-    return f"| {name} | " + " | ".join(cell(c) for c in COLUMNS) + " |"
-
-
 def main():
     ap = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1])
     ap.add_argument("--build", default=os.path.join(ROOT, "build"))
@@ -94,12 +87,10 @@ def main():
                         print(f"{key}: {e}", flush=True)
                         continue
                     runs.setdefault(key, []).append(figures)
-                    print(row(key, [figures]), "DISTURBED" if window.disturbed() else "", flush=True)
+                    print(row(key, [figures], COLUMNS), "DISTURBED" if window.disturbed() else "", flush=True)
     finally:
         place.close()
-    print(f"\n| {asked.rounds} rounds | " + " | ".join(COLUMNS) + " |\n|---|" + "---:|" * len(COLUMNS))
-    for key, figures in runs.items():
-        print(row(key, figures))
+    print("\n" + table(runs, asked.rounds, COLUMNS))
 
 
 if __name__ == "__main__":
