@@ -259,18 +259,26 @@ static void good(void **state)
 	assert_true(e[ROLLED_BACK] <= 1);
 }
 
+/* Many requests show it; with fewer it may be held, but never goes to the top. */
+static void a_little_worse(const struct kind *k)
+{
+	uint32_t e[ENDS];
+
+	twenty(k, 10000, e);
+	assert_true(e[PROMOTED] == 0 && e[ROLLED_BACK] >= 15);
+	twenty(k, 2000, e);
+	assert_true(e[PROMOTED] == 0);
+	twenty(k, 50, e);
+	assert_true(e[PROMOTED] == 0);
+}
+
 static void slow(void **state)
 {
 	static const struct kind k = {"5 % slower", 0.001, 0.001, 1.05, 0.5, 0};
 	static const struct kind much = {"30 % slower", 0.001, 0.001, 1.3, 0.5, 0};
 	uint32_t e[ENDS];
 
-	twenty(&k, 10000, e);
-	assert_true(e[PROMOTED] == 0 && e[ROLLED_BACK] >= 15);
-	twenty(&k, 2000, e);
-	assert_true(e[PROMOTED] == 0);
-	twenty(&k, 50, e);
-	assert_true(e[PROMOTED] == 0);
+	a_little_worse(&k);
 	twenty(&much, 2000, e);
 	assert_true(e[ROLLED_BACK] == 20);
 }
@@ -282,12 +290,7 @@ static void failing(void **state)
 	static const struct kind much = {"fails 5 % more", 0.001, 0.051, 1, 0.5, 0};
 	uint32_t e[ENDS];
 
-	twenty(&k, 10000, e);
-	assert_true(e[PROMOTED] == 0 && e[ROLLED_BACK] >= 15);
-	twenty(&k, 2000, e);
-	assert_true(e[PROMOTED] == 0);
-	twenty(&k, 50, e);
-	assert_true(e[PROMOTED] == 0);
+	a_little_worse(&k);
 	twenty(&base, 10000, e);
 	assert_true(e[PROMOTED] == 0);
 	twenty(&much, 2000, e);
