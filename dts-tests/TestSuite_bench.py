@@ -1,6 +1,7 @@
 """tools/bench: its harness runs every kind of cell; the figures that they give are another matter."""
 import json
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -53,6 +54,9 @@ class TestBench(TestSuite):
         Checks: nothing failed; each subject has its figures; table, drawings and page are written."""
         if self.small:
             self.skip("a slow build is not measured")
+        missing = [p for p in ("h2o", "haproxy", "nginx", "nghttpx", "nghttpd", "h2load") if not shutil.which(p)]
+        if missing:
+            self.skip(f"not installed: {' '.join(missing)} (tools/setup bench; Debian 13 has no h2o)")
         with tempfile.TemporaryDirectory() as folder:
             out = os.path.join(folder, "results")
             sh("/usr/bin/python3", "-B", "-m", "bench", "--quick", "--build", self.build, "--out", out, timeout=150,

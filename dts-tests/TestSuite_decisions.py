@@ -46,7 +46,8 @@ class DecisionSuite(TestSuite):
         return self.dut
 
     def get(self, path="/", *more, check=True):
-        return curl(self.site.lab, "client", *more, f"http://{VIP}{path}", check=check).stdout
+        # The URL first: where more begins another transfer, the one before it must have its own.
+        return curl(self.site.lab, "client", f"http://{VIP}{path}", *more, check=check).stdout
 
     def code(self, path="/", *more):
         return curl_code(self.site.lab, "client", *more, f"http://{VIP}{path}")

@@ -315,8 +315,10 @@ void ss_port_settle(struct ss_port *p)
 		do /* a device whose other end is gone takes nothing: after so many calls it is dropped */
 			ss_port_tx(&p->q[w]);
 		while (ss_port_pending(&p->q[w]));
-		/* AF_XDP takes back its sent frames at the next call only */
-		rte_eth_tx_burst(p->dev, w, NULL, 0);
+		/* AF_XDP takes back its sent frames at the next call only. Another driver (memif of DPDK 24.11) looks
+		 * at the first packet before it looks at how many there are. */
+		if (p->iface[0])
+			rte_eth_tx_burst(p->dev, w, NULL, 0);
 	}
 	/* What was on its way when the interface was removed never comes back. */
 	if (p->iface[0] && !ss_port_link_mtu(p->iface))
