@@ -95,11 +95,15 @@ def clear_left_behind():
         os.unlink(path)
 
 
+REPORTS = ("ERROR: AddressSanitizer", "runtime error:")
+FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+
+
 class Process:
     """A program running in a namespace; its output goes to a file."""
 
     def __init__(self, lab, name, ns, argv, env=None, core=None):
-        self.lab, self.name = lab, name
+        self.lab, self.name, self.program = lab, name, os.path.basename(str(argv[0]))
         self.log_path = os.path.join(lab.folder, f"{name}.log")
         full = ["ip", "netns", "exec", lab.ns_name(ns)] if ns else []
         if core is not None:
@@ -151,6 +155,18 @@ class Process:
             except ProcessLookupError:
                 pass
             self.status = self.popen.wait(10)
+
+    def crash(self):
+        """What one of our own programs said or did that no case may want: a sanitizer's report, a fatal signal. None if nothing."""
+        if not self.program.startswith("sidestep"):
+            return None
+        log = self.log()
+        at = min((log.find(w) for w in REPORTS if w in log), default=-1)
+        if at >= 0:
+            return f"{self.name}: a sanitizer reported\n{log[at:at + 3000]}"
+        if self.status is not None and -self.status in FATAL:
+            return f"{self.name} ended by {signal.Signals(-self.status).name}; its log ends:\n{log[-1000:]}"
+        return None
 
     def cpu_seconds(self):
         """User plus system time so far, of all threads."""
@@ -231,17 +247,21 @@ class Lab:
 
     # -- end --
     def stop_all(self):
+        """Ends all that runs; what crashed, whoever noticed or not. Raises nothing."""
+        crashes = []
         for p in reversed(self.processes):
             if p.running():
                 p.kill()
             p.log_file.close()
+            crashes.append(p.crash())
         self.processes = []
+        return [c for c in crashes if c]
 
     def close(self):
         atexit.unregister(self.close)
         if self.keep:
             return
-        self.stop_all()
+        crashes = self.stop_all()
         for ns in self.namespaces:
             sh("ip", "netns", "del", ns, check=False)
         self.namespaces = []
@@ -250,3 +270,5 @@ class Lab:
             os.unlink(os.path.join(JOURNAL, self.tag))
         except OSError:
             pass
+        if crashes:
+            raise LabError("\n".join(crashes))

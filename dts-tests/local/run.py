@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Runs suites on this machine.  usage: run.py [--build DIR] [--small] [--long] [--stop] [--list] [NAME ...]
+"""Runs suites on this machine.  usage: run.py [--build DIR] [--small] [--long] [--stop] [--unsteady N] [--list] [NAME ...]
 
 NAME is a suite ("packets") or a case ("packets.ping"). Ends with "N passed, N failed, N skipped".
 """
@@ -19,6 +19,7 @@ sys.path.insert(0, DTS)
 sys.path.insert(0, HERE)
 
 from local import timed  # noqa: E402
+from local.doubts import Doubts  # noqa: E402
 from local.suite import CaseFailed, CaseSkipped, TestSuite  # noqa: E402
 
 CASE_SECONDS = 180
@@ -72,8 +73,9 @@ def guarded(step, seconds):
 class Stage:
     """A suite that stands, and the cases that run on it."""
 
-    def __init__(self, cls, args):
-        self.cls, self.args, self.suite = cls, args, None
+    def __init__(self, cls, args, doubts):
+        self.cls, self.args, self.doubts, self.suite = cls, args, doubts, None
+        self.whole = True  # what the last case stood on ended as it should
 
     def set_up(self):
         self.suite = suite = self.cls()
@@ -87,7 +89,8 @@ class Stage:
     def anew(self):
         """Everything again, as before the first case: what a failed one left behind must not fail the next try."""
         outcome, text = self.tear_down()
-        return self.set_up() if outcome == "ok" else (outcome, "suite tear-down: " + text)
+        self.whole = outcome == "ok"
+        return self.set_up() if self.whole else (outcome, "suite tear-down: " + text)
 
     def once(self, case):
         step = getattr(self.suite, case)
@@ -95,14 +98,19 @@ class Stage:
         if outcome == "ok":
             outcome, text = guarded(step, getattr(step, "seconds", CASE_SECONDS))
         after, after_text = guarded(self.suite.tear_down_test_case, 60)
-        if after == "FAIL":
+        self.whole = after != "FAIL"
+        if not self.whole:
             outcome, text = "FAIL", (text + "\nafter the case: " + after_text).strip()
         return outcome, text
 
     def run(self, case):
-        if not getattr(getattr(self.suite, case), "tells_the_time", False):
-            return timed.explain(lambda: self.once(case))
-        return timed.judge(lambda: self.once(case), self.anew, say)
+        if getattr(getattr(self.suite, case), "tells_the_time", False):
+            outcome, text = timed.judge(lambda: self.once(case), self.anew, say)
+        else:
+            outcome, text = timed.explain(lambda: self.once(case))
+        if outcome == "FAIL" and self.whole:
+            return self.doubts.settle(lambda: self.once(case), self.anew, text)
+        return outcome, text
 
 
 def say(text):
@@ -115,6 +123,8 @@ def main():
     ap.add_argument("--small", action="store_true", help="smaller sizes, for slow builds")
     ap.add_argument("--long", action="store_true", help="soaks too")
     ap.add_argument("--stop", action="store_true", help="stop at the first failure")
+    ap.add_argument("--unsteady", type=int, default=0, metavar="N",
+                    help="so many failed cases may be tried again, and count as passed after three passes in a row")
     ap.add_argument("--list", action="store_true")
     ap.add_argument("names", nargs="*")
     args = ap.parse_args()
@@ -122,6 +132,7 @@ def main():
     signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGHUP, on_term)
 
+    doubts = Doubts(args.unsteady, say)
     count = {"ok": 0, "FAIL": 0, "skip": 0}
     failed = []
     unknown = set(args.names)
@@ -146,7 +157,7 @@ def main():
             if not cases:
                 continue
             begun = time.monotonic()
-            stage = Stage(cls, args)
+            stage = Stage(cls, args, doubts)
             outcome, text = stage.set_up()
             if outcome != "ok":
                 for c in cases:
@@ -155,6 +166,7 @@ def main():
                 continue
             for c in cases:
                 begun = time.monotonic()
+                doubts.of = f"{name}.{c[5:]}"
                 outcome, text = stage.run(c)
                 report(f"{name}.{c[5:]}", outcome, text, time.monotonic() - begun)
                 if outcome == "FAIL" and args.stop:
@@ -172,6 +184,8 @@ def main():
         return
     for name in failed:
         print(f"failed: {name}")
+    for name in doubts.unsteady:
+        print(f"unsteady: {name}")
     print(f"{count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped")
     sys.exit(1 if count["FAIL"] else 0)
 
