@@ -89,6 +89,7 @@ static inline struct bed *bed_start(enum ss_lb policy, uint32_t n)
 	b->k->balance.locality = SS_LB_LOCALITY_FAILOVER;
 	b->k->outlier = (struct ss_outlier_conf){
 		.consecutive_errors = 1, .base_ejection_ns = SS_NS_PER_SEC, .max_ejection_percent = 100};
+	b->k->outlier.enforcing[SS_EP_EJECT_ERRORS] = 100;
 	b->m->hosts = ss_model_alloc(b->m, sizeof(*b->m->hosts));
 	b->m->n_hosts = 1;
 	b->m->hosts[0].name = ss_model_text(b->m, "h");

@@ -265,3 +265,27 @@ class TestHealth(DecisionSuite):
         since = time.monotonic_ns()
         h2load(self.site.lab, "client", "-n", 100, "-c", 4, f"http://{VIP}/")
         self.verify(not [r for r in self.served(since) if r[1] == "o0"], "it was asked again")
+
+    def test_found_and_not_enforced(self):
+        """With enforcing_consecutive_5xx = 0 an endpoint that fails is found, told and counted, and asked as before;
+        after a reload that takes the key away it is ejected."""
+        def clusters(**outlier):
+            return [self.all_origins(protocol="http1", breaker={"enabled": False}, outlier={
+                "consecutive_errors": 2, "base_ejection_time": "60s", **outlier})]
+        self.start([route("web", max_retries=0)], clusters(enforcing_consecutive_5xx=0))
+        curl(self.site.lab, "origin", "-X", "POST", f"http://{ORIGINS[0]}:{PORT}/control?status=500")
+
+        def told(enforced, n):
+            self.code("/")
+            found = [e for e in self.dut.access("ejected") if e["enforced"] == enforced]
+            return found if len(found) >= n else None
+        for e in wait_for("three that were found", lambda: told(False, 3), 60, 0):
+            self.verify_equal((e["upstream"], e["reason"], e["in_a_row"], e["threshold"], e["ejected"], "times" in e),
+                              (f"{ORIGINS[0]}:{PORT}", "errors in a row", 2, 2, 0, False), f"{e}")
+        self.verify_equal(self.endpoints()[ORIGINS[0]]["ejections"], 0, "ejections")
+        self.verify_equal(self.dut.metric("sidestep_ejections_total"), 0, "ejections counted")
+        wait_for("the count of those found", lambda: self.dut.metric("sidestep_ejections_spared_total") >= 3)
+        self.dut.reload({**self.dut.settings, "clusters": clusters()})
+        e = wait_for("an ejection", lambda: told(True, 1), 60, 0)[0]
+        self.verify_equal((e["upstream"], e["times"], e["ejected"]), (f"{ORIGINS[0]}:{PORT}", 1, 1), f"{e}")
+        self.verify_equal({self.code(f"/after{i}") for i in range(8)}, {200}, "after it")

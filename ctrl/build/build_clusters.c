@@ -114,6 +114,15 @@ int ss_build_cluster_set(struct ss_build_job *j, const struct ss_model_cluster *
 	return ss_build_balance(j, m, c) < 0 ? SS_ERR_CONFIG : err;
 }
 
+/* A failure on trial is no finding of its own: nothing is drawn for it. */
+static void build_enforcing(struct ss_outlier_conf *o)
+{
+	o->enforcing[SS_EP_EJECT_TRIAL] = 100;
+	o->partly = false;
+	for (uint32_t i = 0; i < SS_EP_EJECTS; i++)
+		o->partly |= o->enforcing[i] < 100;
+}
+
 static int build_cluster(struct ss_build_job *j, struct holds *h, uint32_t i, struct ss_cluster *c)
 {
 	const struct ss_model_cluster *m = &j->model->clusters[i];
@@ -131,6 +140,7 @@ static int build_cluster(struct ss_build_job *j, struct holds *h, uint32_t i, st
 		.pending_delay_ns = m->pending_delay_ns,
 		.mesh_hop = m->mesh_hop,
 	};
+	build_enforcing(&c->outlier);
 	if (build_breaker(j, &m->breaker, c) < 0)
 		return SS_ERR_NO_MEM;
 	if (ss_ep_cluster_hold(j->endpoints, c->name, &c->slot) < 0) {

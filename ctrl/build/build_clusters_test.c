@@ -61,6 +61,8 @@ static struct ss_model *model_of(uint32_t n_clusters, uint32_t from, uint32_t n)
 		k->outlier.consecutive_errors = 1;
 		k->outlier.base_ejection_ns = SS_NS_PER_SEC;
 		k->outlier.max_ejection_percent = 50;
+		for (uint32_t i = 0; i < SS_EP_EJECTS; i++)
+			k->outlier.enforcing[i] = i == SS_EP_EJECT_RATE && c == 1 ? 50 : 100;
 		k->n_endpoints = n;
 		k->endpoints = ss_model_alloc(m, n * sizeof(*k->endpoints));
 		for (uint32_t i = 0; i < n; i++) {
@@ -91,6 +93,9 @@ static void a_snapshot_has_what_the_model_says(void **state)
 	assert_int_equal(s->n_clusters, 2);
 	assert_int_equal(s->clusters[1].n_endpoints, 3);
 	assert_int_equal(s->clusters[1].outlier.n_endpoints, 3);
+	assert_false(s->clusters[0].outlier.partly);
+	assert_true(s->clusters[1].outlier.partly);
+	assert_int_equal(s->clusters[1].outlier.enforcing[SS_EP_EJECT_RATE], 50);
 	assert_int_equal(s->clusters[0].caps[0].max[SS_CAP_CONNECTIONS], 10); /* of all workers together */
 	assert_int_equal(s->clusters[0].caps[0].max[SS_CAP_REQUESTS], 0);
 	assert_int_equal(s->clusters[0].breaker->successes, 2);

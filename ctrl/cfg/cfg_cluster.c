@@ -48,6 +48,7 @@ static const struct ss_cfg_table endpoint = { .what = "endpoint", .size = sizeof
 /* ---- outlier detection: the defaults are those of the seed profile ---- */
 
 #define OUTLIER(field) offsetof(struct ss_outlier_conf, field)
+#define ENFORCING(why) SS_CFG_U32, OUTLIER(enforcing[SS_EP_EJECT_##why]), .def = "100", .max = 100
 static const struct ss_cfg_key outlier_keys[] = {
 	{ "consecutive_errors", SS_CFG_U32, OUTLIER(consecutive_errors), .def = "5", .max = 1000000 },
 	{ "base_ejection_time", SS_CFG_DURATION, OUTLIER(base_ejection_ns), .def = "30s", .min = SS_NS_PER_MS,
@@ -72,6 +73,13 @@ static const struct ss_cfg_key outlier_keys[] = {
 	{ "failure_percentage_request_volume", SS_CFG_U32, OUTLIER(percent_requests), .def = "50", .min = 1,
 	  .max = 1000000 },
 	{ "minimum_failures", SS_CFG_U32, OUTLIER(least_failures), .def = "10", .min = 1, .max = 1000000 },
+	{ "enforcing_consecutive_5xx", ENFORCING(ERRORS) },
+	{ "enforcing_consecutive_gateway_failure", ENFORCING(GATEWAY) },
+	{ "enforcing_consecutive_local_origin_failure", ENFORCING(LOCAL) },
+	{ "enforcing_success_rate", ENFORCING(RATE) },
+	{ "enforcing_local_origin_success_rate", ENFORCING(LOCAL_RATE) },
+	{ "enforcing_failure_percentage", ENFORCING(PERCENT) },
+	{ "enforcing_failure_percentage_local_origin", ENFORCING(LOCAL_PERCENT) },
 };
 
 static void check_outlier(struct ss_cfg *c, config_setting_t *g, void *obj)

@@ -124,11 +124,12 @@ static void tell(struct ss_outlier *o, const struct ss_snapshot *snap, const str
 static void eject(struct ss_outlier *o, const struct ss_snapshot *snap, const struct ss_cluster *c,
 		  const struct window *w, struct ss_event_ejection e, uint64_t now)
 {
-	uint64_t jitter = c->outlier.jitter_ns ? ss_rng_u64(&o->rng) % c->outlier.jitter_ns : 0;
 	struct ss_ep_ejection out = {.why = (enum ss_ep_eject)e.why};
+	uint64_t chance = ss_rng_u64(&o->rng);
 
-	if (!ss_ep_eject(o->conf.endpoints, c->endpoints[w->at].ep, &c->outlier, jitter, now, &out))
+	if (!ss_ep_eject(o->conf.endpoints, c->endpoints[w->at].ep, &c->outlier, chance, now, &out) && !out.spared)
 		return;
+	e.spared = out.spared;
 	e.times = out.times;
 	e.for_ns = out.for_ns;
 	e.rate = hundredths(rate_of(w));

@@ -268,6 +268,37 @@ static void a_slot_that_is_anothers_now(void **state)
 	end(w);
 }
 
+static uint32_t windows_enforced(uint32_t percent)
+{
+	struct world *w = start();
+	uint32_t enforced = 0;
+
+	w->cluster.outlier.partly = true;
+	w->cluster.outlier.enforcing[SS_EP_EJECT_RATE] = percent;
+	w->cluster.outlier.percent_limit = 0;
+	for (uint32_t k = 0; k < 200; k++) {
+		w->now += 10000 * S;
+		ss_outlier_poll(w->o, &w->snap, w->now);
+		for (uint32_t i = 0; i < EPS; i++)
+			serve(w, i, i == 1 ? 0 : 100, i == 1 ? 100 : 0);
+		window(w);
+		assert_int_equal(w->told, k + 1);
+		assert_int_equal(w->last.ejection.why, SS_EP_EJECT_RATE);
+		assert_int_equal(w->last.ejection.failures, 100);
+		assert_int_equal(ejected(w), w->last.ejection.spared ? 0 : 1u << 1);
+		enforced += !w->last.ejection.spared;
+	}
+	end(w);
+	return enforced;
+}
+
+static void a_share_of_windows_is_enforced(void **state)
+{
+	assert_int_equal(windows_enforced(0), 0);
+	assert_int_equal(windows_enforced(100), 200);
+	assert_in_range(windows_enforced(50), 72, 128); /* four deviations; the seed is constant */
+}
+
 static void jitter_is_added(void **state)
 {
 	struct world *w = start();
@@ -302,6 +333,7 @@ int main(void)
 		cmocka_unit_test(caps_hold),
 		cmocka_unit_test(who_is_out_already_is_no_measure),
 		cmocka_unit_test(a_slot_that_is_anothers_now),
+		cmocka_unit_test(a_share_of_windows_is_enforced),
 		cmocka_unit_test(jitter_is_added),
 	};
 

@@ -242,6 +242,7 @@ static void put_ejected(struct ss_json *j, const struct ss_tele *t, const struct
 	put_name(j, t, "cluster", ev->cluster);
 	put_addr(j, "upstream", &ev->upstream);
 	ss_json_text(j, "reason", ss_ep_eject_text(e->why));
+	ss_json_bool(j, "enforced", !e->spared);
 	put_number(j, "in_a_row", e->in_a_row);
 	put_number(j, "threshold", e->limit);
 	put_number(j, "requests", e->requests);
@@ -250,8 +251,10 @@ static void put_ejected(struct ss_json *j, const struct ss_tele *t, const struct
 	put_percent(j, "mean_percent", e->mean);
 	put_percent(j, "deviation_percent", e->deviation);
 	put_percent(j, "threshold_percent", e->threshold);
-	ss_json_double(j, "for_seconds", (double)e->for_ns / SS_NS_PER_SEC, 3);
-	ss_json_u64(j, "times", e->times);
+	if (!e->spared) {
+		ss_json_double(j, "for_seconds", (double)e->for_ns / SS_NS_PER_SEC, 3);
+		ss_json_u64(j, "times", e->times);
+	}
 	ss_json_u64(j, "ejected", e->ejected);
 	ss_json_u64(j, "endpoints", e->of);
 	put_config(j, t, ev->generation);

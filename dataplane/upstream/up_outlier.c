@@ -105,12 +105,14 @@ void ss_up_cancel(struct ss_up *u, struct ss_up_wait *w)
 static void tell_ejection(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w,
 			  const struct ss_ep_ejection *e, uint64_t now)
 {
-	struct ss_event *ev = new_record(u, w, SS_EVENT_EJECTED, SS_C_EJECTIONS, now);
+	enum ss_counter counter = e->spared ? SS_C_EJECTIONS_SPARED : SS_C_EJECTIONS;
+	struct ss_event *ev = new_record(u, w, SS_EVENT_EJECTED, counter, now);
 
 	if (!ev)
 		return;
 	ev->ejection = (struct ss_event_ejection){
 		.why = (uint8_t)e->why,
+		.spared = e->spared,
 		.in_a_row = e->in_a_row,
 		.limit = e->limit,
 		.times = e->times,
@@ -123,10 +125,10 @@ static void tell_ejection(struct ss_up *u, const struct ss_cluster *c, const str
 static void failed(struct ss_up *u, const struct ss_cluster *c, const struct ss_up_wait *w, enum ss_ep_end how,
 		   uint64_t now)
 {
-	uint64_t jitter = c->outlier.jitter_ns ? ss_rng_u64(&u->rng) % c->outlier.jitter_ns : 0;
+	uint64_t chance = c->outlier.jitter_ns || c->outlier.partly ? ss_rng_u64(&u->rng) : 0;
 	struct ss_ep_ejection e;
 
-	if (ss_ep_failed(u->conf.endpoints, w->at.ep, &c->outlier, how, jitter, now, &e))
+	if (ss_ep_failed(u->conf.endpoints, w->at.ep, &c->outlier, how, chance, now, &e) || e.spared)
 		tell_ejection(u, c, w, &e, now);
 }
 

@@ -92,6 +92,7 @@
 	X(EXT_AUTHZ_FULL, c, "checks not made: no memory set aside for them is left") \
 	X(EXT_AUTHZ_CUT, c, "checks given up: the request itself ended before")  \
 	X(EJECTIONS, c, "endpoints ejected by this worker")                     \
+	X(EJECTIONS_SPARED, c, "endpoints it found and left in rotation: enforcing percentages") \
 	X(UNEJECTIONS, c, "ejections ended by a good health check")             \
 	X(HEALTH_PROBES, c, "probes of endpoints begun")                        \
 	X(HEALTH_CONNECTS, c, "connections opened for probes")                  \

@@ -131,14 +131,27 @@ static uint64_t time_of(const struct ss_outlier_conf *o, uint32_t row)
 	return row > most / o->base_ejection_ns ? most : o->base_ejection_ns * row;
 }
 
-bool ss_ep_eject(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t jitter, uint64_t now,
+/* The upper half of the chance says it, the whole of it the jitter. */
+static bool spared(const struct ss_outlier_conf *o, enum ss_ep_eject why, uint64_t chance)
+{
+	return ss_unlikely(o->partly) && (chance >> 32) * 100 >> 32 >= o->enforcing[why];
+}
+
+bool ss_ep_eject(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t chance, uint64_t now,
 		 struct ss_ep_ejection *out)
 {
 	struct ss_ep *e = &t->ep[ep];
 	struct ss_ep_cluster *c = &t->cluster[e->cluster];
 	uint32_t row = row_of(e, o, now);
+	uint64_t jitter = o->jitter_ns ? chance % o->jitter_ns : 0;
 	uint64_t until = now + time_of(o, row) + jitter, none = 0;
 
+	out->spared = false;
+	if (spared(o, out->why, chance)) {
+		out->spared = !atomic_load(&e->ejected_until) &&
+			      atomic_load(&c->ejected) < ss_ep_cap(o, atomic_load(&c->unhealthy));
+		return false;
+	}
 	if (!reserve(c, o))
 		return false;
 	if (!atomic_compare_exchange_strong(&e->ejected_until, &none, until)) {
@@ -156,51 +169,78 @@ bool ss_ep_eject(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_con
 	return true;
 }
 
+/* What a failure is judged by: the failures in a row of its kind, each with its limit. */
+struct row {
+	struct ss_ep_table *t;
+	uint32_t ep;
+	const struct ss_outlier_conf *o;
+	uint64_t chance, now;
+	struct ss_ep_ejection *out;
+};
+
 /* So many in a row; a limit of 0 is never reached. */
-static bool reached(uint32_t n, uint32_t limit, enum ss_ep_eject why, struct ss_ep_ejection *out)
+static bool judge(const struct row *r, _Atomic uint32_t *count, uint32_t n, uint32_t limit, enum ss_ep_eject why)
 {
 	if (!limit || n < limit)
 		return false;
-	*out = (struct ss_ep_ejection){.why = why, .in_a_row = n, .limit = limit};
-	return true;
+	*r->out = (struct ss_ep_ejection){.why = why, .in_a_row = n, .limit = limit};
+	if (ss_ep_eject(r->t, r->ep, r->o, r->chance, r->now, r->out))
+		return true;
+	if (r->out->spared)
+		atomic_fetch_and(count, ELSEWHERE);
+	return false;
 }
 
 /* Requests without an answer, counted apart. */
-static bool count_local(struct ss_ep *e, struct ss_ep_watch *w, const struct ss_outlier_conf *o,
-			struct ss_ep_ejection *out)
+static bool count_local(const struct row *r)
 {
-	atomic_fetch_or(&e->errors, ELSEWHERE);
-	return reached(atomic_fetch_add(&w->local, 1) + 1, o->consecutive_local, SS_EP_EJECT_LOCAL, out);
+	_Atomic uint32_t *local = &r->t->watch[r->ep].local;
+
+	atomic_fetch_or(&r->t->ep[r->ep].errors, ELSEWHERE);
+	return judge(r, local, atomic_fetch_add(local, 1) + 1, r->o->consecutive_local, SS_EP_EJECT_LOCAL);
 }
 
-static bool count_error(struct ss_ep *e, struct ss_ep_watch *w, const struct ss_outlier_conf *o, bool gateway,
-			struct ss_ep_ejection *out)
+static uint32_t count_gateway(const struct row *r, bool gateway)
 {
-	uint32_t n = (atomic_fetch_add(&e->errors, 1) + 1) & ~ELSEWHERE;
+	_Atomic uint32_t *count = &r->t->watch[r->ep].gateway;
 
-	if (reached(n, o->consecutive_errors, SS_EP_EJECT_ERRORS, out))
-		return true;
-	if (!o->consecutive_gateway)
-		return false;
-	if (!gateway) {
-		atomic_store(&w->gateway, 0);
-		return false;
-	}
-	return reached(atomic_fetch_add(&w->gateway, 1) + 1, o->consecutive_gateway, SS_EP_EJECT_GATEWAY, out);
+	if (!r->o->consecutive_gateway)
+		return 0;
+	if (gateway)
+		return atomic_fetch_add(count, 1) + 1;
+	atomic_store(count, 0);
+	return 0;
+}
+
+static bool count_error(const struct row *r, bool gateway)
+{
+	_Atomic uint32_t *errors = &r->t->ep[r->ep].errors;
+	uint32_t n = (atomic_fetch_add(errors, 1) + 1) & ~ELSEWHERE, of_gateway = count_gateway(r, gateway);
+
+	return judge(r, errors, n, r->o->consecutive_errors, SS_EP_EJECT_ERRORS) ||
+	       judge(r, &r->t->watch[r->ep].gateway, of_gateway, r->o->consecutive_gateway, SS_EP_EJECT_GATEWAY);
+}
+
+static bool on_trial(const struct row *r)
+{
+	_Atomic uint32_t *trial = &r->t->ep[r->ep].trial;
+
+	return atomic_load(trial) && judge(r, trial, 1, 1, SS_EP_EJECT_TRIAL);
 }
 
 bool ss_ep_failed(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, enum ss_ep_end how,
-		  uint64_t jitter, uint64_t now, struct ss_ep_ejection *out)
+		  uint64_t chance, uint64_t now, struct ss_ep_ejection *out)
 {
+	struct row r = {.t = t, .ep = ep, .o = o, .chance = chance, .now = now, .out = out};
 	struct ss_ep *e = &t->ep[ep];
-	struct ss_ep_watch *w = &t->watch[ep];
 	uint64_t until = atomic_load(&e->ejected_until);
-	bool local = how == SS_EP_NO_ANSWER, enough;
+	bool local = how == SS_EP_NO_ANSWER;
 
+	out->spared = false;
 	atomic_fetch_add_explicit(&e->requests, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&e->failures, 1, memory_order_relaxed);
 	if (local)
-		atomic_fetch_add_explicit(&w->unanswered, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&t->watch[ep].unanswered, 1, memory_order_relaxed);
 	if (!(o->consecutive_errors || o->consecutive_gateway || (o->split && o->consecutive_local)) ||
 	    !atomic_load(&e->in_use))
 		return false;
@@ -210,15 +250,7 @@ bool ss_ep_failed(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_co
 			return false;
 		end_ejection(t, e, until);
 	}
-	if (local && o->split)
-		enough = count_local(e, w, o, out);
-	else
-		enough = count_error(e, w, o, local || how == SS_EP_GATEWAY, out);
-	if (!enough && atomic_load(&e->trial)) {
-		*out = (struct ss_ep_ejection){.why = SS_EP_EJECT_TRIAL, .in_a_row = 1, .limit = 1};
-		enough = true;
-	}
-	return enough && ss_ep_eject(t, ep, o, jitter, now, out);
+	return (local && o->split ? count_local(&r) : count_error(&r, local || how == SS_EP_GATEWAY)) || on_trial(&r);
 }
 
 bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t now)

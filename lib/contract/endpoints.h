@@ -23,6 +23,25 @@
 
 #define SS_EP_NONE UINT32_MAX
 
+/* Why an endpoint was ejected. X(NAME, "words") */
+#define SS_EP_EJECT_LIST(X)                                        \
+	X(ERRORS, "errors in a row")                               \
+	X(GATEWAY, "gateway errors in a row")                      \
+	X(LOCAL, "requests without an answer in a row")            \
+	X(TRIAL, "a failure while on trial")                       \
+	X(RATE, "success rate below that of the others")           \
+	X(PERCENT, "share of failures")                            \
+	X(LOCAL_RATE, "share of answers below that of the others") \
+	X(LOCAL_PERCENT, "share of requests without an answer")
+
+enum ss_ep_eject {
+#define SS_EP_EJECT_X(name, words) SS_EP_EJECT_##name,
+	SS_EP_EJECT_LIST(SS_EP_EJECT_X)
+#undef SS_EP_EJECT_X
+	SS_EP_EJECTS,
+};
+const char *ss_ep_eject_text(uint32_t why);
+
 /* Outlier detection of one cluster (defaults in docs/config.md). Immutable once published. */
 struct ss_outlier_conf {
 	uint32_t consecutive_errors; /* 0 turns ejection off */
@@ -43,6 +62,9 @@ struct ss_outlier_conf {
 	uint32_t rate_factor;         /* hundredths of a standard deviation below the mean */
 	uint32_t percent_limit;       /* failures of an endpoint's requests; 0: off */
 	uint32_t percent_hosts, percent_requests;
+	/* Percent of those found that are really ejected, by enum ss_ep_eject. */
+	bool partly; /* some is not 100 (ctrl/build fills it); else nobody looks at them */
+	uint32_t enforcing[SS_EP_EJECTS];
 };
 
 /* How a request to an endpoint ended. */
@@ -53,30 +75,13 @@ enum ss_ep_end {
 	SS_EP_NO_ANSWER, /* no connection, a reset, a timeout */
 };
 
-/* Why an endpoint was ejected. X(NAME, "words") */
-#define SS_EP_EJECT_LIST(X)                                        \
-	X(ERRORS, "errors in a row")                               \
-	X(GATEWAY, "gateway errors in a row")                      \
-	X(LOCAL, "requests without an answer in a row")            \
-	X(TRIAL, "a failure while on trial")                       \
-	X(RATE, "success rate below that of the others")           \
-	X(PERCENT, "share of failures")                            \
-	X(LOCAL_RATE, "share of answers below that of the others") \
-	X(LOCAL_PERCENT, "share of requests without an answer")
-
-enum ss_ep_eject {
-#define SS_EP_EJECT_X(name, words) SS_EP_EJECT_##name,
-	SS_EP_EJECT_LIST(SS_EP_EJECT_X)
-#undef SS_EP_EJECT_X
-};
-const char *ss_ep_eject_text(uint32_t why);
-
 /* An ejection and the numbers that decided it. */
 struct ss_ep_ejection {
 	enum ss_ep_eject why;
 	uint32_t in_a_row, limit; /* failures */
 	uint32_t times;           /* ejections in a row */
 	uint64_t for_ns;
+	bool spared; /* found, and left in rotation: the enforcing percentage */
 };
 
 /* Why an endpoint is not picked, or not first: bits. */
@@ -163,13 +168,20 @@ void ss_ep_begin(struct ss_ep_table *t, uint32_t ep);
 void ss_ep_end(struct ss_ep_table *t, uint32_t ep);
 /* A request ended well: consecutive errors return to zero. */
 void ss_ep_success(struct ss_ep_table *t, uint32_t ep);
-/* A request failed. True when this call ejected it, with the numbers. jitter: below o->jitter_ns. */
+/*
+ * A request failed. True when this call ejected it, with the numbers; these are there, too, when it was spared.
+ * chance: a random number, of which the jitter and the enforcing percentages are drawn. Who is spared begins anew:
+ * one draw for so many failures in a row.
+ */
 bool ss_ep_failed(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, enum ss_ep_end how,
-		  uint64_t jitter, uint64_t now, struct ss_ep_ejection *out);
+		  uint64_t chance, uint64_t now, struct ss_ep_ejection *out);
 /* The same of a 5xx, where nobody asks for more. */
 bool ss_ep_failure(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t now);
-/* Ejects for another reason, under the same caps. Also control's. False: over the caps, or ejected already. */
-bool ss_ep_eject(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t jitter, uint64_t now,
+/*
+ * Ejects for the reason out->why, under the same caps and draws. Also control's. False: spared, over the caps (which
+ * nobody draws for), or ejected already.
+ */
+bool ss_ep_eject(struct ss_ep_table *t, uint32_t ep, const struct ss_outlier_conf *o, uint64_t chance, uint64_t now,
 		 struct ss_ep_ejection *out);
 /* Failures in a row, of those that count together. */
 static inline uint32_t ss_ep_errors(const struct ss_ep *e)

@@ -417,6 +417,89 @@ static void no_answers_count_by_themselves_when_split(void **state)
 	ss_ep_table_free(t);
 }
 
+/* As ctrl/build leaves it: these percentages, all others 100. */
+static void enforce(struct ss_outlier_conf *o, enum ss_ep_eject why, uint32_t percent)
+{
+	o->n_endpoints = 4;
+	o->partly = true;
+	for (uint32_t i = 0; i < SS_EP_EJECTS; i++)
+		if (!o->enforcing[i])
+			o->enforcing[i] = 100;
+	o->enforcing[why] = percent;
+}
+
+/* Of 1000 rows of five errors with a draw each: how many ejected. All the others were told as spared. */
+static uint32_t enforced(uint32_t percent, uint64_t random)
+{
+	struct ss_outlier_conf o = seed;
+	struct ss_ep_ejection out;
+	uint32_t eps[4], ejected = 0;
+	struct ss_ep_table *t = table_of(4, eps);
+	struct ss_rng rng;
+
+	ss_rng_seed(&rng, random);
+	enforce(&o, SS_EP_EJECT_ERRORS, percent);
+	for (uint32_t i = 0; i < 1000; i++) {
+		uint64_t now = (1 + i) * 1000 * S;
+		assert_false(fails(t, eps[0], &o, SS_EP_ERROR, 4, &out));
+		assert_false(out.spared);
+		bool is = ss_ep_failed(t, eps[0], &o, SS_EP_ERROR, ss_rng_u64(&rng), now, &out);
+		assert_int_equal(is, !out.spared);
+		assert_int_equal(out.why, SS_EP_EJECT_ERRORS);
+		assert_int_equal(out.in_a_row, 5);
+		assert_int_equal(ss_ep_pickable(t, eps[0], now), !is);
+		assert_int_equal(t->cluster[0].ejected, is);
+		assert_int_equal(t->ep[eps[0]].errors, 0);
+		ejected += is;
+		ss_ep_uneject(t, eps[0], now);
+	}
+	assert_int_equal(t->ep[eps[0]].ejections, ejected);
+	ss_ep_table_free(t);
+	return ejected;
+}
+
+static void a_share_is_enforced(void **state)
+{
+	assert_int_equal(enforced(0, 7), 0);
+	assert_int_equal(enforced(100, 7), 1000);
+	/* Four standard deviations of 1000 draws at a half are 63; the seed is constant. */
+	assert_in_range(enforced(50, 7), 437, 563);
+	assert_in_range(enforced(1, 7), 1, 23);
+}
+
+static void who_is_spared_begins_anew(void **state)
+{
+	uint32_t eps[4];
+	struct ss_ep_table *t = table_of(4, eps);
+	struct ss_outlier_conf o = seed;
+	struct ss_ep_ejection out;
+
+	o.consecutive_gateway = 3;
+	enforce(&o, SS_EP_EJECT_GATEWAY, 0);
+	assert_false(fails(t, eps[0], &o, SS_EP_GATEWAY, 2, &out));
+	assert_false(out.spared);
+	assert_false(fails(t, eps[0], &o, SS_EP_GATEWAY, 1, &out));
+	assert_true(out.spared);
+	assert_int_equal(out.why, SS_EP_EJECT_GATEWAY);
+	assert_int_equal(t->watch[eps[0]].gateway, 0);
+	/* They are errors all the same, whose row goes on. */
+	assert_int_equal(ss_ep_errors(&t->ep[eps[0]]), 3);
+	assert_false(fails(t, eps[0], &o, SS_EP_GATEWAY, 1, &out));
+	assert_false(out.spared);
+	assert_true(fails(t, eps[0], &o, SS_EP_GATEWAY, 1, &out));
+	assert_int_equal(out.why, SS_EP_EJECT_ERRORS);
+	/* And the other way round, where one failure completes both rows: the line is of the one that ejects. */
+	o.consecutive_gateway = 5;
+	o.enforcing[SS_EP_EJECT_GATEWAY] = 100;
+	enforce(&o, SS_EP_EJECT_ERRORS, 0);
+	assert_true(fails(t, eps[1], &o, SS_EP_GATEWAY, 5, &out));
+	assert_int_equal(out.why, SS_EP_EJECT_GATEWAY);
+	/* Two of four are out: over the cap nobody is found. */
+	assert_false(fails(t, eps[2], &o, SS_EP_ERROR, 5, &out));
+	assert_false(out.spared);
+	ss_ep_table_free(t);
+}
+
 static void one_may_always_go(void **state)
 {
 	uint32_t eps[4];
@@ -485,6 +568,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gateway_errors_are_told_apart),
 		cmocka_unit_test(no_answers_count_by_themselves_when_split),
+		cmocka_unit_test(a_share_is_enforced),
+		cmocka_unit_test(who_is_spared_begins_anew),
 		cmocka_unit_test(one_may_always_go),
 		cmocka_unit_test(an_ejection_can_be_ended),
 		cmocka_unit_test(flags_are_counted_once),

@@ -43,6 +43,7 @@ enum ss_event_watch_kind {
 /* An ejection, as struct ss_ep_ejection; rates in hundredths of a percent. 0: plays no role. */
 struct ss_event_ejection {
 	uint8_t why;              /* enum ss_ep_eject */
+	bool spared;              /* it stays: the enforcing percentage */
 	uint32_t in_a_row, limit;
 	uint32_t times;           /* ejections in a row */
 	uint32_t ejected, of;     /* endpoints of the cluster that are ejected now, of all */
