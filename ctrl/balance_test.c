@@ -1,6 +1,8 @@
 /* balance_test.c - what each policy promises, of clusters as the product builds them. */
 #include "ctrl/balance_sim.h"
 
+#include <math.h>
+
 #include "base/rng.h"
 
 static const enum ss_lb policies[] = {SS_LB_ROUND_ROBIN, SS_LB_LEAST_REQUEST, SS_LB_PEAK_EWMA,
@@ -305,6 +307,129 @@ static void panic_takes_all(void **state)
 	}
 }
 
+/* -- shares by place within priorities, worked out from the endpoints -- */
+
+enum { PLACED = 24, PLACES = 3, PRIORITIES = 4 };
+
+struct placed {
+	uint32_t place; /* PLACES: in none that has a share */
+	uint32_t priority;
+	bool up;
+};
+
+static double can_carry(uint32_t up, uint32_t all)
+{
+	return all ? floor(fmin(100, 140.0 * up / all)) : 0;
+}
+
+static void count_up(const struct placed *e, uint32_t priority, uint32_t place, uint32_t *up, uint32_t *all)
+{
+	*up = *all = 0;
+	for (uint32_t i = 0; i < PLACED; i++) {
+		if (e[i].priority != priority || e[i].place == PLACES || (place != PLACES && e[i].place != place))
+			continue;
+		*up += e[i].up;
+		*all += 1;
+	}
+}
+
+/* want[priority][place], of 1. False: nobody gets anything. */
+static bool work_out(const struct placed *e, const uint32_t *weight, double want[PRIORITIES][PLACES])
+{
+	double load[PRIORITIES], total = 0, left = 100, sum = 0;
+	uint32_t up[PRIORITIES], all[PRIORITIES], u, n, calm = 0;
+	bool panic[PRIORITIES];
+
+	for (uint32_t p = 0; p < PRIORITIES; p++) {
+		count_up(e, p, PLACES, &up[p], &all[p]);
+		total += can_carry(up[p], all[p]);
+	}
+	for (uint32_t p = 0; p < PRIORITIES; p++) {
+		panic[p] = total < 100 && up[p] * 100 < 30 * all[p];
+		calm += all[p] && !panic[p];
+	}
+	for (uint32_t p = 0; p < PRIORITIES; p++) {
+		load[p] = calm ? fmin(left, can_carry(up[p], all[p])) : all[p];
+		left -= calm ? load[p] : 0;
+		sum += load[p];
+	}
+	for (uint32_t p = 0; p < PRIORITIES; p++) {
+		double parts = 0;
+		for (uint32_t k = 0; k < PLACES; k++) {
+			count_up(e, p, k, &u, &n);
+			want[p][k] = n ? weight[k] * (panic[p] ? 100 : can_carry(u, n)) : 0;
+			parts += want[p][k];
+		}
+		for (uint32_t k = 0; k < PLACES; k++)
+			want[p][k] *= parts > 0 ? load[p] / sum / parts : 0;
+	}
+	return sum > 0;
+}
+
+static uint32_t dice(uint64_t *state, uint32_t n)
+{
+	*state = ss_balance_mix(*state, n);
+	return (uint32_t)((*state >> 32) * n >> 32);
+}
+
+/* What the workers' function says of a set whose endpoints are up as they are. */
+static void compare_shares(struct bed *b, const struct placed *e, const uint32_t *weight)
+{
+	const struct ss_balance *l = b->c->balance;
+	struct ss_lb_sight sight[PRIORITIES * PLACES] = {0};
+	struct ss_lb_worker w = {.sight = sight};
+	double want[PRIORITIES][PLACES];
+	bool some = work_out(e, weight, want);
+	uint32_t before = 0;
+
+	assert_true(l->n_tiers <= SS_ARRAY_LEN(sight));
+	for (uint32_t t = 0; t < l->n_tiers; t++)
+		for (uint32_t i = 0; i < l->tiers[t].n; i++)
+			sight[t].n_up += e[l->tiers[t].at[i]].up;
+	ss_up_share_load(l, &l->sets[0], &w);
+	for (uint32_t t = 0; some && t < l->n_tiers; t++) {
+		const struct placed *one = &e[l->tiers[t].at[0]];
+		double got = (sight[t].upto - before) / (double)SS_LB_WHOLE;
+		if (fabs(got - want[one->priority][one->place]) > 1.5 / SS_LB_WHOLE)
+			fail_msg("priority %u, place %u: %.4f, not %.4f", one->priority, one->place, got,
+				 want[one->priority][one->place]);
+		before = sight[t].upto;
+	}
+	assert_true(!some || before == SS_LB_WHOLE);
+}
+
+static void shares_within_priorities(void **state)
+{
+	static char *const zones[] = {"a", "b", "c", "d"};
+	uint64_t seed = 4711;
+
+	for (uint32_t round = 0; round < 60; round++) {
+		struct bed *b = bed_start(SS_LB_ROUND_ROBIN, PLACED);
+		struct placed e[PLACED];
+		struct ss_model_portion to[PLACES];
+		struct ss_model_distribute d = {.from = "here", .n = PLACES, .to = to};
+		uint32_t weight[PLACES] = {1 + dice(&seed, 50), 1 + dice(&seed, 40)};
+		weight[2] = 100 - weight[0] - weight[1];
+		for (uint32_t k = 0; k < PLACES; k++)
+			to[k] = (struct ss_model_portion){zones[k], weight[k]};
+		b->m->process.locality.region = ss_model_text(b->m, "here");
+		b->k->balance.n_distribute = 1;
+		b->k->balance.distribute = &d;
+		for (uint32_t i = 0; i < PLACED; i++) {
+			e[i] = (struct placed){dice(&seed, PLACES + 1), dice(&seed, PRIORITIES), true};
+			b->k->endpoints[i].priority = e[i].priority;
+			b->k->endpoints[i].locality.region = zones[e[i].place];
+		}
+		bed_publish(b);
+		for (uint32_t health = 0; health < 50; health++) {
+			for (uint32_t i = 0; i < PLACED; i++)
+				e[i].up = dice(&seed, 50) >= health;
+			compare_shares(b, e, weight);
+		}
+		bed_end(b);
+	}
+}
+
 enum { MANY = 2000 };
 
 /* One pick in each turn; whether each of first..first + n - 1 was hit. Nobody in [none, none + n_none) may be. */
@@ -556,6 +681,7 @@ int main(void)
 		cmocka_unit_test(a_standing_line_takes_no_more),
 		cmocka_unit_test(a_slot_given_anew_begins_anew),
 		cmocka_unit_test(panic_takes_all),
+		cmocka_unit_test(shares_within_priorities),
 		cmocka_unit_test(many_are_looked_at_by_and_by),
 		cmocka_unit_test(a_generation_begins_by_and_by),
 		cmocka_unit_test(late_turns_are_fair),

@@ -230,16 +230,31 @@ class TestTiers(BalanceSuite):
                        {"from": "eu/eu-1/*", "to": ["eu/eu-1/*:70", "eu/eu-2/*:20", "us/*:10"]}]},
                    outlier={"consecutive_errors": 2, "base_ejection_time": "60s", "max_ejection_percent": 100,
                             "min_health_percent": 0})
-
-        def verify_shares(**want):
-            got = collections.Counter(self.ask(n))
-            for name in ("o0", "o1", "o2", "o3"):
-                p = want.get(name, 0)
-                away = 5 * math.sqrt(n * p * (1 - p)) + n / 200  # shares are whole percents
-                self.verify(abs(got[name] - n * p) <= (away if 0 < p < 1 else 0), f"{name}: {dict(got)}, want {want}")
-        verify_shares(o0=.7, o1=.2, o2=.1)
+        self.verify_shares(n, o0=.7, o1=.2, o2=.1)
         self.fail_one(0)
-        verify_shares(o1=2 / 3, o2=1 / 3)
+        self.verify_shares(n, o1=2 / 3, o2=1 / 3)
+
+    def test_distribute_and_priorities(self):
+        """Shares by place within a priority, over HTTP/1.1: the next one takes over what the first cannot carry, in the same
+        shares; who stands in no place gets nothing."""
+        here, there, n = {"region": "eu", "zone": "eu-1"}, {"region": "us"}, 300
+        self.start("round_robin", endpoints=[here, there, {**here, "priority": 1}, {**there, "priority": 1}],
+                   top={"locality": here}, balancing={"distribute": [{"from": "eu/*", "to": ["eu/*:70", "us/*:30"]}]},
+                   outlier={"consecutive_errors": 2, "base_ejection_time": "60s", "max_ejection_percent": 100,
+                            "min_health_percent": 0})
+        self.verify_shares(n, o0=.7, o1=.3)
+        self.fail_one(0)
+        self.verify_shares(n, o1=.7, o2=.21, o3=.09)
+        self.fail_one(1)
+        self.verify_shares(n, o2=.7, o3=.3)
+
+    def verify_shares(self, n, **want):
+        """Of n requests, within five standard deviations."""
+        got = collections.Counter(self.ask(n))
+        for name in ("o0", "o1", "o2", "o3"):
+            p = want.get(name, 0)
+            away = 5 * math.sqrt(n * p * (1 - p)) + 1
+            self.verify(abs(got[name] - n * p) <= (away if 0 < p < 1 else 0), f"{name}: {dict(got)}, want {want}")
 
     def fail_one(self, i):
         self.control(ORIGINS[i], 500)

@@ -14,7 +14,7 @@ struct lb {
 	const struct ss_cluster *c;
 	struct ss_balance *b;
 	const struct ss_model_distribute *shares; /* NULL: one tier behind the other */
-	uint32_t *rank; /* by endpoint: priority and distance, or its portion of `shares` */
+	uint32_t *rank; /* by endpoint: priority, and distance or its portion of `shares` */
 	struct ss_lb_tier *tiers;
 	struct ss_lb_set *sets;
 	uint32_t n_tiers;
@@ -96,8 +96,10 @@ static uint32_t rank_of(const struct lb *l, uint32_t i)
 	const struct ss_model_endpoint *e = &l->m->endpoints[i];
 	bool near = l->m->balance.locality == SS_LB_LOCALITY_FAILOVER;
 
-	if (l->shares)
-		return portion_of(l->shares, e);
+	if (l->shares) {
+		uint32_t portion = portion_of(l->shares, e);
+		return portion == UINT32_MAX ? UINT32_MAX : e->priority * l->shares->n + portion;
+	}
 	return e->priority * DISTANCES +
 	       (near ? distance(&l->m->balance, &l->j->model->process.locality, &e->locality) : 0);
 }
@@ -231,7 +233,11 @@ static int build_tier(struct lb *l, const struct ss_model_labels *want, uint32_t
 
 	if (!at)
 		return SS_ERR_NO_MEM;
-	*t = (struct ss_lb_tier){.n = n, .at = at, .share = l->shares ? l->shares->to[rank].weight : 0};
+	*t = (struct ss_lb_tier){.n = n, .at = at, .level = rank, .share = 1};
+	if (l->shares) {
+		t->level = rank / l->shares->n;
+		t->share = l->shares->to[rank % l->shares->n].weight;
+	}
 	for (uint32_t i = 0; i < l->m->n_endpoints; i++) {
 		if (l->rank[i] != rank || !has_labels(&l->m->endpoints[i].labels, want))
 			continue;
@@ -355,7 +361,6 @@ int ss_build_balance(struct ss_build_job *j, const struct ss_model_cluster *m, s
 	l.b->conf = m->balance.conf;
 	l.b->by_turn = by_turn(&l);
 	l.shares = distribution(j, &m->balance);
-	l.b->distributed = l.shares != NULL;
 	err = ss_build_hash_policy(j, &m->balance.hash, &l.b->hash);
 	if (!err)
 		err = prepare(&l);

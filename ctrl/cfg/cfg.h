@@ -28,10 +28,9 @@ char *ss_cfg_flat(const char *path, char *why, size_t why_n);
 /* The hash of the model that this text would be; false: it is no configuration. */
 bool ss_cfg_text_hash(const char *text, char hash[17]);
 
-/* A file of endpoints alone, for cluster `of`: a model with that one cluster, of which nothing but the endpoints is set, and
+/* A file of endpoints alone: a model with one cluster, of which nothing but the endpoints is set, and
  * the file's hash. An empty list is an answer, no list is an error. Otherwise as ss_cfg_load. */
-int ss_cfg_endpoints(const char *path, const struct ss_model_cluster *of, struct ss_model **out,
-		     struct ss_model_errors *errors);
+int ss_cfg_endpoints(const char *path, struct ss_model **out, struct ss_model_errors *errors);
 /* Writes the model's keys, defaults filled in, as members of the object that j is in. Secrets are named
  * by their files. */
 void ss_cfg_show(struct ss_json *j, const struct ss_model *m);

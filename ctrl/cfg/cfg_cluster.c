@@ -100,10 +100,6 @@ static void check_endpoints(struct ss_cfg *c, config_setting_t *g, const struct 
 {
 	char text[SS_ADDR_TEXT];
 	uint32_t twin[2];
-	for (uint32_t i = 0; i < k->n_endpoints; i++)
-		if (k->endpoints[i].priority && k->balance.n_distribute)
-			ss_cfg_error(c, g, "endpoints", "has a priority, in line %u: balancing.distribute knows none",
-				     k->endpoints[i].src.line);
 	int found = ss_model_twins(k->endpoints, k->n_endpoints, twin);
 	c->no_memory |= found < 0;
 	if (found > 0)

@@ -26,7 +26,6 @@ struct ss_cfg {
 	struct ss_model_errors *errors;
 	const char *dir;      /* of the file: "" or ends in "/" */
 	bool no_memory;
-	const struct ss_model_cluster *of; /* whose endpoints alone are read; NULL: all is */
 	const char *file;     /* the last source file's name as libconfig holds it, and our copy */
 	const char *file_copy;
 	char why[256];        /* the reason a value was refused */

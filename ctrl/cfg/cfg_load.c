@@ -204,14 +204,12 @@ static void read_whole(struct ss_cfg *c, config_t *file, const char *path)
 	ss_cfg_group(c, config_root_setting(file), &ss_cfg_root, c->m);
 }
 
-/* Its one cluster knows what of the real one the endpoints must fit. */
 static void read_endpoints(struct ss_cfg *c, config_t *file, const char *path)
 {
 	struct ss_model_cluster *k = ss_cfg_alloc(c, sizeof(*k));
 
 	if (!k || !parse(c, file, path))
 		return;
-	k->balance.n_distribute = c->of->balance.n_distribute;
 	if (!config_lookup(file, "endpoints")) {
 		struct ss_model_src src = { path, 1 };
 		ss_model_error(c->errors, &src, "endpoints", "is missing");
@@ -221,10 +219,10 @@ static void read_endpoints(struct ss_cfg *c, config_t *file, const char *path)
 	c->m->n_clusters = 1;
 }
 
-static int load(const char *path, const struct ss_model_cluster *of, void (*read)(struct ss_cfg *, config_t *, const char *),
-		struct ss_model **out, struct ss_model_errors *errors)
+static int load(const char *path, void (*read)(struct ss_cfg *, config_t *, const char *), struct ss_model **out,
+		struct ss_model_errors *errors)
 {
-	struct ss_cfg c = { .m = ss_model_new(), .errors = errors, .of = of };
+	struct ss_cfg c = { .m = ss_model_new(), .errors = errors };
 	uint32_t before = errors->n;
 	*out = NULL;
 	if (!c.m) {
@@ -252,13 +250,12 @@ static int load(const char *path, const struct ss_model_cluster *of, void (*read
 
 int ss_cfg_load(const char *path, struct ss_model **out, struct ss_model_errors *errors)
 {
-	return load(path, NULL, read_whole, out, errors);
+	return load(path, read_whole, out, errors);
 }
 
-int ss_cfg_endpoints(const char *path, const struct ss_model_cluster *of, struct ss_model **out,
-		     struct ss_model_errors *errors)
+int ss_cfg_endpoints(const char *path, struct ss_model **out, struct ss_model_errors *errors)
 {
-	return load(path, of, read_endpoints, out, errors);
+	return load(path, read_endpoints, out, errors);
 }
 
 /* ---- the list of keys ---- */

@@ -154,8 +154,7 @@ static struct ss_model *answer_of(struct disco_dns *q)
 			.src = {from, 0},
 			.addr = {.ip = q->record[i].ip, .port = q->record[i].port},
 			.weight = weight_of(q, i),
-			/* Shares by place know no priorities. */
-			.priority = of->balance.n_distribute ? 0 : rank_of(q, i)};
+			.priority = rank_of(q, i)};
 	}
 	m->clusters = k;
 	m->n_clusters = 1;

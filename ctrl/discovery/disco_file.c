@@ -56,7 +56,7 @@ void disco_file_look(struct disco_source *s, bool judge, uint64_t now)
 	stat_of(s->cluster->discovery.path, &s->seen);
 	if (just_changed(&s->seen))
 		disco_want(s, now + SS_DISCO_PACE_NS);
-	if (ss_cfg_endpoints(s->cluster->discovery.path, s->cluster, &answer, &errors) == 0) {
+	if (ss_cfg_endpoints(s->cluster->discovery.path, &answer, &errors) == 0) {
 		s->doubted_at = 0;
 		disco_answer(s, answer, now);
 	} else if (judge || (s->doubted_at && now >= s->doubted_at + QUIET_NS)) {

@@ -204,7 +204,7 @@ static bool is_of(const struct disco_source *s, const struct ss_model_cluster *k
 	const struct ss_model_discovery *a = &s->cluster->discovery, *b = &k->discovery;
 
 	bool same = strcmp(s->cluster->name, k->name) == 0 && a->kind == b->kind && same_text(a->path, b->path) &&
-		    s->cluster->balance.n_distribute == k->balance.n_distribute && same_text(a->name, b->name) &&
+		    same_text(a->name, b->name) &&
 		    a->record == b->record && a->port == b->port && a->n_resolvers == b->n_resolvers &&
 		    a->respect_ttl == b->respect_ttl && a->refresh_ns == b->refresh_ns &&
 		    a->min_refresh_ns == b->min_refresh_ns && a->failure_refresh_ns == b->failure_refresh_ns;
@@ -240,7 +240,6 @@ static bool copy_of(struct ss_model *own, struct ss_model_cluster *to, const str
 	bool good;
 
 	to->name = ss_model_text(own, k->name);
-	to->balance.n_distribute = k->balance.n_distribute;
 	*d = k->discovery;
 	d->path = ss_model_text(own, d->path);
 	d->name = ss_model_text(own, d->name);

@@ -73,7 +73,7 @@ static bool view_make(struct why_case *k, struct view *v)
 	return true;
 }
 
-/* Percent of the set's requests that the tier gets. */
+/* Of SS_LB_WHOLE: what the tier gets of the set's requests. */
 static uint32_t tier_share(const struct view *v, uint32_t t)
 {
 	const struct ss_lb_sight *s = &v->seen.sight[v->set->first];
@@ -100,7 +100,7 @@ static void put_down(struct why_case *k, const struct ss_endpoint *e)
 static bool show_endpoint(struct why_case *k, struct view *v, uint32_t i, bool told)
 {
 	const struct ss_endpoint *e = &v->c->endpoints[i];
-	uint32_t t = v->tier[i], share = v->set && t != UINT32_MAX ? tier_share(v, t) : 100;
+	uint32_t t = v->tier[i], share = v->set && t != UINT32_MAX ? tier_share(v, t) : SS_LB_WHOLE;
 	bool panic = v->set && t != UINT32_MAX && v->seen.sight[v->set->first + t].panic;
 	bool may = t != UINT32_MAX && share && (v->seen.ok[i] || panic);
 	char text[SS_ADDR_TEXT];
@@ -114,12 +114,13 @@ static bool show_endpoint(struct why_case *k, struct view *v, uint32_t i, bool t
 	ss_json_bool(k->j, "eligible", may);
 	if (t != UINT32_MAX && v->set && v->set->n_tiers > 1) {
 		ss_json_u64(k->j, "tier", t);
-		ss_json_u64(k->j, "tier_percent", share);
+		ss_json_double(k->j, "tier_percent", share * 100.0 / SS_LB_WHOLE, 2);
 	}
 	if (i < v->m->n_endpoints && v->m->endpoints[i].priority)
 		ss_json_u64(k->j, "priority", v->m->endpoints[i].priority);
 	if (t == UINT32_MAX)
-		ss_json_text(k->j, "why", "it is not in the subset");
+		ss_json_text(k->j, "why", v->set == v->c->balance->sets ? "it stands in no place that has a share"
+									: "it is not in the subset");
 	else if (!v->seen.ok[i] && !panic)
 		put_down(k, e);
 	else if (!share)

@@ -1,7 +1,8 @@
 /*
  * up_choice_int.h - one pick under way, and what the files that pick do for each other.
  *
- * up_pick.c is the door: set, tier, policy. up_sight.c keeps what the worker sees of a cluster; up_turn.c
+ * up_pick.c is the door: set, tier, policy. up_sight.c keeps what the worker sees of a cluster; up_share.c
+ * says how much its tiers get; up_turn.c
  * picks by turns, up_draw.c by chance, up_hash.c by the request's hash; up_ewma.c knows how slow endpoints
  * are.
  */

@@ -69,10 +69,10 @@ static uint32_t draw_tier(struct ss_up *u, const struct ss_lb_set *set, const st
 {
 	uint32_t draw;
 
-	if (s[0].upto >= 100)
+	if (s[0].upto >= SS_LB_WHOLE)
 		return 0;
 	/* A key stays in its tier as long as the tiers carry what they carry. */
-	draw = w->hashed ? (uint32_t)((w->hash >> 32) % 100) : ss_rng_below(&u->rng, 100);
+	draw = w->hashed ? (uint32_t)((w->hash >> 32) % SS_LB_WHOLE) : ss_rng_below(&u->rng, SS_LB_WHOLE);
 	for (uint32_t i = 0; i < set->n_tiers; i++)
 		if (draw < s[i].upto)
 			return i;

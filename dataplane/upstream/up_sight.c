@@ -89,87 +89,6 @@ static void list_up(const struct ss_cluster *c, const struct ss_lb_worker *w, co
 	}
 }
 
-/* -- how much each tier carries (Envoy's priority load, with its panic) -- */
-
-/* Percent of all requests that the tier's endpoints that are up can carry. */
-static uint32_t carries(const struct ss_balance *b, const struct ss_lb_tier *t, const struct ss_lb_sight *s)
-{
-	uint64_t over = ss_max_u32(b->conf.overprovision, 100);
-
-	return t->n ? (uint32_t)ss_min_u64(100, over * s->n_up / t->n) : 0;
-}
-
-static void share_by(struct ss_lb_sight *s, const uint64_t *part, uint32_t n, uint64_t sum)
-{
-	uint64_t run = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		run += part[i];
-		s[i].upto = (uint32_t)((run * 100 + sum / 2) / sum);
-	}
-	s[n - 1].upto = 100;
-}
-
-/* What the preferred tiers cannot carry goes on to the next; together they always carry everything. True when a tier
- * began or ended its panic. */
-static bool share_load(const struct ss_balance *b, const struct ss_lb_set *set, struct ss_lb_worker *w)
-{
-	const struct ss_lb_tier *t = &b->tiers[set->first];
-	struct ss_lb_sight *s = &w->sight[set->first];
-	uint64_t part[SS_LB_TIERS_MAX];
-	uint32_t total = 0, left = 100, panics = 0;
-	bool flipped = false;
-
-	for (uint32_t i = 0; i < set->n_tiers; i++)
-		total += carries(b, &t[i], &s[i]);
-	for (uint32_t i = 0; i < set->n_tiers; i++) {
-		bool was = s[i].panic;
-		s[i].panic =
-			total < 100 && (uint64_t)s[i].n_up * 100 < (uint64_t)b->conf.panic_percent * t[i].n;
-		flipped |= was != s[i].panic;
-		panics += s[i].panic;
-	}
-	for (uint32_t i = 0; i < set->n_tiers; i++) {
-		if (panics == set->n_tiers) {
-			part[i] = t[i].n;
-		} else if (total < 100) {
-			part[i] = carries(b, &t[i], &s[i]);
-		} else {
-			part[i] = ss_min_u32(left, carries(b, &t[i], &s[i]));
-			left -= (uint32_t)part[i];
-		}
-	}
-	total = 0;
-	for (uint32_t i = 0; i < set->n_tiers; i++)
-		total += (uint32_t)part[i];
-	if (total)
-		share_by(s, part, set->n_tiers, total);
-	return flipped;
-}
-
-/* Shares by place (Envoy's locality weights): a place that cannot carry its share gets less. */
-static bool share_places(const struct ss_balance *b, const struct ss_lb_set *set, struct ss_lb_worker *w)
-{
-	const struct ss_lb_tier *t = &b->tiers[set->first];
-	struct ss_lb_sight *s = &w->sight[set->first];
-	uint64_t part[SS_LB_TIERS_MAX], sum = 0, up = 0, all = 0;
-	bool panic, flipped = s[0].panic;
-
-	for (uint32_t i = 0; i < set->n_tiers; i++) {
-		up += s[i].n_up;
-		all += t[i].n;
-	}
-	panic = up * 100 < (uint64_t)b->conf.panic_percent * all;
-	for (uint32_t i = 0; i < set->n_tiers; i++) {
-		part[i] = (uint64_t)t[i].share * (panic ? 100 : carries(b, &t[i], &s[i]));
-		sum += part[i];
-		s[i].panic = panic;
-	}
-	if (sum)
-		share_by(s, part, set->n_tiers, sum);
-	return flipped != panic;
-}
-
 static struct up_choice choice_in(struct ss_up *u, const struct ss_cluster *c, struct ss_lb_worker *w, uint32_t tier,
 				 uint64_t now)
 {
@@ -198,11 +117,6 @@ static void settle_turns(struct ss_up *u, struct up_cluster *k, const struct ss_
 		p.sight->cursor = start;
 	if (c->balance->by_turn)
 		up_turn_settle(&p, start);
-}
-
-bool ss_up_share_load(const struct ss_balance *b, const struct ss_lb_set *set, struct ss_lb_worker *w)
-{
-	return b->distributed ? share_places(b, set, w) : share_load(b, set, w);
 }
 
 /* Lists and shares by what `ok` says. True when a tier began or ended its panic. */

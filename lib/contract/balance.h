@@ -9,7 +9,7 @@
  *
  * A set is what a request chooses among: the whole cluster, or its endpoints with certain labels. It has
  * one tier for each priority and distance (same subzone, zone, region, farther), the preferred first; or, where
- * requests are distributed, one for each locality that gets a share. A place is an index into a tier's list.
+ * requests are distributed, one for each priority and locality that gets a share. A place is an index into a tier's list.
  */
 #ifndef SS_BALANCE_H
 #define SS_BALANCE_H
@@ -76,15 +76,16 @@ struct ss_lb_tier {
 	uint32_t n;
 	const uint32_t *at; /* by place: index into ss_cluster.endpoints */
 	uint64_t weight;    /* sum */
-	uint32_t share;     /* percent of all requests, where they are distributed by place */
+	uint32_t level;     /* those of one level stand beside each other; a lower one comes first */
+	uint32_t share;     /* of its level, where requests are distributed by place; else 1 */
 	uint32_t n_table, n_ring;
 	const uint32_t *table;             /* Maglev: places */
 	const struct ss_ring_point *ring;  /* by hash */
 	const struct ss_lb_alias *alias;   /* by place; NULL: all weights are alike, or nothing is left to chance */
 };
 
-/* 128 priorities at five distances. */
-#define SS_LB_TIERS_MAX 640u
+/* All requests of a set. */
+#define SS_LB_WHOLE 10000u
 
 struct ss_lb_set {
 	uint32_t name; /* name id of its labels, "stage=beta,version=v2"; 0: the whole cluster */
@@ -102,7 +103,7 @@ struct ss_lb_sight {
 	uint32_t n_up;
 	uint32_t *up;    /* places of those that may be picked, ascending; all of them in panic */
 	uint64_t weight; /* their sum */
-	uint32_t upto;   /* percent: a draw (0..99) below this and not below the tier's before falls here */
+	uint32_t upto;   /* of SS_LB_WHOLE: a draw below this and not below the tier's before falls here */
 	bool panic;
 	uint32_t cursor;
 	uint64_t clock;           /* due of the turn taken last */
@@ -122,7 +123,6 @@ struct ss_lb_worker {
 
 struct ss_balance {
 	struct ss_balance_conf conf;
-	bool distributed; /* tiers are places that have shares, not one behind the other */
 	bool by_turn; /* weights differ or slow start is on: turns, not plain rotation */
 	const struct ss_hash_policy *hash; /* NULL: only the route's */
 	uint32_t n_tiers, n_sets;
