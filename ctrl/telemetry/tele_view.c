@@ -23,6 +23,7 @@ int ss_tele_view_open(struct ss_tele_view **out, struct ss_tele *t, const struct
 	if (!v)
 		return SS_ERR_NO_MEM;
 	v->conf = *conf;
+	v->left = LINES_A_POLL; /* records may come before the next poll does */
 	v->text = malloc(SS_TELE_VIEW_TEXT);
 	ok = v->text != NULL;
 	for (uint32_t i = 0; i < TELE_VIEW_WORDS; i++) {
@@ -187,6 +188,8 @@ void ss_tele_views_poll(struct ss_tele *t, const struct ss_snapshot *s)
 	for (uint32_t i = 0; i < t->n_views; i++) {
 		struct ss_tele_view *v = t->view[i];
 		v->left = LINES_A_POLL;
+		if (!v->n)
+			say_dropped(v); /* no line may follow that would say it */
 		if (v->top && !ss_tele_view_over(v) && now - v->top->began >= v->conf.interval_ns)
 			add_line(v, ss_tele_top_close(v->top, v->conf.kind, t, s, now));
 	}

@@ -125,6 +125,34 @@ static void test_slow(void **state)
 	ss_tele_view_close(v);
 }
 
+/* What happens between the answer to a viewer and the next poll is seen too. */
+static void test_first(void **state)
+{
+	struct ss_tele_view_conf conf = { 0 };
+	struct ss_tele_view *v;
+
+	assert_int_equal(ss_tele_view_open(&v, t, &conf), 0);
+	happens(&good);
+	assert_int_equal(lines_in(ss_tele_view_text(v)), 1);
+	assert_int_equal(v->dropped, 0);
+	ss_tele_view_close(v);
+}
+
+/* Lines that were left out are told by the next poll, though nothing more happens. */
+static void test_only_dropped(void **state)
+{
+	struct ss_tele_view *v = open_view((struct ss_tele_view_conf){ 0 });
+
+	v->left = 0;
+	happens(&good);
+	assert_int_equal(ss_tele_view_text(v).n, 0);
+	ss_tele_views_poll(t, NULL);
+	assert_int_equal(lines_in(ss_tele_view_text(v)), 1);
+	assert_memory_equal(ss_tele_view_text(v).p, "{\"dropped\":1}\n", 14);
+	assert_int_equal(v->dropped, 0);
+	ss_tele_view_close(v);
+}
+
 static void test_bounds(void **state)
 {
 	struct ss_tele_view_conf conf = { .max = 2 };
@@ -285,7 +313,8 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_filters), cmocka_unit_test(test_slow),	  cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_filters),   cmocka_unit_test(test_slow),   cmocka_unit_test(test_first),
+		cmocka_unit_test(test_only_dropped), cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_services), cmocka_unit_test(test_endpoints), cmocka_unit_test(test_many),
 	};
 
