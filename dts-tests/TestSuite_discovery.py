@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import threading
 import time
 
@@ -153,6 +154,42 @@ class TestFile(DiscoverySuite):
         self.wait_addresses([ORIGINS[2]])
         self.verify_equal(self.state()["state"], "good", "state")
         self.verify_equal(self.dut.metric("sidestep_discovery_failing", cluster="web"), 0, "metric")
+
+    def test_check(self):
+        """--check reads the files of endpoints, too: a fault with file, line and key, a missing file as a warning. The running
+        node warns of a candidate's in diff, apply and why, and says what the cluster would have."""
+        lab, program = self.site.lab, os.path.join(self.build, "sidestep")
+        self.begin([entry(ORIGINS[0])])
+        self.wait_addresses([ORIGINS[0]])
+
+        def check():
+            done = subprocess.run([program, "--check", self.dut.config], capture_output=True, text=True, timeout=60, check=False)
+            return done.returncode, done.stderr
+        self.verify_equal(check()[0], 0, "a good file")
+        bad = dumps({"endpoints": [entry(ORIGINS[0]), {**entry(ORIGINS[1]), "wieght": 2}]})
+        with open(self.dut.config, encoding="utf-8") as f:
+            text = f.read().replace('"web.cfg"', '"candidate.cfg"')
+        candidate = lab.write("other.conf", text)
+        for content, status, words in ((bad, 1, ("candidate.cfg:", "endpoints[1].wieght: unknown key; did you mean")),
+                                       (None, 0, ("candidate.cfg is not there", "cluster \"web\""))):
+            if content is None:
+                os.unlink(lab.path("candidate.cfg"))
+            else:
+                lab.write("candidate.cfg", content)
+            done = subprocess.run([program, "--check", candidate], capture_output=True, text=True, timeout=60, check=False)
+            self.verify_equal(done.returncode, status, f"status of --check: {done.stderr}")
+            self.verify(all(w in done.stderr for w in words), f"--check: {done.stderr}")
+            self.verify(status or done.stderr.startswith("warning: "), f"a warning: {done.stderr}")
+            for how in (("diff", candidate), ("apply", candidate, "--dry-run"),
+                        ("why", "--listener", "in", "--authority", "x", "--path", "/", "--config", candidate)):
+                said = self.dut.ctl(*how)
+                self.verify(all(w in said.stderr for w in words) and "warning: " in said.stderr, f"{how}: {said.stderr}")
+        self.verify("web" in self.dut.ctl("diff", candidate).stdout, "and what it was asked for")
+        with open(self.dut.config, encoding="utf-8") as f:
+            lab.write("other.conf", f.read())
+        said = self.dut.ctl("apply", candidate)
+        self.verify("applied: " in said.stdout and not said.stderr, f"what is discovered is no change: {said.stdout}{said.stderr}")
+        self.verify_equal(set(self.origins(4)), {"o0"}, "answers")
 
     def test_start_and_reload(self):
         """Without a file there are no endpoints, and the node serves what else it has; a reload keeps what was discovered,

@@ -30,6 +30,8 @@ static char *explain(struct ss_admin *a, const struct ss_why_ask *ask, const str
 	if (ask->request)
 		return ss_admin_past(a, ask, m, s, ok);
 	ss_json_open(&j);
+	if (ask->config)
+		ss_apply_warn(a->conf.apply, m, &j);
 	*ok = s && ss_why_explain(a->why, s, m, ask, &j, NULL, err, sizeof(err)) == 0;
 	text = ss_json_close(&j);
 	if (*ok)
@@ -81,6 +83,7 @@ static char *differences(struct ss_admin *a, const struct ss_model *m, bool *ok)
 	ss_json_text(&j, "file", m->file);
 	ss_json_text(&j, "config_hash", m->hash);
 	ss_json_text(&j, "in_force", ss_apply_model(a->conf.apply)->hash);
+	ss_apply_warn(a->conf.apply, m, &j);
 	*ok = ss_apply_diff(a->conf.apply, m, &j) == 0;
 	text = ss_json_close(&j);
 	if (!*ok) {

@@ -197,6 +197,21 @@ void ss_apply_offers(struct ss_apply *a)
 	ss_pace_end(&pace);
 }
 
+void ss_apply_warn(const struct ss_apply *a, const struct ss_model *m, struct ss_json *j)
+{
+	struct ss_model_errors found = { 0 };
+
+	if (a->disco)
+		ss_disco_faults(a->disco, m, &found, &found);
+	if (found.n)
+		ss_json_list(j, "warnings");
+	for (uint32_t i = 0; i < found.n; i++)
+		ss_json_text(j, NULL, found.text[i]);
+	if (found.n)
+		ss_json_end_list(j);
+	ss_model_errors_free(&found);
+}
+
 int ss_apply_diff(const struct ss_apply *a, const struct ss_model *m, struct ss_json *j)
 {
 	return ss_cfg_diff(j, a->current, m);

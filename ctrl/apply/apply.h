@@ -50,6 +50,9 @@ void ss_apply_offers(struct ss_apply *a);
  * caller's: ss_build_destroy, then ss_model_free. */
 int ss_apply_candidate(struct ss_apply *a, const char *path, struct ss_model **m, struct ss_snapshot **s,
 		       struct ss_model_errors *errors);
+/* What is wrong with a candidate's files of endpoints, which refuses nothing: the last good ones stay, or there are none.
+ * "warnings" as a member of the object that j is in, if there are any. */
+void ss_apply_warn(const struct ss_apply *a, const struct ss_model *m, struct ss_json *j);
 /* What would change were it applied: "changes" (cfg/cfg.h) as a member of the object that j is in. 0 or SS_ERR_NO_MEM. */
 int ss_apply_diff(const struct ss_apply *a, const struct ss_model *m, struct ss_json *j);
 

@@ -59,6 +59,17 @@ static int put_beside(struct ss_apply *a, struct install *in, struct ss_model_er
 	return 0;
 }
 
+/* The file that names a discovery is compared, not what came of it: nobody has asked for the other one's. */
+static void share_discovered(struct ss_model *there, const struct ss_model *m)
+{
+	for (uint32_t i = 0; i < there->n_clusters && i < m->n_clusters; i++) {
+		if (!there->clusters[i].discovery.present || !m->clusters[i].discovery.present)
+			continue;
+		there->clusters[i].endpoints = m->clusters[i].endpoints;
+		there->clusters[i].n_endpoints = m->clusters[i].n_endpoints;
+	}
+}
+
 /* Does the text say the same where the configured file stands? Relative names are looked up from there. */
 static int check_place(struct install *in, struct ss_model_errors *errors)
 {
@@ -69,6 +80,7 @@ static int check_place(struct install *in, struct ss_model_errors *errors)
 
 	if (ss_cfg_load(in->beside, &there, errors) < 0)
 		return SS_ERR_CONFIG;
+	share_discovered(there, in->m);
 	ss_json_open(&j);
 	same = ss_cfg_diff(&j, in->m, there) == 0;
 	changes = ss_json_close(&j);
@@ -212,6 +224,8 @@ static int install(struct ss_apply *a, struct install *in, struct ss_json *j, st
 	err = w->path ? prepare_file(a, in, errors) : prepare_entry(a, in, errors);
 	if (err == 0 && ss_cfg_diff(j, a->current, in->m) < 0)
 		err = SS_ERR_NO_MEM;
+	if (err == 0)
+		ss_apply_warn(a, in->m, j);
 	if (err == 0 && !w->dry_run)
 		return swap(a, in, &note, done, errors);
 	if (err < 0 && !w->dry_run) {

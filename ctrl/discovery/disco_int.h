@@ -38,6 +38,8 @@ struct ss_disco {
 	uint64_t next_round;         /* none before */
 };
 
+/* discovery.c: the source that k has, as d knows it; or NULL. */
+struct disco_source *disco_find(const struct ss_disco *d, const struct ss_model_cluster *k);
 /* discovery.c: an answer, taken; good until the round offers it. Or why there is none: logged and counted. */
 void disco_answer(struct disco_source *s, struct ss_model *answer, uint64_t now);
 void disco_failed(struct disco_source *s, const char *why, uint64_t now);

@@ -112,6 +112,8 @@ void disco_failed(struct disco_source *s, const char *why, uint64_t now)
 	if (!news)
 		return;
 	set_text(&s->failing, why);
+	if (!s->d->conf.changed)
+		return;
 	ss_log(SS_LOG_ERROR, s->good ? "discovery failed: the last endpoints stay" : "discovery failed: there are no endpoints",
 	       "cluster", s->cluster->name, "endpoints", ss_log_u64(endpoints_of(s->good)), "reason", why, NULL);
 }
@@ -214,7 +216,7 @@ static bool is_of(const struct disco_source *s, const struct ss_model_cluster *k
 	return same;
 }
 
-static struct disco_source *find(struct ss_disco *d, const struct ss_model_cluster *k)
+struct disco_source *disco_find(const struct ss_disco *d, const struct ss_model_cluster *k)
 {
 	struct disco_source *s = d->sources;
 
@@ -306,7 +308,7 @@ int ss_disco_lend(struct ss_disco *d, struct ss_model *m)
 	sweep(d, is_followed); /* what candidates wanted */
 	for (uint32_t i = 0; i < m->n_clusters; i++) {
 		struct ss_model_cluster *k = &m->clusters[i];
-		struct disco_source *s = k->discovery.present ? find(d, k) : NULL, *old;
+		struct disco_source *s = k->discovery.present ? disco_find(d, k) : NULL, *old;
 		if (!k->discovery.present)
 			continue;
 		if (!s) {
@@ -349,7 +351,7 @@ void ss_disco_follow(struct ss_disco *d, const struct ss_model *m)
 		s->wanted = false;
 	for (uint32_t i = 0; i < m->n_clusters; i++) {
 		const struct ss_model_cluster *k = &m->clusters[i];
-		struct disco_source *s = k->discovery.present ? find(d, k) : NULL;
+		struct disco_source *s = k->discovery.present ? disco_find(d, k) : NULL;
 		struct disco_source *old = s && !s->good ? elder(d, s) : NULL;
 		if (!s)
 			continue;

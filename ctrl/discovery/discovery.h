@@ -23,7 +23,7 @@ struct ss_disco_conf {
 	struct ss_loop *loop;
 	const struct ss_clock *clock;
 	uint32_t max_endpoints; /* of one cluster: what the endpoint table has place for */
-	void (*changed)(void *arg); /* there are offers: ss_disco_offer */
+	void (*changed)(void *arg); /* there are offers: ss_disco_offer. NULL: nothing will be followed, and nothing is logged */
 	void *arg;
 };
 
@@ -36,6 +36,12 @@ void ss_disco_free(struct ss_disco *d);
  * another model. SS_ERR_NO_MEM: m is as before.
  */
 int ss_disco_lend(struct ss_disco *d, struct ss_model *m);
+/*
+ * What is wrong with the files of m, to which answers were lent: a line for each fault of a file, with its line and key (bad);
+ * a line for each file that is not there (absent). What m's clusters have now is what they would have.
+ */
+void ss_disco_faults(const struct ss_disco *d, const struct ss_model *m, struct ss_model_errors *bad,
+		     struct ss_model_errors *absent);
 /* m, to which answers were lent, is in force: its sources are followed from now on, and no others. */
 void ss_disco_follow(struct ss_disco *d, const struct ss_model *m);
 

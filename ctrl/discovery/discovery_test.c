@@ -306,6 +306,44 @@ static void a_new_model_borrows_what_there_is(void **state)
 	end(&w);
 }
 
+/* For whoever asks before a model is in force: every fault of every file, and which files are not there. */
+static void faults_are_told_line_by_line(void **state)
+{
+	const char *const names[] = {"good", "bad", "gone", "many", "static"};
+	struct ss_model_errors bad = {0}, absent = {0};
+	struct world w;
+
+	put_list("i.cfg", 2, "");
+	put("j.cfg", "endpoints = (\n { address = \"ten\"; port = 80; },\n { address = \"10.0.0.1\"; prot = 80; } );\n");
+	put_list("k.cfg", 1001, "");
+	begin(&w, model_of(5, names, (const char *const[]){"i.cfg", "j.cfg", "gone.cfg", "k.cfg", NULL}));
+	for (uint32_t i = 0; i < 5; i++)
+		w.m->clusters[i].src = (struct ss_model_src){"c.cfg", 10 + i};
+	ss_disco_faults(w.d, w.m, &bad, &absent);
+	assert_int_equal(absent.n, 1);
+	assert_non_null(strstr(absent.text[0], "c.cfg:12: discovery.path: "));
+	assert_non_null(strstr(absent.text[0], "gone.cfg is not there: cluster \"gone\" has 0 endpoints"));
+	assert_int_equal(bad.n, 4);
+	assert_non_null(strstr(bad.text[0], "j.cfg:2: endpoints[0].address: "));
+	assert_non_null(strstr(bad.text[1], "j.cfg:3: endpoints[1].prot: unknown key"));
+	assert_non_null(strstr(bad.text[2], "j.cfg:3: endpoints[1].port: is missing"));
+	assert_non_null(strstr(bad.text[3], "c.cfg:13: discovery.path: "));
+	assert_non_null(strstr(bad.text[3], "1001 endpoints"));
+	ss_model_errors_free(&bad);
+	ss_model_errors_free(&absent);
+	/* Of a node that has had an answer the last one stays, and that is said, too. */
+	unlink(path_of("i.cfg"));
+	while (!state_of(&w, 3).failing) /* the newest is first: this is the cluster's */
+		wait_for(&w, 2, true);
+	ss_disco_faults(w.d, w.m, &bad, &absent);
+	assert_int_equal(bad.n, 4);
+	assert_int_equal(absent.n, 2);
+	assert_non_null(strstr(absent.text[0], "cluster \"good\" has 2 endpoints"));
+	ss_model_errors_free(&bad);
+	ss_model_errors_free(&absent);
+	end(&w);
+}
+
 static int start(void **state)
 {
 	ss_log_setup(SS_LOG_ERROR + 1, false);
@@ -327,7 +365,7 @@ int main(void)
 		cmocka_unit_test(a_file_is_lent_with_all_that_it_says), cmocka_unit_test(a_change_is_offered),
 		cmocka_unit_test(many_changes_are_few_offers),		cmocka_unit_test(what_is_no_good_is_refused_whole),
 		cmocka_unit_test(what_cannot_be_used_is_refused),	cmocka_unit_test(without_an_answer_there_are_none),
-		cmocka_unit_test(a_new_model_borrows_what_there_is),
+		cmocka_unit_test(a_new_model_borrows_what_there_is),	cmocka_unit_test(faults_are_told_line_by_line),
 	};
 
 	return cmocka_run_group_tests(t, start, stop);

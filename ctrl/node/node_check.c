@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "cfg/cfg.h"
 #include "node/node_int.h"
 
@@ -51,10 +52,32 @@ static void show_model(const struct ss_model *m)
 	free(text);
 }
 
+/* The endpoints that would be discovered, as far as files say them: the network is not asked. */
+static int discover(struct ss_node *n, struct ss_model *m, struct ss_model_errors *errors, struct ss_model_errors *absent)
+{
+	struct ss_disco_conf conf = { .clock = &n->clock, .max_endpoints = m->process.max_endpoints };
+
+	ss_clock_init(&n->clock, 0);
+	if (ss_loop_create(&n->loop) < 0)
+		return SS_ERR_NO_MEM;
+	conf.loop = n->loop;
+	if (ss_disco_create(&n->disco, &conf) < 0 || ss_disco_lend(n->disco, m) < 0)
+		return SS_ERR_NO_MEM;
+	ss_disco_faults(n->disco, m, errors, absent);
+	return 0;
+}
+
+static void print(const char *before, struct ss_model_errors *e)
+{
+	for (uint32_t i = 0; i < e->n; i++)
+		fprintf(stderr, "%s%s\n", before, e->text[i]);
+	ss_model_errors_free(e);
+}
+
 int ss_node_check(const char *file, bool show)
 {
 	struct ss_node n = { 0 };
-	struct ss_model_errors errors = { 0 };
+	struct ss_model_errors errors = { 0 }, absent = { 0 };
 	struct ss_model *m = NULL;
 	struct ss_snapshot *snap = NULL;
 	char err[512] = "no memory";
@@ -66,7 +89,7 @@ int ss_node_check(const char *file, bool show)
 		ss_model_error(&errors, &m->process.src, NULL, "%s", err);
 		goto out;
 	}
-	if ((code = ss_node_make_build(&n, &m->process)) < 0) {
+	if ((code = ss_node_make_build(&n, &m->process)) < 0 || (code = discover(&n, m, &errors, &absent)) < 0) {
 		ss_model_error(&errors, NULL, file, "no memory");
 		goto out;
 	}
@@ -74,18 +97,23 @@ int ss_node_check(const char *file, bool show)
 		ss_model_error(&errors, &m->process.src, NULL, "%s", err);
 		goto out;
 	}
-	if ((code = ss_build_snapshot(n.build, m, 1, &snap, &errors)) == 0)
+	code = ss_build_snapshot(n.build, m, 1, &snap, &errors);
+	if (code == 0 && errors.n)
+		code = SS_ERR_CONFIG;
+	if (code == 0)
 		printf("%s: ok, configuration %s\n", file, m->hash);
 	if (code == 0 && show)
 		show_model(m);
 out:
-	for (uint32_t i = 0; i < errors.n; i++)
-		fprintf(stderr, "%s\n", errors.text[i]);
-	ss_model_errors_free(&errors);
+	print("", &errors);
+	print("warning: ", &absent);
 	ss_build_destroy(snap);
 	ss_node_free_build(&n);
 	ss_ticket_ring_free(n.tickets);
 	ss_engine_close(n.engine);
 	ss_model_free(m);
+	ss_disco_free(n.disco);
+	if (n.loop)
+		ss_loop_free(n.loop);
 	return code;
 }

@@ -127,6 +127,35 @@ static void check_says_what_is_wrong(void **state)
 	assert_int_equal(ss_node_check("/nowhere/to/be.found", false), SS_ERR_CONFIG);
 }
 
+static void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Files of endpoints are read, and compiled with the rest; one that is not there yet is no mistake. */
+static void check_reads_files_of_endpoints(void **state)
+{
+	char list[128];
+	FILE *f;
+
+	put("test", "200");
+	snprintf(list, sizeof(list), "%s/web.cfg", dir);
+	f = fopen(file, "a");
+	assert_non_null(f);
+	fputs("clusters = ( { name = \"web\"; discovery = { type = \"file\"; path = \"web.cfg\"; }; } );\n", f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(ss_node_check(file, false), 0);
+	write_text(list, "endpoints = ( { address = \"10.0.0.1\"; port = 80; } );");
+	assert_int_equal(ss_node_check(file, false), 0);
+	write_text(list, "endpoints = ( { address = \"10.0.0.1\"; port = 80000; } );");
+	assert_int_equal(ss_node_check(file, false), SS_ERR_CONFIG);
+	assert_int_equal(unlink(list), 0);
+}
+
 static int start(void **state)
 {
 	assert_non_null(mkdtemp(dir));
@@ -151,7 +180,7 @@ static int stop(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest t[] = { cmocka_unit_test(check_says_what_is_wrong),
+	const struct CMUnitTest t[] = { cmocka_unit_test(check_says_what_is_wrong), cmocka_unit_test(check_reads_files_of_endpoints),
 					cmocka_unit_test(starts_reloads_drains_ends) };
 	return cmocka_run_group_tests(t, start, stop);
 }

@@ -125,6 +125,14 @@ static int print_refusal(const struct ctl_json *v)
 	return EXIT_REFUSED;
 }
 
+/* What would not be as the file says it; it is done all the same. */
+static void print_warnings(const struct ctl_json *v)
+{
+	const struct ctl_json *warnings = ctl_json_get(v, "warnings");
+	for (const struct ctl_json *e = warnings ? warnings->child : NULL; e; e = e->next)
+		fprintf(stderr, "warning: %s\n", e->text);
+}
+
 /* "5s", "500ms" or "2m"; 0 for what is none of them. */
 static unsigned long long read_time(const char *text)
 {
@@ -167,8 +175,10 @@ static int print(char *text, bool json, void (*show)(const struct ctl_json *v))
 		return strncmp(text, "ok\n", 3) ? EXIT_REFUSED : EXIT_OK;
 	}
 	struct ctl_json *v = parse(text, &status);
-	if (status == EXIT_OK)
+	if (status == EXIT_OK) {
+		print_warnings(v);
 		show(v);
+	}
 	ctl_json_free(v);
 	return status;
 }
