@@ -10,7 +10,7 @@ static bool read_again(const struct disco_source *s, struct ss_model_errors *bad
 {
 	struct ss_model *answer;
 
-	if (ss_cfg_endpoints(s->cluster->discovery.path, s->cluster, &answer, bad) < 0)
+	if (ss_cfg_endpoints(s->cluster->discovery.path, &answer, bad) < 0)
 		return true;
 	ss_model_free(answer);
 	return false;
