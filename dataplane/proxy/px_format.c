@@ -77,16 +77,6 @@ static struct ss_span value_of(const struct px_exchange *x, const struct ss_form
 	return p->text;
 }
 
-/* RFC 9113 8.2.1: no field value begins or ends with a space. One may where a variable was empty. */
-static struct ss_span trimmed(struct ss_span s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = ss_span(s.p + 1, s.n - 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* *out in the arena; empty when nothing of it is known. */
 static int fill(const struct px_exchange *x, const struct ss_format *f, struct ss_span *out)
 {
@@ -103,7 +93,8 @@ static int fill(const struct px_exchange *x, const struct ss_format *f, struct s
 	o = ss_out(p, room);
 	for (uint16_t i = 0; room && i < f->n; i++)
 		ss_out_span(&o, value_of(x, &f->v[i], &t));
-	*out = trimmed(ss_span(p, room));
+	/* RFC 9113 8.2.1: no field value begins or ends with a space. One may where a variable was empty. */
+	*out = ss_span_trim(ss_span(p, room));
 	return 0;
 }
 

@@ -66,6 +66,16 @@ static inline bool ss_bytes_eq(const void *a, const void *b, uint32_t n)
 	return !((z[0] ^ z[1]) | (z[2] ^ z[3]));
 }
 
+/* Without the spaces and tabs at its ends (the OWS of RFC 9110 5.6.3). */
+static inline struct ss_span ss_span_trim(struct ss_span s)
+{
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = ss_span(s.p + 1, s.n - 1);
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
 static inline bool ss_span_eq(struct ss_span a, struct ss_span b)
 {
 	return a.n == b.n && ss_bytes_eq(a.p, b.p, a.n);

@@ -43,11 +43,21 @@ static void ends_and_beginnings(void **state)
 	assert_true(ss_span_eq(SS_SPAN_NONE, SS_SPAN("")));
 }
 
+static void only_ends_are_trimmed(void **state)
+{
+	assert_true(ss_span_eq(ss_span_trim(SS_SPAN(" \t a b\t ")), SS_SPAN("a b")));
+	assert_true(ss_span_eq(ss_span_trim(SS_SPAN("a")), SS_SPAN("a")));
+	assert_true(ss_span_eq(ss_span_trim(SS_SPAN("\na\r")), SS_SPAN("\na\r")));
+	assert_int_equal(ss_span_trim(SS_SPAN(" \t ")).n, 0);
+	assert_int_equal(ss_span_trim(SS_SPAN_NONE).n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_are_compared_whole),
 		cmocka_unit_test(ends_and_beginnings),
+		cmocka_unit_test(only_ends_are_trimmed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,15 +167,6 @@ static int start_line(struct lines *l, struct ss_span *line)
 	return 1;
 }
 
-static struct ss_span trim(const uint8_t *p, const uint8_t *end)
-{
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	while (p < end && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	return ss_span(p, (uint32_t)(end - p));
-}
-
 /* RFC 9110 8.6. "+5", "5, 5" and 19 digits are nothing that two recipients read alike. */
 static int on_length(struct lines *l, struct ss_span v)
 {
@@ -206,7 +197,7 @@ static int on_connection(struct lines *l, struct ss_span v)
 
 	while (p < end) {
 		const uint8_t *comma = memchr(p, ',', (size_t)(end - p));
-		struct ss_span option = trim(p, comma ? comma : end);
+		struct ss_span option = ss_span_trim(ss_span(p, (uint32_t)((comma ? comma : end) - p)));
 		l->conn_close |= ss_span_ieq(option, SS_SPAN("close"));
 		l->conn_keep |= ss_span_ieq(option, SS_SPAN("keep-alive"));
 		l->conn_upgrade |= ss_span_ieq(option, SS_SPAN("upgrade"));
@@ -273,7 +264,7 @@ static int field_value(struct lines *l, struct ss_span *value)
 	l->p += ss_chars_value_end(start, l->end) - start;
 	if (l->p == l->end)
 		return 0;
-	*value = trim(start, l->p);
+	*value = ss_span_trim(ss_span(start, (uint32_t)(l->p - start)));
 	return line_end(l, SS_H1_WHY_VALUE);
 }
 

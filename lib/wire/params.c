@@ -44,21 +44,12 @@ bool ss_query_next(struct ss_span *rest, struct ss_span *name, struct ss_span *v
 	return false;
 }
 
-static struct ss_span trimmed(struct ss_span s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = ss_span(s.p + 1, s.n - 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 bool ss_cookie_next(struct ss_span *rest, struct ss_span *name, struct ss_span *value)
 {
 	while (rest->n) {
 		split(cut(rest, ';'), name, value);
-		*name = trimmed(*name);
-		*value = trimmed(*value);
+		*name = ss_span_trim(*name);
+		*value = ss_span_trim(*value);
 		if (value->n >= 2 && value->p[0] == '"' && value->p[value->n - 1] == '"')
 			*value = ss_span(value->p + 1, value->n - 2);
 		if (name->n)

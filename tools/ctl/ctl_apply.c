@@ -5,38 +5,24 @@
 
 #include "tools/ctl/ctl_apply.h"
 
-static const struct ctl_json *first(const struct ctl_json *v, const char *key)
-{
-	const struct ctl_json *l = ctl_json_get(v, key);
-
-	return l ? l->child : NULL;
-}
-
-static bool has(const struct ctl_json *v, const char *key)
-{
-	const struct ctl_json *m = ctl_json_get(v, key);
-
-	return m && m->kind != CTL_NULL;
-}
-
 static void show_change(const struct ctl_json *c)
 {
 	const char *what = ctl_json_text(c, "what");
 	printf("%c %s ", *what == 'a' ? '+' : *what == 'r' ? '-' : '~', ctl_json_text(c, "kind"));
-	if (has(c, "of"))
+	if (ctl_json_has(c, "of"))
 		printf("%s.", ctl_json_text(c, "of"));
 	printf("%s", ctl_json_text(c, "name"));
-	if (has(c, "at") || has(c, "was_at"))
-		printf("  (%s)", ctl_json_text(c, has(c, "at") ? "at" : "was_at"));
-	for (const struct ctl_json *k = first(c, "keys"); k; k = k->next)
-		printf("%s %s", k == first(c, "keys") ? ":" : ",", k->text);
+	if (ctl_json_has(c, "at") || ctl_json_has(c, "was_at"))
+		printf("  (%s)", ctl_json_text(c, ctl_json_has(c, "at") ? "at" : "was_at"));
+	for (const struct ctl_json *k = ctl_json_first(c, "keys"); k; k = k->next)
+		printf("%s %s", k == ctl_json_first(c, "keys") ? ":" : ",", k->text);
 	printf("\n");
 }
 
 void ctl_show_diff(const struct ctl_json *v)
 {
 	uint32_t n = 0;
-	for (const struct ctl_json *c = first(v, "changes"); c; c = c->next, n++)
+	for (const struct ctl_json *c = ctl_json_first(v, "changes"); c; c = c->next, n++)
 		show_change(c);
 	if (!n)
 		printf("nothing would change\n");
@@ -66,9 +52,9 @@ static void show_entry(const struct ctl_json *e)
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	printf("%6s  %s  %-8s  %-8s  %-16s  %s", ctl_json_text(e, "number"), when, ctl_json_text(e, "how"),
 	       ctl_json_text(e, "outcome"), ctl_json_text(e, "config_hash"), ctl_json_text(e, "by"));
-	if (has(e, "from"))
+	if (ctl_json_has(e, "from"))
 		printf("  from %s", ctl_json_text(e, "from"));
-	if (has(e, "why"))
+	if (ctl_json_has(e, "why"))
 		printf("  %s", ctl_json_text(e, "why"));
 	printf("\n");
 }
@@ -80,6 +66,6 @@ void ctl_show_history(const struct ctl_json *v)
 		return;
 	}
 	printf("%6s  %-20s  %-8s  %-8s  %-16s  %s\n", "NUMBER", "TIME", "HOW", "OUTCOME", "CONFIG", "BY");
-	for (const struct ctl_json *e = first(v, "entries"); e; e = e->next)
+	for (const struct ctl_json *e = ctl_json_first(v, "entries"); e; e = e->next)
 		show_entry(e);
 }

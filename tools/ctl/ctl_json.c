@@ -204,6 +204,20 @@ const struct ctl_json *ctl_json_get(const struct ctl_json *v, const char *key)
 	return NULL;
 }
 
+bool ctl_json_has(const struct ctl_json *v, const char *key)
+{
+	const struct ctl_json *m = ctl_json_get(v, key);
+
+	return m && m->kind != CTL_NULL;
+}
+
+const struct ctl_json *ctl_json_first(const struct ctl_json *v, const char *key)
+{
+	const struct ctl_json *m = ctl_json_get(v, key);
+
+	return m ? m->child : NULL;
+}
+
 const char *ctl_json_text(const struct ctl_json *v, const char *key)
 {
 	const struct ctl_json *m = ctl_json_get(v, key);

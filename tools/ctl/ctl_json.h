@@ -28,6 +28,10 @@ struct ctl_json *ctl_json_read(char *text);
 void ctl_json_free(struct ctl_json *v);
 /* The member of an object, or NULL. v may be NULL. */
 const struct ctl_json *ctl_json_get(const struct ctl_json *v, const char *key);
+/* It is there, and not null. */
+bool ctl_json_has(const struct ctl_json *v, const char *key);
+/* The first item of the list, or member of the object, of that name; NULL when there is none. */
+const struct ctl_json *ctl_json_first(const struct ctl_json *v, const char *key);
 /* Its text, or "-" when it is not there; "yes" and "no" for booleans. */
 const char *ctl_json_text(const struct ctl_json *v, const char *key);
 double ctl_json_number(const struct ctl_json *v, const char *key);

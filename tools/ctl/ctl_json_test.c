@@ -10,7 +10,7 @@
 
 static void documents_are_read(void **state)
 {
-	char text[] = " {\"a\":1 , \"b\":[true,false,null,-2.5e3],\"c\":{\"d\":\"x\\\"\\u00e4\\n\"},\"e\":[],\"f\":{}}\n";
+	char text[] = " {\"a\":1 , \"b\":[true,false,null,-2.5e3],\"c\":{\"d\":\"x\\\"\\u00e4\\n\"},\"e\":[],\"f\":{},\"g\":null}\n";
 	struct ctl_json *v = ctl_json_read(text);
 	assert_non_null(v);
 	assert_string_equal(ctl_json_text(v, "a"), "1");
@@ -22,6 +22,10 @@ static void documents_are_read(void **state)
 	assert_string_equal(b->child->next->next->next->text, "-2.5e3");
 	assert_string_equal(ctl_json_text(ctl_json_get(v, "c"), "d"), "x\"\xc3\xa4\n");
 	assert_null(ctl_json_get(v, "e")->child);
+	assert_true(ctl_json_first(v, "b") == b->child && ctl_json_has(v, "b"));
+	assert_null(ctl_json_first(v, "e"));
+	assert_null(ctl_json_first(v, "none"));
+	assert_false(ctl_json_has(v, "none") || ctl_json_has(NULL, "a") || ctl_json_has(v, "g"));
 	assert_null(ctl_json_get(v, "none"));
 	assert_string_equal(ctl_json_text(v, "none"), "-");
 	assert_true(ctl_json_number(v, "a") == 1);

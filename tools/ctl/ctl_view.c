@@ -8,13 +8,6 @@
 
 #include "tools/ctl/ctl_view.h"
 
-static bool has(const struct ctl_json *v, const char *key)
-{
-	const struct ctl_json *m = ctl_json_get(v, key);
-
-	return m && m->kind != CTL_NULL;
-}
-
 /* ---- order ---- */
 
 static const struct {
@@ -93,7 +86,7 @@ static void put_cell(const struct ctl_json *row, const struct column *c)
 {
 	char text[32];
 
-	if (!c->by || !has(row, c->key)) {
+	if (!c->by || !ctl_json_has(row, c->key)) {
 		printf(c->width < 0 ? "%-*s " : "%*s ", abs(c->width), ctl_json_text(row, c->key));
 		return;
 	}
@@ -150,7 +143,7 @@ void ctl_show_top(const struct ctl_json *v, const struct ctl_view *how)
 	const struct ctl_json *others = ctl_json_get(v, "others");
 	size_t table = 0;
 
-	if (has(v, "dropped")) {
+	if (ctl_json_has(v, "dropped")) {
 		printf("%s tables were not read in time\n", ctl_json_text(v, "dropped"));
 		return;
 	}
@@ -181,20 +174,20 @@ void ctl_show_tap(const struct ctl_json *v, const struct ctl_view *how)
 {
 	const char *time_of = ctl_json_text(v, "time"), *clock = strchr(time_of, 'T');
 
-	if (has(v, "dropped")) {
+	if (ctl_json_has(v, "dropped")) {
 		printf("-- %s requests more, faster than they are shown\n", ctl_json_text(v, "dropped"));
 		return;
 	}
 	printf("%s %s %-5s %s %s%s  %.1f ms  %s", clock ? clock + 1 : time_of, ctl_json_text(v, "status"),
 	       ctl_json_text(v, "flag"), ctl_json_text(v, "method"), ctl_json_text(v, "authority"), ctl_json_text(v, "path"),
 	       ctl_json_number(v, "duration_us") / 1000, ctl_json_text(v, "downstream"));
-	if (has(v, "peer"))
+	if (ctl_json_has(v, "peer"))
 		printf(" (%s)", ctl_json_text(v, "peer"));
 	printf(" -> %s", ctl_json_text(v, "cluster"));
-	if (has(v, "upstream"))
+	if (ctl_json_has(v, "upstream"))
 		printf(" %s", ctl_json_text(v, "upstream"));
 	printf("  %s", ctl_json_text(v, "request_id"));
-	if (has(v, "reason"))
+	if (ctl_json_has(v, "reason"))
 		printf("  %s", ctl_json_text(v, "reason"));
 	printf("\n");
 }

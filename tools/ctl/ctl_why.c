@@ -4,30 +4,16 @@
 
 #include "tools/ctl/ctl_why.h"
 
-static const struct ctl_json *first(const struct ctl_json *v, const char *key)
-{
-	const struct ctl_json *l = ctl_json_get(v, key);
-
-	return l ? l->child : NULL;
-}
-
-static bool has(const struct ctl_json *v, const char *key)
-{
-	const struct ctl_json *m = ctl_json_get(v, key);
-
-	return m && m->kind != CTL_NULL;
-}
-
 static bool yes(const struct ctl_json *v, const char *key)
 {
-	return has(v, key) && !strcmp(ctl_json_text(v, key), "yes");
+	return ctl_json_has(v, key) && !strcmp(ctl_json_text(v, key), "yes");
 }
 
 /* "name (file:line)" */
 static void put_name(const struct ctl_json *v)
 {
 	printf("%s", ctl_json_text(v, "name"));
-	if (has(v, "at"))
+	if (ctl_json_has(v, "at"))
 		printf("  (%s)", ctl_json_text(v, "at"));
 }
 
@@ -48,7 +34,7 @@ static void show_before(const struct ctl_json *v)
 	for (const struct ctl_json *p = by ? by->child : NULL; p; p = p->next)
 		printf(" %s for its %s%s", p->text, p->key, p->next ? "," : "");
 	printf("\n");
-	for (const struct ctl_json *r = first(v, "nearest"); r; r = r->next) {
+	for (const struct ctl_json *r = ctl_json_first(v, "nearest"); r; r = r->next) {
 		printf("    ");
 		put_name(r);
 		printf(": %s\n", ctl_json_text(r, "why"));
@@ -63,14 +49,14 @@ static void show_route(const struct ctl_json *v)
 	put_name(ctl_json_get(v, "listener"));
 	printf("\n");
 	line("virtual host");
-	if (has(v, "virtual_host")) {
+	if (ctl_json_has(v, "virtual_host")) {
 		put_name(h);
 		printf("  domain %s\n", ctl_json_text(h, "domain"));
 	} else {
 		printf("none has the authority's host\n");
 	}
 	line("route");
-	if (has(v, "route")) {
+	if (ctl_json_has(v, "route")) {
 		put_name(r);
 		printf("  %s\n", ctl_json_text(r, "action"));
 	} else {
@@ -85,14 +71,14 @@ static void show_split(const struct ctl_json *v)
 		return;
 	line("split");
 	printf("by %s", ctl_json_text(v, "by"));
-	if (has(v, "sticky"))
-		printf(" (\"%s\"%s%s)", ctl_json_text(v, "sticky"), has(v, "key") ? " is " : " is not there",
-		       has(v, "key") ? ctl_json_text(v, "key") : "");
+	if (ctl_json_has(v, "sticky"))
+		printf(" (\"%s\"%s%s)", ctl_json_text(v, "sticky"), ctl_json_has(v, "key") ? " is " : " is not there",
+		       ctl_json_has(v, "key") ? ctl_json_text(v, "key") : "");
 	printf("\n");
-	for (const struct ctl_json *s = first(v, "shares"); s; s = s->next)
+	for (const struct ctl_json *s = ctl_json_first(v, "shares"); s; s = s->next)
 		printf("  %s%s %s %%%s%s\n", yes(s, "taken") ? "> " : "  ", ctl_json_text(s, "cluster"),
-		       ctl_json_text(s, "percent"), has(s, "subset") ? "  subset " : "",
-		       has(s, "subset") ? ctl_json_text(s, "subset") : "");
+		       ctl_json_text(s, "percent"), ctl_json_has(s, "subset") ? "  subset " : "",
+		       ctl_json_has(s, "subset") ? ctl_json_text(s, "subset") : "");
 }
 
 /* -- token, policies -- */
@@ -101,7 +87,7 @@ static void show_rule(const struct ctl_json *r)
 {
 	put_name(r);
 	printf("  %s%s", yes(r, "dry_run") ? "dry-run " : "", ctl_json_text(r, "action"));
-	if (has(r, "policy"))
+	if (ctl_json_has(r, "policy"))
 		printf(", policy %s", ctl_json_text(r, "policy"));
 	printf(", of the %s", ctl_json_text(r, "scope"));
 }
@@ -110,7 +96,7 @@ static void show_scope(const struct ctl_json *s)
 {
 	printf("  %s: %s rules, %s hold%s\n", ctl_json_text(s, "scope"), ctl_json_text(s, "rules"),
 	       ctl_json_text(s, "hold"), yes(s, "default_deny") ? ", denies by default" : "");
-	for (const struct ctl_json *r = first(s, "nearest"); r; r = r->next) {
+	for (const struct ctl_json *r = ctl_json_first(s, "nearest"); r; r = r->next) {
 		printf("    ");
 		show_rule(r);
 		printf(": %s\n", yes(r, "holds") ? "holds" : ctl_json_text(r, "why"));
@@ -129,19 +115,19 @@ static void show_authz(const struct ctl_json *v)
 	printf("%s: %s%s\n", yes(v, "allowed") ? "allowed" : "denied", ctl_json_text(v, "why"),
 	       yes(v, "dry_run_denied") ? "; would be denied with what is only tried" : "");
 	for (size_t i = 0; i < SS_ARRAY_LEN(rules); i++) {
-		if (!has(v, rules[i].key))
+		if (!ctl_json_has(v, rules[i].key))
 			continue;
 		line(rules[i].what);
 		show_rule(ctl_json_get(v, rules[i].key));
 		printf("\n");
 	}
-	for (const struct ctl_json *r = first(v, "authorizers"); r; r = r->next) {
+	for (const struct ctl_json *r = ctl_json_first(v, "authorizers"); r; r = r->next) {
 		line("  asks");
 		printf("%s, for ", ctl_json_text(r, "provider"));
 		show_rule(r);
 		printf("; taken to say yes\n");
 	}
-	for (const struct ctl_json *s = first(v, "scopes"); s; s = s->next)
+	for (const struct ctl_json *s = ctl_json_first(v, "scopes"); s; s = s->next)
 		show_scope(s);
 }
 
@@ -180,9 +166,9 @@ static void show_one(const char *what, const struct ctl_json *v)
 		printf("%s\n", v->text);
 		return;
 	}
-	if (has(v, "name") && has(v, "at"))
+	if (ctl_json_has(v, "name") && ctl_json_has(v, "at"))
 		put_name(v);
-	else if (has(v, "at"))
+	else if (ctl_json_has(v, "at"))
 		printf("(%s)", ctl_json_text(v, "at"));
 	put_members(v);
 	printf("\n");
@@ -190,16 +176,16 @@ static void show_one(const char *what, const struct ctl_json *v)
 
 static void show_limits(const struct ctl_json *v)
 {
-	for (const struct ctl_json *l = first(v, "limits"); l; l = l->next)
+	for (const struct ctl_json *l = ctl_json_first(v, "limits"); l; l = l->next)
 		show_one("limit", l);
 }
 
 static void show_ops(const struct ctl_json *v, const char *key, const char *what)
 {
-	for (const struct ctl_json *o = first(v, key); o; o = o->next) {
+	for (const struct ctl_json *o = ctl_json_first(v, key); o; o = o->next) {
 		line(what);
-		printf("%s %s%s%s  (%s)\n", ctl_json_text(o, "what"), ctl_json_text(o, "name"), has(o, "value") ? ": " : "",
-		       has(o, "value") ? ctl_json_text(o, "value") : "", ctl_json_text(o, "scope"));
+		printf("%s %s%s%s  (%s)\n", ctl_json_text(o, "what"), ctl_json_text(o, "name"), ctl_json_has(o, "value") ? ": " : "",
+		       ctl_json_has(o, "value") ? ctl_json_text(o, "value") : "", ctl_json_text(o, "scope"));
 	}
 }
 
@@ -208,21 +194,21 @@ static void show_cluster(const struct ctl_json *c)
 	line("cluster");
 	put_name(c);
 	printf("  %s%s%s, %s of %s endpoints eligible%s\n", ctl_json_text(c, "load_balancing"),
-	       has(c, "subset") ? ", subset " : "", has(c, "subset") ? ctl_json_text(c, "subset") : "",
+	       ctl_json_has(c, "subset") ? ", subset " : "", ctl_json_has(c, "subset") ? ctl_json_text(c, "subset") : "",
 	       ctl_json_text(c, "eligible"), ctl_json_text(c, "count"), yes(c, "panic") ? ", in panic" : "");
-	for (const struct ctl_json *e = first(c, "endpoints"); e; e = e->next)
+	for (const struct ctl_json *e = ctl_json_first(c, "endpoints"); e; e = e->next)
 		printf("  %s %s  (%s)  weight %s%s%s\n", yes(e, "eligible") ? "  " : "no", ctl_json_text(e, "address"),
-		       ctl_json_text(e, "at"), ctl_json_text(e, "weight"), has(e, "why") ? ": " : "",
-		       has(e, "why") ? ctl_json_text(e, "why") : "");
+		       ctl_json_text(e, "at"), ctl_json_text(e, "weight"), ctl_json_has(e, "why") ? ": " : "",
+		       ctl_json_has(e, "why") ? ctl_json_text(e, "why") : "");
 }
 
 static void show_outcome(const struct ctl_json *o)
 {
 	line("outcome");
 	printf("%s", ctl_json_text(o, "what"));
-	if (has(o, "status"))
+	if (ctl_json_has(o, "status"))
 		printf(" with %s", ctl_json_text(o, "status"));
-	if (has(o, "reason"))
+	if (ctl_json_has(o, "reason"))
 		printf(": %s (%s, flag %s)", ctl_json_text(o, "text"), ctl_json_text(o, "reason"), ctl_json_text(o, "flag"));
 	printf("\n");
 }
@@ -247,12 +233,12 @@ static void show_explained(const struct ctl_json *v)
 	show_one("rewrite", ctl_json_get(v, "rewrite"));
 	show_ops(v, "request_headers", "to upstream");
 	show_ops(v, "response_headers", "to client");
-	for (const struct ctl_json *m = first(v, "mirrors"); m; m = m->next)
+	for (const struct ctl_json *m = ctl_json_first(v, "mirrors"); m; m = m->next)
 		show_one("mirror", m);
 	show_one("timeouts", ctl_json_get(v, "timeouts"));
 	show_one("priority", ctl_json_get(v, "priority"));
 	show_one("retry", ctl_json_get(v, "retry"));
-	for (const struct ctl_json *c = first(v, "clusters"); c; c = c->next)
+	for (const struct ctl_json *c = ctl_json_first(v, "clusters"); c; c = c->next)
 		show_cluster(c);
 	show_outcome(ctl_json_get(v, "outcome"));
 }
@@ -263,7 +249,7 @@ static void put_times(const struct ctl_json *r)
 {
 	line("ended");
 	printf("%s, after %s us", ctl_json_text(r, "time"), ctl_json_text(r, "duration_us"));
-	if (has(r, "upstream_us"))
+	if (ctl_json_has(r, "upstream_us"))
 		printf(", the endpoint's head after %s us", ctl_json_text(r, "upstream_us"));
 	printf("\n");
 }
@@ -278,15 +264,15 @@ static void show_recorded(const struct ctl_json *v)
 	put_times(r);
 	line("answered");
 	printf("%s  flag %s", ctl_json_text(r, "status"), ctl_json_text(r, "flag"));
-	if (has(r, "reason"))
+	if (ctl_json_has(r, "reason"))
 		printf(", %s", ctl_json_text(r, "reason"));
 	printf(", %s attempts, %s bytes in, %s out\n", ctl_json_text(r, "attempts"), ctl_json_text(r, "bytes_in"),
 	       ctl_json_text(r, "bytes_out"));
 	line("from");
-	printf("%s  %s%s%s, worker %s\n", ctl_json_text(r, "downstream"), ctl_json_text(r, "tls"), has(r, "peer") ? "  " : "",
-	       has(r, "peer") ? ctl_json_text(r, "peer") : "", ctl_json_text(r, "worker"));
+	printf("%s  %s%s%s, worker %s\n", ctl_json_text(r, "downstream"), ctl_json_text(r, "tls"), ctl_json_has(r, "peer") ? "  " : "",
+	       ctl_json_has(r, "peer") ? ctl_json_text(r, "peer") : "", ctl_json_text(r, "worker"));
 	for (size_t i = 0; i < SS_ARRAY_LEN(keys); i++) {
-		if (!has(d, keys[i]))
+		if (!ctl_json_has(d, keys[i]))
 			continue;
 		line(keys[i]);
 		put_name(ctl_json_get(d, keys[i]));
@@ -297,10 +283,10 @@ static void show_recorded(const struct ctl_json *v)
 	line("decided by");
 	printf("generation %s, configuration %s%s", ctl_json_text(r, "generation"), ctl_json_text(r, "config"),
 	       yes(v, "in_force") ? ", which is in force" : ", which is no longer in force");
-	if (has(v, "history"))
+	if (ctl_json_has(v, "history"))
 		printf(" (history %s)", ctl_json_text(v, "history"));
 	printf("\n");
-	if (has(v, "others"))
+	if (ctl_json_has(v, "others"))
 		printf("%-15s %s earlier requests had the same id\n", "", ctl_json_text(v, "others"));
 }
 
@@ -308,19 +294,19 @@ void ctl_show_why(const struct ctl_json *v)
 {
 	const struct ctl_json *x = ctl_json_get(v, "explained");
 
-	if (!has(v, "recorded")) {
+	if (!ctl_json_has(v, "recorded")) {
 		show_explained(v);
 		return;
 	}
 	show_recorded(v);
 	printf("\nBy what is kept of it (no headers but user-agent), it is decided %s:\n",
 	       yes(x, "candidate") ? "by the candidate" : yes(v, "in_force") ? "so" : "by what is in force now");
-	if (has(v, "not_explained"))
+	if (ctl_json_has(v, "not_explained"))
 		printf("%s\n", ctl_json_text(v, "not_explained"));
 	else
 		show_explained(x);
-	for (const struct ctl_json *d = first(v, "differs"); d; d = d->next)
-		printf("%s%s", d == first(v, "differs") ? "\nThis differs from what happened in: " : ", ", d->text);
-	if (first(v, "differs"))
+	for (const struct ctl_json *d = ctl_json_first(v, "differs"); d; d = d->next)
+		printf("%s%s", d == ctl_json_first(v, "differs") ? "\nThis differs from what happened in: " : ", ", d->text);
+	if (ctl_json_first(v, "differs"))
 		printf("%s\n", yes(v, "in_force") ? ". What decided is not kept: a header, or what has changed since." : "");
 }
