@@ -35,7 +35,8 @@ enum ss_tcp_event {
 };
 
 struct ss_tcp_conf {
-	uint32_t max_conns;       /* connections in all; the last quarter is not given to accepts */
+	uint32_t max_conns;       /* connections in all */
+	uint32_t kept_conns;      /* of them, those that are not given to accepts; 0: a quarter */
 	uint32_t max_half_open;   /* SYN-RECEIVED; more are refused (SYN cookies: a later step) */
 	uint32_t rcv_buf, snd_buf; /* bytes per connection, at most */
 	uint64_t time_wait_ns;    /* default 2 x MSL = 60 s is set by the caller; reuse by RFC 6191 */

@@ -25,8 +25,8 @@ static int create_pools(struct ss_tcp *t)
 	t->tws = ss_pool_create("tcp time-wait", sizeof(struct ss_tcp_tw), f->max_conns);
 	/* Few connections lose packets at the same time; one that finds the pool empty drops what came
 	 * out of order and is sent it again. */
-	t->reasms = ss_pool_create("tcp reassembly", sizeof(struct ss_tcp_reasm), f->max_conns / 16 + 64);
-	t->boards = ss_pool_create("tcp sack", sizeof(struct ss_tcp_board), f->max_conns / 8 + 64);
+	t->reasms = ss_pool_create("tcp reassembly", sizeof(struct ss_tcp_reasm), f->max_conns / 32 + 64);
+	t->boards = ss_pool_create("tcp sack", sizeof(struct ss_tcp_board), f->max_conns / 32 + 64);
 	t->table = calloc(size, sizeof(*t->table));
 	t->table_mask = size - 1;
 	return t->conns && t->tws && t->reasms && t->boards && t->table ? 0 : SS_ERR_NO_MEM;
@@ -38,6 +38,8 @@ int ss_tcp_create(struct ss_tcp **out, const struct ss_tcp_conf *conf, uint64_t 
 	if (!t)
 		return SS_ERR_NO_MEM;
 	t->conf = *conf;
+	if (!conf->kept_conns || conf->kept_conns >= conf->max_conns)
+		t->conf.kept_conns = conf->max_conns / 4;
 	t->net = conf->net;
 	t->bufs = conf->bufs;
 	t->counters = conf->counters;

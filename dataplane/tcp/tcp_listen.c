@@ -120,8 +120,8 @@ static enum ss_drop admit(const struct ss_tcp *t, const struct ss_tcp_listener *
 		return SS_DROP_TCP_LISTEN_FULL;
 	if (t->n_half >= t->conf.max_half_open)
 		return SS_DROP_TCP_SYN_FLOOD;
-	/* The last quarter is for our own connects: what is accepted is of no use without them. */
-	if (ss_pool_used(t->conns) - t->n_half >= t->conf.max_conns - t->conf.max_conns / 4)
+	/* The last ones are for our own connects: what is accepted is of no use without them. */
+	if (ss_pool_used(t->conns) - t->n_half >= t->conf.max_conns - t->conf.kept_conns)
 		return SS_DROP_TCP_CONNS_FULL;
 	return SS_DROP_NONE;
 }

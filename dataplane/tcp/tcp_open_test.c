@@ -142,6 +142,31 @@ static void full_listener_refuses_by_reset(void **s)
 	assert_int_equal(drops(SS_DROP_TCP_LISTEN_FULL), 1);
 }
 
+/* Of four connections clients get three, or what is not kept for endpoints by configuration. */
+static void what_is_kept_for_endpoints_is_not_accepted(void **s)
+{
+	for (uint32_t kept = 0; kept <= 2; kept += 2) {
+		struct ss_tcp_conf f = bench_conf();
+
+		bench_close(&b);
+		f.kept_conns = kept;
+		bench_open(&b, &f);
+		listen_here(4);
+		for (uint32_t i = 0; i < 4; i++, b.port++) {
+			bool taken = i < (kept ? 2 : 3);
+
+			IN(&b, S, 0, 0, 0);
+			struct bench_out o = bench_next(&b);
+			assert_int_equal(o.h.flags, taken ? S | A : R | A);
+			b.iss = o.h.seq;
+			if (taken)
+				IN(&b, A, 1, 1, 0);
+		}
+		assert_int_equal(ss_tcp_conns(b.t), kept ? 2 : 3);
+		assert_int_equal(drops(SS_DROP_TCP_CONNS_FULL), kept ? 2 : 1);
+	}
+}
+
 static void unlisten_keeps_established_connections(void **s)
 {
 	struct ss_addr at = { ss_ip4(US), OUR_PORT };
@@ -586,6 +611,7 @@ int main(void)
 		T(syn_ack_is_repeated_then_given_up),
 		T(half_open_connections_are_limited),
 		T(full_listener_refuses_by_reset),
+		T(what_is_kept_for_endpoints_is_not_accepted),
 		T(unlisten_keeps_established_connections),
 		T(strangers_are_answered_with_reset),
 		T(connect_announces_and_opens),
