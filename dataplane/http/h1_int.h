@@ -45,16 +45,16 @@ struct ss_h1_conn {
 	bool expect;      /* downstream: the client waits for 100 (RFC 9110 10.1.1) */
 	bool owe_crlf;    /* the last chunk's end is not written yet */
 	uint32_t discarded; /* body bytes thrown away for a released stream */
-	uint64_t rx_left, tx_left;
 	uint64_t started; /* first byte of the head that is being read */
 	struct ss_h1_scan scan;
 	struct ss_bufpos pos;       /* of the scan in c->in */
-	struct ss_h1_chunk chunk;
 };
 
 struct ss_h1_stream {
 	uint32_t unread; /* in body, or taken and not yet consumed */
 	bool stalled;    /* reading stopped for it */
+	uint64_t rx_left, tx_left;
+	struct ss_h1_chunk chunk;
 };
 
 /* -- h1_conn.c -- */

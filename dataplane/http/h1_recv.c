@@ -9,7 +9,7 @@ typedef bool (*step_fn)(struct ss_http_conn *c);
 /* A section has to fit the arena's largest chunk. */
 static uint32_t section_max(const struct ss_http_conn *c)
 {
-	return ss_min_u32(c->limits.max_header_bytes, SS_ARENA_LARGE - 1024);
+	return ss_min_u32(c->limits->max_header_bytes, SS_ARENA_LARGE - 1024);
 }
 
 /* -- sections: heads and trailers -- */
@@ -52,7 +52,7 @@ static uint8_t *take_section(struct ss_http_stream *s, uint32_t n)
 
 static void scratch_block(struct ss_http_conn *c, struct ss_hdrs *h)
 {
-	ss_hdrs_init(h, c->http->fields, (uint16_t)ss_min_u32(c->limits.max_headers, SS_HTTP_HDRS_MAX));
+	ss_hdrs_init(h, c->http->fields, (uint16_t)ss_min_u32(c->limits->max_headers, SS_HTTP_HDRS_MAX));
 }
 
 /* The fields' array moves from scratch to the arena; their bytes are there already. */
@@ -85,7 +85,7 @@ static void no_room(struct ss_http_conn *c, bool counted)
 }
 
 /* What the body that follows a head is. */
-static void expect_body(struct ss_http_conn *c, const struct ss_h1_head *head)
+static void expect_body(struct ss_http_stream *s, const struct ss_h1_head *head)
 {
 	static const uint8_t next[] = {
 		[SS_H1_BODY_NONE] = SS_H1_RX_DONE,
@@ -95,9 +95,9 @@ static void expect_body(struct ss_http_conn *c, const struct ss_h1_head *head)
 		[SS_H1_BODY_TUNNEL] = SS_H1_RX_DONE,
 	};
 
-	c->h1.rx = next[head->body];
-	c->h1.rx_left = head->length;
-	ss_h1_chunk_init(&c->h1.chunk);
+	s->conn->h1.rx = next[head->body];
+	s->h1.rx_left = head->length;
+	ss_h1_chunk_init(&s->h1.chunk);
 }
 
 /* The message is complete; `also` comes with END. */
@@ -128,7 +128,7 @@ static void note_request(struct ss_http_stream *s, const struct ss_h1_head *head
 
 	k->cur = s;
 	k->peer_old = head->minor == 0;
-	k->keep = head->keep_alive && !(c->limits.max_requests && c->requests >= c->limits.max_requests);
+	k->keep = head->keep_alive && !(c->limits->max_requests && c->requests >= c->limits->max_requests);
 	s->started = k->started;
 	s->connect = ss_span_eq(s->head.method, SS_SPAN("CONNECT"));
 	s->no_body = ss_span_eq(s->head.method, SS_SPAN("HEAD"));
@@ -136,7 +136,7 @@ static void note_request(struct ss_http_stream *s, const struct ss_h1_head *head
 	k->keep &= !s->connect;
 	if (s->head.scheme.n == 0)
 		s->head.scheme = ss_tls_peer(c->tls)->tls ? SS_SPAN("https") : SS_SPAN("http");
-	expect_body(c, head);
+	expect_body(s, head);
 	k->expect = head->expect_continue && k->rx != SS_H1_RX_DONE;
 	if (k->expect)
 		ss_http_dirty(c); /* flush asks for the body when nobody has answered by then */
@@ -217,7 +217,7 @@ static bool response_head(struct ss_http_conn *c, uint32_t n)
 	if (s->head.status < 200)
 		return informational(s);
 	c->h1.keep &= head.keep_alive && head.body != SS_H1_BODY_TUNNEL;
-	expect_body(c, &head);
+	expect_body(s, &head);
 	head_done(s);
 	return true;
 }
@@ -236,7 +236,7 @@ static bool step_head(struct ss_http_conn *c)
 	if (!c->upstream && k->scan.seen == 0) {
 		k->started = c->http->now;
 		ss_http_arm(c, SS_HTTP_T_IDLE, 0);
-		ss_http_arm(c, SS_HTTP_T_HEAD, c->limits.request_head_timeout_ns);
+		ss_http_arm(c, SS_HTTP_T_HEAD, c->limits->request_head_timeout_ns);
 	}
 	int n = section(c);
 	if (n == 0)
@@ -277,11 +277,12 @@ static uint32_t take_body(struct ss_http_conn *c, uint64_t most)
 
 static bool step_length(struct ss_http_conn *c)
 {
-	uint32_t n = take_body(c, c->h1.rx_left);
+	struct ss_http_stream *s = c->h1.cur;
+	uint32_t n = take_body(c, s->h1.rx_left);
 
-	c->h1.rx_left -= n;
-	if (n && c->h1.rx_left == 0)
-		message_end(c->h1.cur, 0);
+	s->h1.rx_left -= n;
+	if (n && s->h1.rx_left == 0)
+		message_end(s, 0);
 	return n != 0;
 }
 
@@ -292,7 +293,7 @@ static bool step_close(struct ss_http_conn *c)
 
 static bool step_chunked(struct ss_http_conn *c)
 {
-	struct ss_h1_chunk *k = &c->h1.chunk;
+	struct ss_h1_chunk *k = &c->h1.cur->h1.chunk;
 	uint64_t data = ss_h1_chunk_data(k);
 	struct ss_span front;
 

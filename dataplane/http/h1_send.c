@@ -35,9 +35,11 @@ static uint32_t bodiless(const struct ss_hdrs *h, bool wants_length)
 }
 
 /* Chooses tx for a message with a body. can_chunk: the peer knows the coding. */
-static uint32_t with_body(struct ss_h1_conn *k, const struct ss_hdrs *h, bool can_chunk)
+static uint32_t with_body(struct ss_http_stream *s, const struct ss_hdrs *h, bool can_chunk)
 {
-	if (promised(h, &k->tx_left)) {
+	struct ss_h1_conn *k = &s->conn->h1;
+
+	if (promised(h, &s->h1.tx_left)) {
 		k->tx = SS_H1_TX_LENGTH;
 		return 0;
 	}
@@ -62,9 +64,9 @@ static int request_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool 
 	if (c->h1.cur || !c->slots)
 		return SS_ERR_FULL;
 	ss_h1_begin(c);
-	flags = end ? bodiless(h, has_usually_body(h->method)) : with_body(&c->h1, h, true);
+	flags = end ? bodiless(h, has_usually_body(h->method)) : with_body(s, h, true);
 	/* The last one we will send here is told so (RFC 9112 9.6). */
-	if (c->limits.max_requests && c->requests >= c->limits.max_requests) {
+	if (c->limits->max_requests && c->requests >= c->limits->max_requests) {
 		flags |= SS_H1_EMIT_CLOSE;
 		c->h1.keep = false;
 	}
@@ -104,7 +106,7 @@ static int response_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool
 
 	k->tx = SS_H1_TX_NONE;
 	if (!no_body(s, h->status))
-		flags = end ? bodiless(h, true) : with_body(k, h, !k->peer_old);
+		flags = end ? bodiless(h, true) : with_body(s, h, !k->peer_old);
 	/* A client that waited for 100 may send its body now or not: only a close tells the two apart. */
 	c->no_more = c->no_more || c->aged;
 	if (k->expect || c->no_more)
@@ -164,12 +166,12 @@ static int put_body(struct ss_http_stream *s, uint32_t room)
 	}
 	if (k->tx == SS_H1_TX_CHUNKED)
 		return put_chunk(s, n);
-	if (k->tx == SS_H1_TX_LENGTH && s->tx.len > k->tx_left)
+	if (k->tx == SS_H1_TX_LENGTH && s->tx.len > s->h1.tx_left)
 		return SS_ERR_BAD_STREAM;
 	if (ss_bufq_take(&c->out, &s->tx, n, c->http->conf.bufs) < 0)
 		return SS_ERR_NO_MEM;
 	if (k->tx == SS_H1_TX_LENGTH)
-		k->tx_left -= n;
+		s->h1.tx_left -= n;
 	return 0;
 }
 
@@ -179,7 +181,7 @@ static int put_end(struct ss_http_stream *s)
 	struct ss_http_conn *c = s->conn;
 	struct ss_out o = ss_out(c->http->scratch, SS_HTTP_SCRATCH);
 
-	if (c->h1.tx == SS_H1_TX_LENGTH && c->h1.tx_left)
+	if (c->h1.tx == SS_H1_TX_LENGTH && s->h1.tx_left)
 		return SS_ERR_BAD_STREAM;
 	if (c->h1.tx != SS_H1_TX_CHUNKED)
 		return 0;

@@ -70,11 +70,11 @@ static void put_settings(struct ss_http_conn *c)
 	if (c->upstream)
 		v[n++] = (struct ss_h2setting){ SS_H2_SET_ENABLE_PUSH, 0 };
 	else
-		v[n++] = (struct ss_h2setting){ SS_H2_SET_MAX_CONCURRENT_STREAMS, c->limits.max_streams };
-	if (c->limits.hpack_table != SS_HPACK_TABLE)
-		v[n++] = (struct ss_h2setting){ SS_H2_SET_HEADER_TABLE_SIZE, c->limits.hpack_table };
-	v[n++] = (struct ss_h2setting){ SS_H2_SET_INITIAL_WINDOW_SIZE, c->limits.stream_window };
-	v[n++] = (struct ss_h2setting){ SS_H2_SET_MAX_HEADER_LIST_SIZE, c->limits.max_header_bytes };
+		v[n++] = (struct ss_h2setting){ SS_H2_SET_MAX_CONCURRENT_STREAMS, c->limits->max_streams };
+	if (c->limits->hpack_table != SS_HPACK_TABLE)
+		v[n++] = (struct ss_h2setting){ SS_H2_SET_HEADER_TABLE_SIZE, c->limits->hpack_table };
+	v[n++] = (struct ss_h2setting){ SS_H2_SET_INITIAL_WINDOW_SIZE, c->limits->stream_window };
+	v[n++] = (struct ss_h2setting){ SS_H2_SET_MAX_HEADER_LIST_SIZE, c->limits->max_header_bytes };
 	ss_h2frame_put_settings(&o, v, n);
 	ss_h2_put(c, &o, frame);
 }
@@ -98,7 +98,7 @@ static int h2_open(struct ss_http_conn *c)
 	k->peer_window = k->our_window = SS_H2_WINDOW;
 	k->peer_frame = SS_H2_MAX_FRAME_MIN;
 	k->send_window = SS_H2_WINDOW;
-	k->recv_window = ss_max_u32(c->limits.conn_window, SS_H2_WINDOW);
+	k->recv_window = ss_max_u32(c->limits->conn_window, SS_H2_WINDOW);
 	k->next_id = k->unsent_id = 1;
 	if (c->upstream) {
 		if (ss_bufq_append(&c->out, c->http->conf.bufs, SS_H2_PREFACE, SS_H2_PREFACE_LEN) < 0)
@@ -107,16 +107,16 @@ static int h2_open(struct ss_http_conn *c)
 		k->preface = SS_H2_PREFACE_LEN;
 	}
 	put_settings(c);
-	if (c->limits.conn_window > SS_H2_WINDOW) {
+	if (c->limits->conn_window > SS_H2_WINDOW) {
 		uint8_t frame[SS_H2_HEAD + 4];
 		struct ss_out o = ss_out(frame, sizeof(frame));
-		ss_h2frame_put_window(&o, 0, c->limits.conn_window - SS_H2_WINDOW);
+		ss_h2frame_put_window(&o, 0, c->limits->conn_window - SS_H2_WINDOW);
 		ss_h2_put(c, &o, frame);
 	}
 	if (c->state != SS_HTTP_OPEN)
 		return SS_ERR_NO_MEM;
-	ss_http_arm(c, SS_HTTP_T_SETTINGS, c->limits.settings_timeout_ns);
-	ss_http_arm(c, SS_HTTP_T_PING, c->limits.keepalive_interval_ns);
+	ss_http_arm(c, SS_HTTP_T_SETTINGS, c->limits->settings_timeout_ns);
+	ss_http_arm(c, SS_HTTP_T_PING, c->limits->keepalive_interval_ns);
 	ss_h2_slots(c);
 	return 0;
 }
@@ -137,7 +137,7 @@ void ss_h2_slots(struct ss_http_conn *c)
 
 	if (!c->upstream)
 		return;
-	limit = ss_min_u32(c->h2->peer_streams, c->limits.max_streams);
+	limit = ss_min_u32(c->h2->peer_streams, c->limits->max_streams);
 	c->slots = c->no_more || c->n_streams >= limit ? 0 : limit - c->n_streams;
 	/* Somebody may be waiting for the first one, or for the connection to be idle. */
 	if (c->slots > before && (before == 0 || c->n_streams == 0) && c->state == SS_HTTP_OPEN)
@@ -154,8 +154,8 @@ static void settings_acked(struct ss_http_conn *c)
 		return;
 	k->acked = true;
 	ss_http_arm(c, SS_HTTP_T_SETTINGS, 0);
-	ss_hpack_dec_limit(&k->dec, ss_min_u32(c->limits.hpack_table, SS_HPACK_TABLE));
-	ss_h2_our_window(c, c->limits.stream_window);
+	ss_hpack_dec_limit(&k->dec, ss_min_u32(c->limits->hpack_table, SS_HPACK_TABLE));
+	ss_h2_our_window(c, c->limits->stream_window);
 }
 
 /* One parameter of the peer's. False: the connection has ended. */
@@ -249,7 +249,7 @@ void ss_h2_on_ping(struct ss_http_conn *c, const uint8_t *p)
 		final_goaway(c); /* the client has seen the first GOAWAY: nothing is on its way any more */
 	if (k->ping_out && memcmp(p, keepalive_word, sizeof(keepalive_word)) == 0) {
 		k->ping_out = false;
-		ss_http_arm(c, SS_HTTP_T_PING, c->limits.keepalive_interval_ns);
+		ss_http_arm(c, SS_HTTP_T_PING, c->limits->keepalive_interval_ns);
 	}
 }
 
@@ -260,7 +260,7 @@ static void keepalive(struct ss_http_conn *c)
 		return;
 	}
 	c->h2->ping_out = true;
-	ss_http_arm(c, SS_HTTP_T_PING, c->limits.keepalive_timeout_ns);
+	ss_http_arm(c, SS_HTTP_T_PING, c->limits->keepalive_timeout_ns);
 	put_ping(c, keepalive_word, false);
 }
 

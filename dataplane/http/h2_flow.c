@@ -12,7 +12,7 @@ static uint32_t half(uint32_t window)
 void ss_h2_credit(struct ss_http_conn *c, uint32_t n)
 {
 	c->h2->credit += n;
-	if (c->h2->credit >= half(c->limits.conn_window))
+	if (c->h2->credit >= half(c->limits->conn_window))
 		ss_http_dirty(c);
 }
 
@@ -61,7 +61,7 @@ void ss_h2_flow_out(struct ss_http_conn *c)
 	struct ss_h2_conn *k = c->h2;
 	struct ss_list *n;
 
-	if (k->credit >= half(c->limits.conn_window)) {
+	if (k->credit >= half(c->limits->conn_window)) {
 		k->recv_window += k->credit;
 		put_window(c, 0, k->credit);
 		k->credit = 0;

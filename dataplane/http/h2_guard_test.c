@@ -169,7 +169,7 @@ static void large_heads_get_431(void **state)
 	memset(value, 'v', 100);
 	value[100] = 0;
 	c = connected(&r, text, sizeof(text));
-	((struct ss_http_conn *)c->owner)->limits.max_header_bytes = 400;
+	((struct ss_http_limits *)(uintptr_t)((struct ss_http_conn *)c->owner)->limits)->max_header_bytes = 400;
 	snprintf(words, sizeof(words), "H:5:1:" GET ",a=%s,b=%s H:4:3:" POST ",a=%s,b=%s H:5:5:" GET, value,
 		 value, value, value);
 	deliver(&r, c, words);

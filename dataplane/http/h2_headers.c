@@ -11,7 +11,7 @@
  */
 static uint32_t block_max(const struct ss_http_conn *c)
 {
-	return ss_min_u32(2 * c->limits.max_header_bytes, SS_H2_BLOCK_MAX);
+	return ss_min_u32(2 * c->limits->max_header_bytes, SS_H2_BLOCK_MAX);
 }
 
 /* A decoded block. Its fields stand in the scratch array, its bytes in the stream's arena if there was room. */
@@ -146,7 +146,7 @@ static struct ss_http_stream *open_request(struct ss_http_conn *c, uint32_t id)
 	k->last_peer = id;
 	if (k->draining == 2)
 		return NULL; /* above GOAWAY's last id: "ignore frames on streams" (6.8) */
-	if (c->n_streams >= c->limits.max_streams) {
+	if (c->n_streams >= c->limits->max_streams) {
 		ss_h2_stream_error(c, id, NULL, SS_H2_REFUSED_STREAM, SS_DROP_H2_STREAM); /* 5.1.2 */
 		return NULL;
 	}
@@ -156,7 +156,7 @@ static struct ss_http_stream *open_request(struct ss_http_conn *c, uint32_t id)
 		return NULL;
 	}
 	ss_h2_stream_open(s, id);
-	if (c->limits.max_requests && c->requests >= c->limits.max_requests)
+	if (c->limits->max_requests && c->requests >= c->limits->max_requests)
 		ss_http_conn_drain(c);
 	return s;
 }
@@ -198,8 +198,8 @@ static int decode(struct ss_http_conn *c, struct ss_http_stream *s, const uint8_
 	struct ss_hpack_run r;
 	int rc;
 
-	ss_hdrs_init(&b->h, http->fields, (uint16_t)ss_min_u32(c->limits.max_headers, SS_HTTP_HDRS_MAX));
-	ss_hpack_begin(&r, &c->h2->dec, p, n, c->limits.max_header_bytes, &b->h);
+	ss_hdrs_init(&b->h, http->fields, (uint16_t)ss_min_u32(c->limits->max_headers, SS_HTTP_HDRS_MAX));
+	ss_hpack_begin(&r, &c->h2->dec, p, n, c->limits->max_header_bytes, &b->h);
 	rc = ss_hpack_go(&r, s ? ss_arena_open(&s->arena) : spare);
 	b->arena_end = r.out.p;
 	if (rc == SS_ERR_FULL && s) {

@@ -92,7 +92,7 @@ int ss_h2_send_head(struct ss_http_stream *s, const struct ss_hdrs *h, bool end)
 		k->next_id += 2;
 		/* 5.1.1: ids run out; max_requests: the operator's bound */
 		if (k->next_id > SS_H2_MAX_WINDOW ||
-		    (c->limits.max_requests && c->requests >= c->limits.max_requests))
+		    (c->limits->max_requests && c->requests >= c->limits->max_requests))
 			ss_http_conn_drain(c);
 	}
 	rc = put_block(c, s->h2.id, h, end);

@@ -44,10 +44,11 @@ int ss_http_create(struct ss_http **out, const struct ss_http_conf *conf, uint64
 	h->streams = ss_pool_create("http_streams", sizeof(struct ss_http_stream),
 				    conf->max_streams + conf->spare_streams);
 	h->h2_conns = ss_pool_create("h2_conns", ss_h2_conn_size(), h->conf.max_h2_conns);
+	h->limits = ss_http_limits_create();
 	h->encoders = ss_h2_encoders_create(h->conf.max_h2_conns);
 	h->scratch = malloc(SS_HTTP_SCRATCH);
 	h->fields = malloc(SS_HTTP_HDRS_MAX * sizeof(*h->fields));
-	if (!h->conns || !h->streams || !h->h2_conns || !h->encoders || !h->scratch || !h->fields || make_index(h) < 0) {
+	if (!h->conns || !h->streams || !h->h2_conns || !h->encoders || !h->limits || !h->scratch || !h->fields || make_index(h) < 0) {
 		ss_http_free(h);
 		return SS_ERR_NO_MEM;
 	}
@@ -71,6 +72,7 @@ void ss_http_free(struct ss_http *h)
 	if (h->h2_conns)
 		ss_pool_free(h->h2_conns);
 	ss_h2_encoders_free(h->encoders);
+	ss_http_limits_free(h->limits);
 	free(h->by_id);
 	free(h->scratch);
 	free(h->fields);
@@ -86,6 +88,7 @@ static void adopt(struct ss_http *h, const struct ss_snapshot *snap)
 		return;
 	h->generation = snap->generation;
 	h->wall = snap->wall;
+	ss_http_limits_sweep(h->limits);
 	ss_list_for_safe(n, tmp, &h->all) {
 		struct ss_http_conn *c = ss_list_entry(n, struct ss_http_conn, all);
 		if (!c->upstream && !ss_snapshot_listener(snap, ss_tls_cookie(c->tls)))

@@ -39,7 +39,7 @@ static uint64_t certificate_left(const struct ss_http_conn *c)
 void ss_http_age_begin(struct ss_http_conn *c)
 {
 	struct ss_http *h = c->http;
-	uint64_t left = certificate_left(c), age = c->limits.max_connection_age_ns;
+	uint64_t left = certificate_left(c), age = c->limits->max_connection_age_ns;
 
 	if (left != SS_NEVER)
 		left = earlier(h, left > 2 * LAST_REQUEST_NS ? left - LAST_REQUEST_NS : left, SPREAD_MAX_NS);

@@ -8,13 +8,18 @@
 static struct ss_http_conn *conn_new(struct ss_http *h, struct ss_tls_conn *t,
 				     const struct ss_http_limits *limits)
 {
-	struct ss_http_conn *c = ss_pool_take(h->conns);
-	if (!c)
+	const struct ss_http_limits *held = ss_http_limits_hold(h->limits, limits);
+	struct ss_http_conn *c = held ? ss_pool_take(h->conns) : NULL;
+
+	if (!c) {
+		if (held)
+			ss_http_limits_drop(held);
 		return NULL;
+	}
 	memset(c, 0, sizeof(*c));
 	c->http = h;
 	c->tls = t;
-	c->limits = *limits;
+	c->limits = held;
 	ss_bufq_init(&c->in);
 	ss_bufq_init(&c->out);
 	ss_list_init(&c->streams);
@@ -106,7 +111,7 @@ static struct ss_http_conn *accepted(struct ss_http *h, const struct ss_snapshot
 		return c;
 	}
 	c->state = SS_HTTP_DETECT;
-	ss_http_arm(c, SS_HTTP_T_PHASE, c->limits.request_head_timeout_ns);
+	ss_http_arm(c, SS_HTTP_T_PHASE, c->limits->request_head_timeout_ns);
 	return c;
 }
 
@@ -125,6 +130,7 @@ int ss_http_connect(struct ss_http *h, const struct ss_cluster *cluster, const s
 	rc = ss_tls_connect(h->conf.tls, remote, cluster->tls, cluster->protocol, now, &c->tls);
 	if (rc < 0) {
 		ss_list_remove(&c->all);
+		ss_http_limits_drop(c->limits);
 		ss_pool_give(h->conns, c);
 		return rc;
 	}

@@ -107,6 +107,7 @@ void ss_http_conn_free(struct ss_http_conn *c)
 	ss_list_remove(&c->dirty);
 	ss_list_remove(&c->news);
 	ss_tls_release(c->tls);
+	ss_http_limits_drop(c->limits);
 	ss_pool_give(h->conns, c);
 }
 
@@ -128,7 +129,7 @@ void ss_http_conn_quiet(struct ss_http_conn *c)
 	if (c->no_more)
 		ss_http_conn_finish(c, SS_DROP_NONE);
 	else
-		ss_http_arm(c, SS_HTTP_T_IDLE, c->limits.idle_timeout_ns);
+		ss_http_arm(c, SS_HTTP_T_IDLE, c->limits->idle_timeout_ns);
 }
 
 void ss_http_conn_drain(struct ss_http_conn *c)

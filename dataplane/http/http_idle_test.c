@@ -89,6 +89,38 @@ static void streams_of_many_share_a_table(void **state)
 	end(r);
 }
 
+/* Those of a listener are kept once; a connection keeps the ones that it was made with. */
+static void limits_are_shared(void **state)
+{
+	struct http_sim *r = &sim;
+	struct ss_http_conn *c[3];
+
+	http_sim_init(r, "limits", 2047);
+	assert_int_equal(ss_http_limits_sweep(r->http->limits), 0);
+	for (int i = 0; i < 3; i++) {
+		struct ss_tls_conn *t = client(r, i == 1 ? "P S" : "");
+
+		if (i == 1) { /* a reload: the third comes after it */
+			r->listener.http.max_requests = 7;
+			r->snap.generation++;
+		}
+		c[i] = t->owner;
+		assert_non_null(c[i]);
+	}
+	assert_ptr_equal(c[0]->limits, c[1]->limits);
+	assert_int_equal(c[0]->limits->max_requests, 0);
+	assert_int_equal(c[2]->limits->max_requests, 7);
+	assert_int_equal(ss_http_limits_sweep(r->http->limits), 2);
+	tls_sim_fail(c[2]->tls, SS_DROP_TCP_RESET);
+	http_sim_turn(r);
+	http_sim_turn(r);
+	assert_int_equal(ss_http_conns(r->http), 2);
+	r->snap.generation++;
+	http_sim_turn(r); /* with a generation goes what nobody has */
+	assert_int_equal(ss_http_limits_sweep(r->http->limits), 1);
+	end(r);
+}
+
 static void one_more_is_refused_by_name(void **state)
 {
 	struct http_sim *r = &sim;
@@ -115,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_connection_has_given_back),
 		cmocka_unit_test(streams_of_many_share_a_table),
+		cmocka_unit_test(limits_are_shared),
 		cmocka_unit_test(one_more_is_refused_by_name),
 	};
 

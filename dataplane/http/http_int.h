@@ -15,6 +15,8 @@
 #ifndef SS_HTTP_INT_H
 #define SS_HTTP_INT_H
 
+#include <stdlib.h>
+
 #include "base/err.h"
 #include "base/siphash.h"
 #include "buf/buf.h"
@@ -44,10 +46,11 @@ enum ss_http_timer {
 	SS_HTTP_T_PHASE,     /* common: transport not ready in time; first bytes too slow; closing takes too long */
 	SS_HTTP_T_HEAD,      /* h1: request head too slow */
 	SS_HTTP_T_SETTINGS = SS_HTTP_T_HEAD, /* h2: SETTINGS not acknowledged */
-	SS_HTTP_T_PING,      /* h2: keepalive interval, then timeout */
+	SS_HTTP_T_AGE,       /* common: lived long enough, or its certificate is about to end */
+	SS_HTTP_T_H2,        /* those from here on are HTTP/2's alone */
+	SS_HTTP_T_PING = SS_HTTP_T_H2, /* h2: keepalive interval, then timeout */
 	SS_HTTP_T_DRAIN,     /* h2: the second GOAWAY */
 	SS_HTTP_T_LATE_END,  /* h2: answered requests whose END_STREAM does not come */
-	SS_HTTP_T_AGE,       /* common: lived long enough, or its certificate is about to end */
 	SS_HTTP_T_COUNT,
 };
 
@@ -98,6 +101,7 @@ struct ss_http {
 	struct ss_http_conf conf;
 	struct ss_pool *conns, *streams, *h2_conns;
 	struct ss_h2_encoders *encoders;
+	struct ss_http_limit_sets *limits;
 	uint32_t n_requests;    /* streams of downstream connections */
 	struct ss_wheel wheel;
 	uint64_t now;
@@ -139,16 +143,24 @@ struct ss_http_conn {
 	uint32_t slots;          /* upstream: more requests it may carry now; the version keeps it */
 	uint32_t n_streams;      /* not over */
 	uint32_t requests;       /* streams ever opened */
-	struct ss_http_limits limits; /* of the listener or cluster, at creation */
+	const struct ss_http_limits *limits; /* of the listener or cluster, at creation */
 	struct ss_bufq in, out;
 	struct ss_list streams;  /* ss_http_stream.all: also those that are over and wait for release */
 	struct ss_list all, todo, dirty, news;
 	struct ss_timer timer;           /* at the first of these, or earlier: see http_time.c */
-	uint64_t due[SS_HTTP_T_COUNT];   /* SS_NEVER: not armed */
 	void *owner;
-	union { /* the version's */
-		struct ss_h1_conn h1;
-		struct ss_h2_conn *h2;
+	union {
+		uint64_t due[SS_HTTP_T_COUNT]; /* SS_NEVER: not armed. HTTP/1.1 has none from SS_HTTP_T_H2 on, */
+		struct {
+			uint64_t due_common[SS_HTTP_T_H2];
+			union { /* the version's */
+				struct ss_h1_conn h1; /* but this in their place */
+				struct {
+					uint64_t due_h2[SS_HTTP_T_COUNT - SS_HTTP_T_H2];
+					struct ss_h2_conn *h2;
+				};
+			};
+		};
 	};
 };
 
@@ -179,8 +191,10 @@ struct ss_http_stream {
 	struct ss_bufq tx;       /* queued, not yet framed */
 	struct ss_hdrs *tx_trailers; /* arena copy, or NULL */
 	struct ss_arena arena;
-	struct ss_h1_stream h1;
-	struct ss_h2_stream h2;
+	union { /* the version's */
+		struct ss_h1_stream h1;
+		struct ss_h2_stream h2;
+	};
 };
 
 /* -- what HTTP/2's connections are made of is known in h2_*.c only -- */
@@ -211,6 +225,15 @@ int ss_http_request_clean(struct ss_http_stream *s);
 void ss_http_sent(struct ss_http_stream *s);
 /* tx has shrunk: ROOM as news if it was owed and half of the room is back. */
 void ss_http_tx_shrunk(struct ss_http_stream *s);
+
+/* -- limits (http_limits.c) -- */
+struct ss_http_limit_sets *ss_http_limits_create(void);
+/* A copy that lives until the connection that asked for it drops it; NULL: no memory. */
+const struct ss_http_limits *ss_http_limits_hold(struct ss_http_limit_sets *t, const struct ss_http_limits *l);
+void ss_http_limits_drop(const struct ss_http_limits *l);
+/* Frees those that nobody holds. How many are left. */
+uint32_t ss_http_limits_sweep(struct ss_http_limit_sets *t);
+void ss_http_limits_free(struct ss_http_limit_sets *t);
 
 /* -- time (http_time.c) -- */
 void ss_http_timers_init(struct ss_http_conn *c);

@@ -5,6 +5,13 @@
  */
 #include "http/http_int.h"
 
+/* Those that c has: behind them is what HTTP/1.1 keeps. */
+static uint32_t kinds(const struct ss_http_conn *c)
+{
+	return c->v == &ss_h1_version ? SS_HTTP_T_H2 : SS_HTTP_T_COUNT;
+}
+
+/* Before a version is chosen. */
 void ss_http_timers_init(struct ss_http_conn *c)
 {
 	ss_timer_init(&c->timer, 0);
@@ -24,7 +31,7 @@ void ss_http_arm(struct ss_http_conn *c, enum ss_http_timer t, uint64_t after)
 
 void ss_http_timers_stop(struct ss_http_conn *c)
 {
-	for (uint32_t t = 0; t < SS_HTTP_T_COUNT; t++)
+	for (uint32_t t = 0, n = kinds(c); t < n; t++)
 		c->due[t] = SS_NEVER;
 	ss_wheel_cancel(&c->http->wheel, &c->timer);
 }
@@ -33,13 +40,13 @@ static void conn_due(struct ss_http_conn *c, uint64_t now)
 {
 	uint64_t next = SS_NEVER;
 
-	for (uint32_t t = 0; t < SS_HTTP_T_COUNT; t++) {
+	for (uint32_t t = 0; t < kinds(c); t++) { /* it may get its version here */
 		if (c->due[t] > now)
 			continue;
 		c->due[t] = SS_NEVER;
 		ss_http_conn_timer(c, t);
 	}
-	for (uint32_t t = 0; t < SS_HTTP_T_COUNT; t++)
+	for (uint32_t t = 0; t < kinds(c); t++)
 		next = ss_min_u64(next, c->due[t]);
 	if (next < c->timer.deadline)
 		ss_wheel_arm(&c->http->wheel, &c->timer, next);
