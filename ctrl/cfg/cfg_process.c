@@ -73,12 +73,22 @@ const struct ss_cfg_table ss_cfg_workers = { .what = "group",
 
 /* ---- memory, TCP, TLS ---- */
 
+static void check_memory(struct ss_cfg *c, config_setting_t *g, void *obj)
+{
+	const struct ss_model_process *p = obj;
+
+	if (p->upstream_conns >= p->conns)
+		ss_cfg_error(c, g, "upstream_connections", "leaves clients none of %u connections", p->conns);
+}
+
 static const struct ss_cfg_key memory_keys[] = {
 	{ "hugepages", SS_CFG_BOOL, P(hugepages), .def = "false" },
 	{ "size_mb", SS_CFG_U32, P(memory_mb), .def = "512", .min = 64, .max = 1048576 },
 	{ "mbufs", SS_CFG_U32, P(mbufs), .def = "16384", .min = 1024, .max = 8388608 },
 	{ "connections", SS_CFG_U32, P(conns), .def = "4096", .min = 16, .max = 4194304 },
+	{ "upstream_connections", SS_CFG_U32, P(upstream_conns), .def = "0", .max = 4194304 },
 	{ "tls_connections", SS_CFG_U32, P(tls_conns), .def = "0", .max = 4194304 },
+	{ "expanded_keys", SS_CFG_U32, P(expanded_keys), .def = "2048", .min = 2, .max = 8388608 },
 	{ "http2_connections", SS_CFG_U32, P(h2_conns), .def = "0", .max = 4194304 },
 	{ "streams", SS_CFG_U32, P(streams), .def = "8192", .min = 16, .max = 4194304 },
 	{ "half_open", SS_CFG_U32, P(half_open), .def = "1024", .min = 1, .max = 1048576 },
@@ -91,7 +101,7 @@ static const struct ss_cfg_key memory_keys[] = {
 	{ "canaries", SS_CFG_U32, P(max_canaries), .def = "16", .max = 4096 },
 	{ "policies", SS_CFG_U32, P(max_policies), .def = "4096", .min = 16, .max = 65536 },
 };
-const struct ss_cfg_table ss_cfg_memory = { .what = "group", SS_CFG_KEYS(memory_keys) };
+const struct ss_cfg_table ss_cfg_memory = { .what = "group", .check = check_memory, SS_CFG_KEYS(memory_keys) };
 
 static const struct ss_cfg_key overload_keys[] = {
 	{ "mbufs", SS_CFG_U32, P(shed_mbufs), .def = "90", .max = 100 },

@@ -307,6 +307,8 @@ static const struct bad bad_rows[] = {
 	{ "hugepages = false", "hugepages = 0", "t.cfg:3: memory.hugepages: must be true or false" },
 	{ "clusters = 16", "clusters = 1", "t.cfg:15: clusters: has 2 entries, memory.clusters allows 1" },
 	{ "endpoints = 64", "endpoints = 2", "t.cfg:15: clusters: have 3 endpoints in all, memory.endpoints allows 2" },
+	{ "connections = 64", "connections = 64; upstream_connections = 64",
+	  "t.cfg:3: memory.upstream_connections: leaves clients none of 64 connections" },
 	{ "memory = {", "memory = 5; tcp2 = {", "t.cfg:3: memory: must be a group in braces" },
 	{ "name = \"p0\"; ", "", "t.cfg:7: ports[0].name: is missing" },
 	{ "10.1.0.3/24", "10.1.0.3", "t.cfg:8: ports[0].addresses[1]: must be an address with its prefix, as \"10.0.0.1/24\"" },

@@ -231,7 +231,7 @@ struct ss_model_process {
 	uint32_t stage_sampling; /* one of so many busy turns; 0: none */
 	bool hugepages;
 	uint32_t memory_mb;
-	uint32_t mbufs, conns, h2_conns, tls_conns, streams, half_open; /* per worker */
+	uint32_t mbufs, conns, h2_conns, tls_conns, upstream_conns, expanded_keys, streams, half_open; /* per worker */
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;
 	enum ss_tls_records tls_records;

@@ -92,7 +92,8 @@ int ss_fleet_create(struct ss_fleet **out, const struct ss_fleet_conf *conf, cha
 	for (uint32_t i = 0; code == 0 && i < conf->process->n_ports; i++)
 		code = open_port(f, &conf->process->ports[i], err, err_n);
 	if (code == 0 && conf->process->crypto_device)
-		code = ss_tls_device_open(&f->tls_device, conf->process->crypto_device, (uint16_t)f->n_workers, err, err_n);
+		code = ss_tls_device_open(&f->tls_device, conf->process->crypto_device, (uint16_t)f->n_workers,
+					  conf->process->expanded_keys, err, err_n);
 	if (code < 0) {
 		ss_fleet_free(f);
 		return code;
@@ -127,6 +128,8 @@ static void size_worker(struct ss_worker_conf *c, const struct ss_model_process 
 	c->conns = p->conns;
 	c->h2_conns = p->h2_conns;
 	c->tls_conns = p->tls_conns;
+	c->upstream_conns = p->upstream_conns;
+	c->expanded_keys = p->expanded_keys;
 	c->streams = p->streams;
 	c->exchanges = p->streams;
 	c->half_open = p->half_open;

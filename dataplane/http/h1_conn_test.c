@@ -174,8 +174,8 @@ static void an_age_ends_it_in_order(void **state)
 	struct ss_tls_conn *busy = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H1);
 	struct ss_tls_conn *cert = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H1);
 	struct ss_tls_conn *expired = tls_sim_accept(&r.tls, HTTP_SIM_LISTENER, SS_ALPN_H1);
-	cert->peer.until = 1000 + (int64_t)(r.now / SS_NS_PER_SEC) + 40;
-	expired->peer.until = 999;
+	cert->peer.names = &(struct ss_peer_names){ .until = 1000 + (int64_t)(r.now / SS_NS_PER_SEC) + 40 };
+	expired->peer.names = &(struct ss_peer_names){ .until = 999 };
 	for (struct ss_tls_conn **c = (struct ss_tls_conn *[]){ a, busy, cert, expired, NULL }; *c; c++) {
 		deliver(&r, *c, GET);
 		assert_string_equal(sent(*c), EMPTY);

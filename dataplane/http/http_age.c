@@ -25,7 +25,7 @@ static uint64_t earlier(struct ss_http *h, uint64_t ns, uint64_t most)
  * had ended before is the best that there was: nothing is won by ending what it made. */
 static uint64_t certificate_left(const struct ss_http_conn *c)
 {
-	int64_t until = ss_tls_peer(c->tls)->until, wall;
+	int64_t until = ss_peer_until(ss_tls_peer(c->tls)), wall;
 
 	if (!until || !c->http->wall)
 		return SS_NEVER;

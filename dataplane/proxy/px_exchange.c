@@ -195,8 +195,8 @@ void px_decide(struct px_exchange *x, const struct ss_snapshot *snap, const stru
 {
 	struct ss_proxy *p = x->p;
 	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
-	struct ss_route_request rq = {.peer_identity = peer->identity,
-				      .sni = peer->sni,
+	struct ss_route_request rq = {.peer_identity = ss_peer_identity(peer),
+				      .sni = ss_peer_sni(peer),
 				      .peer = &peer->addr,
 				      .local = &peer->local,
 				      .draw = ss_rng_u64(&p->rng),

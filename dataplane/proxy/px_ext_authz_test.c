@@ -12,7 +12,7 @@ static void the_check_says_who_wants_what(void **state)
 	providers[0].ask = (struct ss_ext_authz_names){2, ask_names};
 	providers[0].n_add = 1;
 	providers[0].add = add;
-	w->client->peer.identity = SS_SPAN("spiffe://mesh/a");
+	w->client->peer.names = &(struct ss_peer_names){.identity = SS_SPAN("spiffe://mesh/a")};
 	field(d, "authorization", "Bearer t");
 	field(d, "x-ask", "1");
 	field(d, "x-p-q", "2");

@@ -119,8 +119,8 @@ static int write_head(const struct px_check *c, const struct ss_listener *l, con
 	px_forwarded_for(h, from, a, peer, !edge, &ok);
 	say_or_pass(h, from, SS_H_X_FORWARDED_PROTO, edge, peer->tls ? SS_SPAN("https") : SS_SPAN("http"));
 	say_or_pass(h, from, SS_H_X_FORWARDED_HOST, edge, from->authority);
-	if (peer->identity.n)
-		say(h, SS_H_X_FORWARDED_CLIENT_CERT, peer_text(a, peer->identity, &ok));
+	if (ss_peer_identity(peer).n)
+		say(h, SS_H_X_FORWARDED_CLIENT_CERT, peer_text(a, ss_peer_identity(peer), &ok));
 	say(h, SS_H_CONTENT_LENGTH, SS_SPAN("0"));
 	for (uint16_t i = 0; i < e->n_add; i++) {
 		ss_hdrs_remove_name(h, e->add[i].name);

@@ -63,9 +63,9 @@ static struct ss_span value_of(const struct px_exchange *x, const struct ss_form
 	case SS_FORMAT_LOCAL_PORT:
 		return port(&peer->local, t);
 	case SS_FORMAT_PEER:
-		return ss_span_starts(peer->identity, SS_SPAN("spiffe://")) ? told(peer->identity) : SS_SPAN_NONE;
+		return ss_span_starts(ss_peer_identity(peer), SS_SPAN("spiffe://")) ? told(ss_peer_identity(peer)) : SS_SPAN_NONE;
 	case SS_FORMAT_SNI:
-		return told(peer->sni);
+		return told(ss_peer_sni(peer));
 	case SS_FORMAT_PROTOCOL:
 		return ss_http_version(x->down) == 2 ? SS_SPAN("HTTP/2") : SS_SPAN("HTTP/1.1");
 	case SS_FORMAT_REQ:

@@ -41,8 +41,8 @@ static void values_say_who_asked(void **state)
 	w->route.request_ops = (struct ss_header_ops){.n = SS_ARRAY_LEN(rq), .op = rq, .formats = true};
 	w->route.response_ops = (struct ss_header_ops){.n = 1, .op = rs, .formats = true};
 	w->client->peer.addr.port = 4711;
-	w->client->peer.identity = SS_SPAN("spiffe://mesh.local/ns/a/sa/b");
-	w->client->peer.sni = SS_SPAN("a\nb");
+	w->client->peer.names = &(struct ss_peer_names){.identity = SS_SPAN("spiffe://mesh.local/ns/a/sa/b"),
+							.sni = SS_SPAN("a\nb")};
 	d = request(w, "GET", "/p");
 	field(d, "x-id", "12345");
 	field(d, "x-old", "kept");

@@ -219,7 +219,7 @@ static bool believed(const struct px_exchange *x, const struct ss_snapshot *snap
 	const struct ss_cluster *c = px_cluster(x, snap);
 	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->up));
 
-	return (c && c->mesh_hop) || ss_span_starts(peer->identity, SS_SPAN("spiffe://"));
+	return (c && c->mesh_hop) || ss_span_starts(ss_peer_identity(peer), SS_SPAN("spiffe://"));
 }
 
 void px_hear_hop(struct px_exchange *x, const struct ss_snapshot *snap, const struct ss_hdrs *h)

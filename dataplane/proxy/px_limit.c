@@ -81,7 +81,7 @@ bool px_limited(struct px_exchange *x, const struct ss_listener *l, const struct
 {
 	const struct ss_peer *peer = ss_http_peer(ss_http_stream_conn(x->down));
 	struct ss_limit_request rq = {.head = ss_http_head(x->down),
-				      .identity = peer->identity,
+				      .identity = ss_peer_identity(peer),
 				      .source = &peer->addr.ip,
 				      .worker = x->p->conf.worker};
 	struct ss_limit_verdict v;

@@ -12,7 +12,7 @@ static void put_texts(struct px_exchange *x, struct ss_event *ev)
 {
 	const struct ss_hdrs *h = px_head(x); /* without tokens */
 	struct ss_span id = x->request_id.n ? x->request_id : value_of(h, SS_H_X_REQUEST_ID);
-	struct ss_span peer = ss_http_peer(ss_http_stream_conn(x->down))->identity;
+	struct ss_span peer = ss_peer_identity(ss_http_peer(ss_http_stream_conn(x->down)));
 	struct ss_span agent = value_of(h, SS_H_USER_AGENT);
 	uint32_t used = 0;
 

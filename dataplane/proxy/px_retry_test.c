@@ -11,6 +11,7 @@
 
 static const char *cases_path;
 static char identity[100]; /* of every endpoint's certificate */
+static struct ss_peer_names names;
 
 /* -- a line of the file -- */
 
@@ -252,7 +253,8 @@ static uint32_t play(struct world *w, struct line *l, struct ss_http_stream *d)
 			fake_gone(c, SS_DROP_TCP_RESET);
 			tries++;
 		} else if (c) {
-			c->peer.identity = ss_span_str(identity);
+			names.identity = ss_span_str(identity);
+			c->peer.names = &names;
 			fake_open(c, 100);
 		}
 		w->now += 5 * MS;

@@ -275,7 +275,8 @@ static void client_certificates_by_mode(void **state)
 	};
 
 	for (size_t i = 0; i < SS_ARRAY_LEN(runs); i++) {
-		const struct ss_peer peer = { .tls = runs[i].tls, .xfcc = SS_SPAN("Hash=1;URI=c") };
+		const struct ss_peer_names names = { .xfcc = SS_SPAN("Hash=1;URI=c") };
+		const struct ss_peer peer = { .tls = runs[i].tls, .names = &names };
 		struct ss_arena_pools pools;
 		struct ss_arena a;
 		struct ss_hdr v[4], sent[4];

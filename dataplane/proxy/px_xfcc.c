@@ -23,7 +23,7 @@ int px_client_cert(enum ss_xfcc_mode mode, const struct ss_peer *peer, const str
 	bool came = mode == SS_XFCC_ALWAYS_FORWARD_ONLY ||
 		    (mutual && (mode == SS_XFCC_FORWARD_ONLY || mode == SS_XFCC_APPEND_FORWARD));
 	bool tells = mutual && (mode == SS_XFCC_APPEND_FORWARD || mode == SS_XFCC_SANITIZE_SET);
-	struct ss_span own = tells ? peer->xfcc : SS_SPAN_NONE;
+	struct ss_span own = tells ? ss_peer_xfcc(peer) : SS_SPAN_NONE;
 	uint32_t room = own.n, n = 0;
 	uint8_t *p;
 

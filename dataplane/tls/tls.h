@@ -37,6 +37,7 @@ enum ss_tls_event {
 struct ss_tls_conf {
 	uint32_t max_conns;
 	uint32_t max_tls_conns; /* of them, those that may be encrypted; 0: all */
+	uint32_t expanded_keys; /* held at most for each family of ciphers; 0: 2,048 */
 	uint32_t max_plain; /* bytes of plaintext held per connection before reading stops */
 	uint16_t worker;
 	enum ss_tls_records records; /* who opens and seals records after the handshake */
@@ -52,17 +53,42 @@ struct ss_tls_conf {
 	struct ss_event_ring *events;
 };
 
-/* Who the other side is. Spans live as long as the connection. */
-struct ss_peer {
-	struct ss_addr addr;
-	struct ss_addr local;
+/* What its certificate and its handshake say: one for all of a worker's connections of which they say the same. */
+struct ss_peer_names {
 	struct ss_span identity; /* SPIFFE URI, else first DNS SAN, of a verified certificate; else empty */
 	struct ss_span sni;      /* server side: the name the client asked for */
 	struct ss_span xfcc;     /* server side: the client's certificate as x-forwarded-client-cert has it; or empty */
-	uint8_t tls;             /* 0 plaintext, 1 TLS, 2 mutual TLS */
-	uint8_t alpn;            /* enum ss_alpn */
 	int64_t until;           /* when the first of the two certificates ends, in Unix seconds; 0: there is none */
 };
+
+/* Who the other side is. Names live as long as the connection. */
+struct ss_peer {
+	const struct ss_peer_names *names; /* NULL: there are none */
+	struct ss_addr addr;
+	struct ss_addr local;
+	uint8_t tls;             /* 0 plaintext, 1 TLS, 2 mutual TLS */
+	uint8_t alpn;            /* enum ss_alpn */
+};
+
+static inline struct ss_span ss_peer_identity(const struct ss_peer *p)
+{
+	return p->names ? p->names->identity : SS_SPAN_NONE;
+}
+
+static inline struct ss_span ss_peer_sni(const struct ss_peer *p)
+{
+	return p->names ? p->names->sni : SS_SPAN_NONE;
+}
+
+static inline struct ss_span ss_peer_xfcc(const struct ss_peer *p)
+{
+	return p->names ? p->names->xfcc : SS_SPAN_NONE;
+}
+
+static inline int64_t ss_peer_until(const struct ss_peer *p)
+{
+	return p->names ? p->names->until : 0;
+}
 
 int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t now);
 void ss_tls_free(struct ss_tls *t);
@@ -106,6 +132,8 @@ enum ss_drop ss_tls_reason(const struct ss_tls_conn *c);
 /* Who opens and seals records: never SS_TLS_RECORDS_AUTO. */
 enum ss_tls_records ss_tls_records(const struct ss_tls *t);
 uint32_t ss_tls_conns(const struct ss_tls *t);
+/* Expanded keys held. Those of a connection that rests are given back. */
+uint32_t ss_tls_keys_held(const struct ss_tls *t);
 /* mbufs held in this room's queues. */
 uint32_t ss_tls_mbufs(const struct ss_tls *t);
 

@@ -3,8 +3,9 @@
  *
  * Takes:   keys, nonces, parts of mbuf chains.
  * Gives:   the same bytes sealed or opened in place, and their tag.
- * Owns:    a backend's library state; expanded keys, of which it holds a bounded number: the one that was
- *          not used for longest is given up, and made again (0.1 us) when its connection works again.
+ * Owns:    a backend's library state; expanded keys, of which it holds a bounded number: those of who has rested
+ *          for a while, and of who has rested longest when there is no place, are given up and wiped, and made again
+ *          (0.1 us) when their connection works again.
  * Thread:  one worker.
  * Errors:  a tag that does not fit is SS_ERR_BAD_TLS; the bytes are then worthless.
  *
@@ -40,9 +41,11 @@ struct tls_job {
 
 /* What a backend may need besides the library: a device, and which of its queues is this worker's. */
 struct ss_tls_device;
+struct ss_counters;
 struct tls_aead_place {
 	struct ss_tls_device *device; /* NULL: none */
 	uint16_t queue;
+	struct ss_counters *counters; /* NULL: nobody counts */
 };
 
 struct tls_aead_ops {
@@ -76,6 +79,7 @@ struct tls_half {
 	uint8_t alg;      /* enum tls_alg */
 	uint8_t secret_n; /* 0: no keys yet */
 	bool sealing;
+	bool expanded;    /* this key was, once */
 	uint8_t secret[TLS_SECRET_MAX]; /* TLS 1.3: the traffic secret, for the next generation of keys */
 	uint8_t key[TLS_KEY_MAX], iv[TLS_IV];
 	struct tls_slot *slot; /* the expanded key, while it is held */
@@ -85,8 +89,11 @@ struct tls_half {
 struct tls_aead {
 	const struct tls_aead_ops *ops;
 	void *lib;
-	struct ss_list lru; /* slots, the one used last at the back */
-	uint32_t n;
+	struct ss_counters *counters;
+	struct ss_list lru;  /* slots lent, the one used last at the back; mark is among them */
+	struct ss_list mark; /* who stands before it was not used since ss_tls_aead_sweep put it there */
+	struct ss_list free;
+	uint32_t n, held;
 	size_t stride;  /* bytes from one slot to the next */
 	uint8_t *slots; /* n of them */
 };
@@ -100,6 +107,11 @@ void ss_tls_aead_free(struct tls_aead *a);
 int ss_tls_aead_seal(struct tls_aead *a, struct tls_half *h, const struct tls_job *job);
 /* 0, SS_ERR_BAD_TLS, SS_ERR_NO_MEM (nothing has changed). */
 int ss_tls_aead_open(struct tls_aead *a, struct tls_half *h, const struct tls_job *job);
+/*
+ * Gives up what was not used between two passes, a few at a time. True when a pass is over: the next may begin a while
+ * later; else call soon again.
+ */
+bool ss_tls_aead_sweep(struct tls_aead *a);
 /* Gives the expanded key up; key stays. */
 void ss_tls_aead_rest(struct tls_aead *a, struct tls_half *h);
 /* Gives the expanded key up and clears all of h. */

@@ -34,12 +34,13 @@ static void end(struct ss_tls_conn *c, enum ss_trust_verdict v)
 
 static void judge(struct ss_tls_conn *c, const struct ss_snapshot *snap)
 {
-	struct ss_trust_mark *m = &c->mark;
-	const struct ss_trust *trust = c->state == TLS_ST_OPEN && m->trust ? trust_now(c, snap) : NULL;
+	struct tls_known *k = c->state == TLS_ST_OPEN ? ss_tls_known(c) : NULL;
+	struct ss_trust_mark *m = k ? &k->mark : NULL;
+	const struct ss_trust *trust = m && m->trust ? trust_now(c, snap) : NULL;
 
 	if (!trust || m->trust == ss_trust_number(trust))
 		return;
-	enum ss_trust_verdict v = ss_trust_again(trust, c->peer.identity, m);
+	enum ss_trust_verdict v = ss_trust_again(trust, k->names.identity, m);
 	if (v == SS_TRUST_GOOD)
 		m->trust = ss_trust_number(trust);
 	else

@@ -8,7 +8,7 @@
 
 #define SLIM offsetof(struct ss_tls_conn, work)
 
-static uint32_t tls_conns(const struct ss_tls_conf *conf)
+uint32_t ss_tls_max_conns(const struct ss_tls_conf *conf)
 {
 	return conf->max_tls_conns ? ss_min_u32(conf->max_tls_conns, conf->max_conns) : conf->max_conns;
 }
@@ -22,9 +22,9 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->conf = *conf;
 	t->now = now;
 	t->steps = TLS_STEPS_PER_TURN;
-	t->pool = ss_pool_create("tls conns", sizeof(struct ss_tls_conn), tls_conns(conf));
-	if (tls_conns(conf) < conf->max_conns)
-		t->slim = ss_pool_create("plain conns", SLIM, conf->max_conns - tls_conns(conf));
+	t->pool = ss_pool_create("tls conns", sizeof(struct ss_tls_conn), ss_tls_max_conns(conf));
+	if (ss_tls_max_conns(conf) < conf->max_conns)
+		t->slim = ss_pool_create("plain conns", SLIM, conf->max_conns - ss_tls_max_conns(conf));
 	t->trips = ss_pool_create("tls trips", sizeof(struct tls_trip),
 				   conf->handshake_queue ? conf->handshake_queue : TLS_QUEUE);
 	t->tools.bio = ss_tls_bio_create();
@@ -36,6 +36,7 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	t->tools.on_session = ss_tls_on_session;
 	ss_wheel_init(&t->wheel, TLS_TICK_NS, now);
 	int err = ss_tls_sessions_create(&t->sessions);
+	err = err < 0 ? err : ss_tls_peers_create(&t->peers, ss_tls_max_conns(conf));
 	err = err < 0 ? err : ss_tls_records_create(t);
 	t->tools.secrets = t->gcm != NULL;
 	ss_gauge(conf->counters, SS_C_TLS_RECORD_LAYER, ss_tls_records(t));
@@ -47,7 +48,7 @@ int ss_tls_create(struct ss_tls **out, const struct ss_tls_conf *conf, uint64_t 
 	ss_list_init(&t->all);
 	ss_list_init(&t->dead);
 	*out = t;
-	if (t->pool && (t->slim || tls_conns(conf) == conf->max_conns) && t->trips && t->tools.bio && t->tools.ticket_cipher && t->tools.chains && err == 0)
+	if (t->pool && (t->slim || ss_tls_max_conns(conf) == conf->max_conns) && t->trips && t->tools.bio && t->tools.ticket_cipher && t->tools.chains && err == 0)
 		return 0;
 	ss_tls_free(t);
 	*out = NULL;
@@ -59,9 +60,7 @@ static void tls_part_free(struct ss_tls_conn *c)
 	if (c->trip)
 		ss_pool_give(c->t->trips, c->trip);
 	ss_tls_own_end(c);
-	OPENSSL_free(c->identity);
-	OPENSSL_free(c->xfcc);
-	OPENSSL_free(c->sni);
+	ss_tls_peers_drop(c->t->peers, ss_tls_known(c));
 	ss_bufq_free(&c->rx);
 	ss_bufq_free(&c->tx);
 	ss_bufq_free(&c->out);
@@ -92,6 +91,8 @@ void ss_tls_free(struct ss_tls *t)
 		conn_free(c);
 	}
 	ss_tls_records_free(t);
+	ss_tls_peers_free(t->peers);
+	t->peers = NULL;
 	ss_tls_sessions_free(t->sessions);
 	t->sessions = NULL;
 	if (!ss_tls_queue_end(t))

@@ -74,9 +74,9 @@ static int check(const struct ss_tls_device *d, uint16_t queues, char *err, size
 }
 
 /* What a queue holds at once: a session for each slot, and one that is being replaced. */
-static int start(struct ss_tls_device *d, uint16_t queues, char *err, size_t err_n)
+static int start(struct ss_tls_device *d, uint16_t queues, uint32_t keys, char *err, size_t err_n)
 {
-	uint32_t many = queues * (TLS_SLOTS + 1u);
+	uint32_t many = queues * ((keys ? keys : TLS_KEYS) + 1u);
 	struct rte_cryptodev_config conf = { .socket_id = rte_cryptodev_socket_id(d->id),
 					     .nb_queue_pairs = queues,
 					     .ff_disable = RTE_CRYPTODEV_FF_ASYMMETRIC_CRYPTO |
@@ -105,7 +105,8 @@ static int start(struct ss_tls_device *d, uint16_t queues, char *err, size_t err
 	return SS_ERR_FATAL;
 }
 
-int ss_tls_device_open(struct ss_tls_device **out, const char *name, uint16_t queues, char *err, size_t err_n)
+int ss_tls_device_open(struct ss_tls_device **out, const char *name, uint16_t queues, uint32_t keys, char *err,
+		       size_t err_n)
 {
 	struct ss_tls_device *d = calloc(1, sizeof(*d));
 	int code;
@@ -116,7 +117,7 @@ int ss_tls_device_open(struct ss_tls_device **out, const char *name, uint16_t qu
 		return SS_ERR_NO_MEM;
 	}
 	if ((code = find(d, name, err, err_n)) < 0 || (code = check(d, queues, err, err_n)) < 0 ||
-	    (code = start(d, queues, err, err_n)) < 0) {
+	    (code = start(d, queues, keys, err, err_n)) < 0) {
 		ss_tls_device_close(d);
 		return code;
 	}

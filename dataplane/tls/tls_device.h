@@ -1,7 +1,8 @@
 /*
  * tls_device.h - a crypto device (DPDK cryptodev) that opens and seals records.
  *
- * Takes:   a PCI address, or a virtual device's name ("crypto_aesni_gcm", arguments after a comma).
+ * Takes:   a PCI address, or a virtual device's name ("crypto_aesni_gcm", arguments after a comma); how many expanded
+ *          keys each worker holds at most (0: 2,048).
  * Gives:   a started device with one queue pair for each worker; what a worker needs to use its own.
  * Owns:    the device, its sessions (expanded keys) and operations.
  * Thread:  control opens and closes; a worker uses nothing but its queue.
@@ -17,7 +18,8 @@
 struct ss_tls_device;
 struct rte_mempool;
 
-int ss_tls_device_open(struct ss_tls_device **out, const char *name, uint16_t queues, char *err, size_t err_n);
+int ss_tls_device_open(struct ss_tls_device **out, const char *name, uint16_t queues, uint32_t keys, char *err,
+		       size_t err_n);
 /* After the last worker has ended. */
 void ss_tls_device_close(struct ss_tls_device *d);
 

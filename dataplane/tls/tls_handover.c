@@ -7,9 +7,11 @@
 
 static int pick(const struct ss_tls *t, struct tls_aead **out, const struct tls_aead_ops *ops)
 {
-	struct tls_aead_place at = { .device = t->conf.device, .queue = t->conf.worker };
+	struct tls_aead_place at = { .device = t->conf.device, .queue = t->conf.worker, .counters = t->conf.counters };
+	uint32_t slots = t->conf.expanded_keys ? t->conf.expanded_keys : TLS_KEYS;
 
-	return ss_tls_aead_create(out, ops, &at, TLS_SLOTS);
+	/* More than two for each connection would never be used. */
+	return ss_tls_aead_create(out, ops, &at, ss_min_u32(slots, 2 * ss_tls_max_conns(&t->conf)));
 }
 
 static int pick_gcm(struct ss_tls *t, enum ss_tls_records want)
@@ -46,6 +48,25 @@ void ss_tls_records_free(struct ss_tls *t)
 		ss_tls_aead_free(t->gcm);
 	ss_tls_aead_free(t->chacha);
 	t->gcm = t->chacha = NULL;
+}
+
+void ss_tls_rest(struct ss_tls *t)
+{
+	bool over;
+
+	if (t->now < t->rest_at || !t->gcm)
+		return;
+	over = ss_tls_aead_sweep(t->gcm);
+	if (t->chacha != t->gcm)
+		over &= ss_tls_aead_sweep(t->chacha);
+	t->rest_at = over ? t->now + TLS_REST_NS : t->now;
+}
+
+uint32_t ss_tls_keys_held(const struct ss_tls *t)
+{
+	if (!t->gcm)
+		return 0;
+	return t->gcm->held + (t->chacha != t->gcm ? t->chacha->held : 0);
 }
 
 enum ss_tls_records ss_tls_records(const struct ss_tls *t)

@@ -47,14 +47,27 @@ int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_listener *l)
 	return k->asks ? expect(c, s->trust, s->ids, s->n_ids) : 0;
 }
 
+/* What the handshake has found out so far is what is known of the peer. */
+static int know(struct ss_tls_conn *c, const struct tls_shake *k)
+{
+	const char *sni = c->server ? k->sni : k->name;
+	const struct ss_peer_names n = { .identity = ss_span(k->identity, k->identity_n),
+					 .sni = sni ? ss_span_str(sni) : SS_SPAN_NONE,
+					 .xfcc = ss_span(k->xfcc_line, k->xfcc_n),
+					 .until = k->until };
+	struct tls_known *was = ss_tls_known(c), *is = ss_tls_peers_hold(c->t->peers, &n, &k->mark);
+
+	if (!is)
+		return SS_ERR_NO_MEM;
+	c->peer.names = &is->names;
+	ss_tls_peers_drop(c->t->peers, was);
+	return 0;
+}
+
 static int ask_for(struct ss_tls_conn *c, struct ss_span name)
 {
-	c->sni = OPENSSL_strndup((const char *)name.p, name.n);
 	c->shake->name = OPENSSL_strndup((const char *)name.p, name.n);
-	if (!c->sni || !c->shake->name)
-		return SS_ERR_NO_MEM;
-	c->peer.sni = ss_span(c->sni, name.n);
-	return 0;
+	return c->shake->name ? know(c, c->shake) : SS_ERR_NO_MEM;
 }
 
 static void look_for_session(struct ss_tls_conn *c, const struct ss_tls_client *cl, enum ss_protocol protocol)
@@ -93,20 +106,8 @@ int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, e
 
 /* ---- what a step brings back ---- */
 
-/* What the connection says of its peer is its own from now on. */
-static void learn(struct ss_tls_conn *c, struct tls_shake *k)
+static void count_chains(struct ss_tls_conn *c, struct tls_shake *k)
 {
-	if (k->sni && !c->sni) {
-		c->sni = k->sni;
-		k->sni = NULL;
-		c->peer.sni = ss_span_str(c->sni);
-	}
-	if (k->identity) {
-		OPENSSL_free(c->identity);
-		c->identity = k->identity;
-		k->identity = NULL;
-		c->peer.identity = ss_span(c->identity, k->identity_n);
-	}
 	if (k->chain_known)
 		ss_count(c->t->conf.counters, SS_C_TLS_CHAINS_KNOWN, 1);
 	if (k->chain_verified)
@@ -116,6 +117,10 @@ static void learn(struct ss_tls_conn *c, struct tls_shake *k)
 
 static void done(struct ss_tls_conn *c, struct tls_shake *k)
 {
+	if (know(c, k) < 0) { /* one whom no policy could name */
+		ss_tls_refuse(c, SS_DROP_TLS_CONNS_FULL, SS_SPAN("no memory for the peer's names"));
+		return;
+	}
 	ss_wheel_cancel(&c->t->wheel, &c->timer);
 	ss_count(c->t->conf.counters, SS_C_TLS_HANDSHAKES, 1);
 	if (k->resumed)
@@ -124,11 +129,6 @@ static void done(struct ss_tls_conn *c, struct tls_shake *k)
 		ss_count(c->t->conf.counters, SS_C_TLS_UPSTREAM_RESUMED, 1);
 	c->peer.alpn = k->alpn;
 	c->peer.tls = k->tls;
-	c->peer.until = k->until;
-	c->xfcc = k->xfcc_line;
-	c->peer.xfcc = ss_span(c->xfcc, k->xfcc_n);
-	k->xfcc_line = NULL;
-	c->mark = k->mark;
 	if (k->generation != c->t->generation)
 		ss_tls_again_all(c->t);
 	ss_tls_own_begin(c);
@@ -143,7 +143,9 @@ static void done(struct ss_tls_conn *c, struct tls_shake *k)
 
 static void came_back(struct ss_tls_conn *c, struct tls_shake *k)
 {
-	learn(c, k);
+	count_chains(c, k);
+	if (k->sni && !c->peer.names)
+		(void)know(c, k); /* should it end before it is over */
 	switch ((enum tls_went)k->went) {
 	case TLS_WENT_MORE:
 		if (c->tcp_eof && ss_tcp_rx(c->tcp)->len == 0)
@@ -159,6 +161,7 @@ static void came_back(struct ss_tls_conn *c, struct tls_shake *k)
 		done(c, k);
 		return;
 	case TLS_WENT_FAILED:
+		(void)know(c, k); /* the report has what there is */
 		ss_tls_refuse(c, (enum ss_drop)k->drop, ss_span(k->text, k->text_n));
 	}
 }

@@ -83,6 +83,115 @@ static void an_idle_end_has_given_back(void **state)
 	world_records = SS_TLS_RECORDS_AUTO;
 }
 
+/* Keys that nobody needs go back by themselves: after two passes at the latest, and not while they are needed. */
+static void expanded_keys_go_back(void **state)
+{
+	for (const struct world_backend *b = world_backends; b->name; b++) {
+		if (b->records == SS_TLS_RECORDS_OPENSSL)
+			continue;
+		world_records = b->records;
+		struct world *w = setup("rest");
+		struct app *a = world_connect_self(w, SS_PROTO_AUTO), *o;
+
+		for (int i = 0; i < 1000 && !(o = world_served(w)); i++)
+			world_turn(w);
+		say(w, a, o, 300);
+		say(w, o, a, 300);
+		uint64_t again = ss_counter_read(&w->counters, SS_C_TLS_KEYS_AGAIN);
+
+		assert_int_equal(ss_tls_keys_held(w->tls), 4);
+		for (int i = 0; i < 4; i++) { /* one way only works: its two keys stay */
+			assert_true(ss_tls_next(w->tls) <= w->now + TLS_REST_NS);
+			w->now += TLS_REST_NS;
+			world_turn(w);
+			assert_int_equal(ss_tls_keys_held(w->tls), i < 1 ? 4 : 2);
+			say(w, a, o, 10);
+		}
+		assert_int_equal(ss_counter_read(&w->counters, SS_C_TLS_KEYS_AGAIN), again);
+		for (int i = 0; i < 2; i++) {
+			w->now += TLS_REST_NS;
+			world_turn(w);
+		}
+		assert_int_equal(ss_tls_keys_held(w->tls), 0);
+		assert_true(ss_tls_next(w->tls) > w->now + TLS_REST_NS); /* and nobody is woken for it */
+		say(w, a, o, 1000);
+		say(w, o, a, 1000);
+		assert_int_equal(ss_counter_read(&w->counters, SS_C_TLS_KEYS_AGAIN), again + 4);
+		assert_int_equal(ss_tls_keys_held(w->tls), 4);
+		world_free(w);
+	}
+	world_records = SS_TLS_RECORDS_AUTO;
+}
+
+/* Twelve directions share three places, and get new keys meanwhile. */
+static void fewer_keys_than_connections(void **state)
+{
+	world_keys = 3;
+	for (const struct world_backend *b = world_backends; b->name; b++) {
+		if (b->records == SS_TLS_RECORDS_OPENSSL)
+			continue;
+		world_records = b->records;
+		struct world *w = setup("few");
+		struct app *a[3], *o[3];
+
+		for (int n = 0; n < 3; n++) {
+			a[n] = world_connect_self(w, SS_PROTO_AUTO);
+			for (int i = 0; i < 1000 && (!(o[n] = world_served(w)) || (n && o[n] == o[n - 1])); i++)
+				world_turn(w);
+			assert_non_null(o[n]);
+		}
+		for (int i = 0; i < 12; i++) {
+			a[i % 3]->c->own.rekey = i == 4 || i == 7;
+			say(w, a[i % 3], o[i % 3], 2000);
+			say(w, o[i % 3], a[i % 3], 100);
+			assert_true(ss_tls_keys_held(w->tls) <= 3);
+		}
+		assert_int_equal(ss_counter_read(&w->counters, SS_C_TLS_KEY_UPDATES), 2);
+		assert_true(ss_counter_read(&w->counters, SS_C_TLS_KEYS_AGAIN) >= 12);
+		world_free(w);
+	}
+	world_records = SS_TLS_RECORDS_AUTO;
+	world_keys = 0;
+}
+
+/* Who is the same to several connections is kept once, and as long as one of them is there. */
+static void a_peer_is_known_once(void **state)
+{
+	struct world *w = setup("peers");
+	struct app *a[3], *o[3] = { NULL };
+
+	w->client.sni = SS_SPAN("b.example");
+	for (int n = 0; n < 3; n++) {
+		if (n == 2)
+			w->client.sni = SS_SPAN("other.example");
+		a[n] = world_connect_self(w, SS_PROTO_AUTO);
+		for (int i = 0; i < 1000 && (!(o[n] = world_served(w)) || (n && o[n] == o[n - 1])); i++)
+			world_turn(w);
+		assert_non_null(o[n]);
+		say(w, a[n], o[n], 10);
+		assert_true(ss_span_eq(ss_peer_identity(ss_tls_peer(o[n]->c)), ss_span_str(&ID_A[4])));
+		assert_true(ss_span_eq(ss_peer_identity(ss_tls_peer(a[n]->c)), ss_span_str(&ID_B[4])));
+		assert_true(ss_span_eq(ss_peer_sni(ss_tls_peer(o[n]->c)), w->client.sni));
+		assert_true(ss_peer_until(ss_tls_peer(o[n]->c)) > 0);
+	}
+	/* Two at each end: by the name that was asked for. */
+	assert_int_equal(ss_tls_peers_n(w->tls->peers), 4);
+	assert_ptr_equal(ss_tls_peer(o[0]->c)->names, ss_tls_peer(o[1]->c)->names);
+	assert_ptr_equal(ss_tls_peer(a[0]->c)->names, ss_tls_peer(a[1]->c)->names);
+	assert_ptr_not_equal(ss_tls_peer(o[0]->c)->names, ss_tls_peer(o[2]->c)->names);
+	assert_int_equal(ss_tls_known(o[0]->c)->refs, 2);
+	for (int n = 2; n > 0; n--) {
+		ss_tls_abort(a[n]->c);
+		app_release(a[n]);
+		for (int i = 0; i < 1000 && ss_tls_conns(w->tls) > 2u * (unsigned)n; i++)
+			world_turn(w);
+		assert_int_equal(ss_tls_peers_n(w->tls->peers), 2);
+		assert_int_equal(ss_tls_known(o[0]->c)->refs, n);
+	}
+	say(w, a[0], o[0], 10);
+	world_free(w);
+}
+
 static struct ss_tls_conn *accept_plain(struct world *w)
 {
 	struct ss_tcp_conn *tcp = fake_accept(&w->tcp, SERVER_COOKIE);
@@ -151,6 +260,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_end_has_given_back),
+		cmocka_unit_test(expanded_keys_go_back),
+		cmocka_unit_test(fewer_keys_than_connections),
+		cmocka_unit_test(a_peer_is_known_once),
 		cmocka_unit_test(plaintext_is_slim),
 		cmocka_unit_test(encrypted_ones_are_refused_by_name),
 	};

@@ -251,6 +251,7 @@ void ss_tls_expire(struct ss_tls *t, uint64_t now, struct ss_list *news)
 		in_open(c, NULL, 0);
 	}
 	ss_tls_steps(t);
+	ss_tls_rest(t);
 	ss_list_splice(news, &t->pending);
 }
 
@@ -259,5 +260,5 @@ uint64_t ss_tls_next(const struct ss_tls *t)
 	if (!ss_list_empty(&t->pending) || !ss_list_empty(&t->parked) || !ss_list_empty(&t->paused) ||
 	    !ss_list_empty(&t->ready) || !ss_list_empty(&t->dirty) || t->again)
 		return t->now;
-	return ss_wheel_next(&t->wheel);
+	return ss_tls_keys_held(t) ? ss_min_u64(ss_wheel_next(&t->wheel), t->rest_at) : ss_wheel_next(&t->wheel);
 }

@@ -17,6 +17,7 @@
  * tls_record.c     what a turn does with records, whoever opens and seals them
  * tls_open.c       our records: opened where they lie
  * tls_post.c       alerts and messages that come as records after the handshake
+ * tls_peers.c      what is known of peers, kept once
  * tls_tickets.c    session tickets for a client that keeps them
  * tls_sessions.c   the sessions kept
  * tls_seal.c       our records: sealed where they lie, KeyUpdate, alerts
@@ -49,7 +50,9 @@
 /* Handshakes taken back from their threads in one turn. */
 #define TLS_BACK_PER_TURN 16
 /* Expanded keys held by a worker: two for each of the connections that work at the same time. */
-#define TLS_SLOTS 2048
+#define TLS_KEYS 2048
+/* Keys that no record has needed for so long, twice at most, are given back. */
+#define TLS_REST_NS (5 * SS_NS_PER_SEC)
 
 enum tls_state {
 	TLS_ST_FIRST,      /* downstream: waits for the byte that tells TLS from plaintext */
@@ -96,6 +99,16 @@ struct tls_tickets {
 };
 
 struct tls_sessions;
+struct tls_peers;
+
+/* Of a peer, or of several that are the same. */
+struct tls_known {
+	struct ss_peer_names names;
+	struct ss_trust_mark mark; /* of its chain; its trust is the one that found it good last */
+	struct tls_known *next;
+	uint32_t refs, hash;
+	uint8_t text[]; /* what names point to */
+};
 
 /*
  * What plaintext needs as well stands first: a connection that can never be TLS may have that part alone (slim).
@@ -137,9 +150,6 @@ struct ss_tls_conn {
 	struct ss_bufq out; /* ciphertext not yet given to tcp */
 	struct tls_own own;
 	struct tls_tickets *tickets; /* NULL: late tickets are dropped */
-	struct ss_trust_mark mark; /* of the peer's chain */
-	char *identity, *sni; /* what the spans in peer point to */
-	uint8_t *xfcc;        /* as well */
 	uint32_t cluster;     /* name id; 0: of a listener, or nobody's */
 	const char *why;  /* what refuses a record of ours, in words; lives for ever */
 };
@@ -154,6 +164,7 @@ struct ss_tls {
 	struct tls_aead *gcm, *chacha; /* who does our records; NULL: OpenSSL does. chacha may be gcm */
 	struct ss_wheel wheel;
 	uint64_t now; /* the time this room was told last */
+	uint64_t rest_at; /* when expanded keys are looked through again */
 	uint32_t steps; /* handshake steps left in this turn */
 	struct ss_list pending; /* news for the next list we are given */
 	struct ss_list parked;  /* handshakes with something to do */
@@ -163,6 +174,7 @@ struct ss_tls {
 	struct ss_list all;
 	struct ss_list dead;
 	struct tls_sessions *sessions;
+	struct tls_peers *peers;
 	uint64_t generation; /* of the snapshot that handshakes begin with */
 	uint32_t again;      /* connections to be judged under it yet */
 	uint8_t scratch[SS_TLSREC_MAX_PLAIN]; /* gathers small writes into one record */
@@ -171,6 +183,8 @@ struct ss_tls {
 /* -- tls_conn.c -- */
 /* A connection over tcp, in state FIRST or CONNECTING; NULL when the pool is empty. plain: it will never be TLS. */
 struct ss_tls_conn *ss_tls_conn_new(struct ss_tls *t, struct ss_tcp_conn *tcp, bool plain);
+/* Connections that may be encrypted. */
+uint32_t ss_tls_max_conns(const struct ss_tls_conf *conf);
 /* Gives the connection back to tcp and to the pool (at the turn's end) when neither side needs it. */
 void ss_tls_settle(struct ss_tls_conn *c);
 /* Notes events; the connection comes up with the next list of news. */
@@ -182,6 +196,12 @@ void ss_tls_dirty(struct ss_tls_conn *c);
 static inline bool ss_tls_is_tls(const struct ss_tls_conn *c)
 {
 	return c->peer.tls != 0;
+}
+/* NULL: of a peer about whom nothing is known. */
+static inline struct tls_known *ss_tls_known(const struct ss_tls_conn *c)
+{
+	return c->peer.names ? ss_container_of((struct ss_peer_names *)(uintptr_t)c->peer.names, struct tls_known, names) :
+			       NULL;
 }
 static inline struct tls_aead *ss_tls_aead_of(const struct ss_tls *t, const struct tls_half *h)
 {
@@ -198,6 +218,16 @@ int ss_tls_server_begin(struct ss_tls_conn *c, const struct ss_listener *l);
 int ss_tls_client_begin(struct ss_tls_conn *c, const struct ss_tls_client *cl, enum ss_protocol protocol);
 /* A step is over: its bytes go to tcp, and the connection goes on. Comes again when there are no mbufs. */
 void ss_tls_land(struct ss_tls_conn *c);
+
+/* -- tls_peers.c -- */
+/* conns: connections that may be encrypted. 0, SS_ERR_NO_MEM. */
+int ss_tls_peers_create(struct tls_peers **out, uint32_t conns);
+void ss_tls_peers_free(struct tls_peers *p);
+uint32_t ss_tls_peers_n(const struct tls_peers *p);
+/* A reference to the one with the same names and mark; NULL: no memory. */
+struct tls_known *ss_tls_peers_hold(struct tls_peers *p, const struct ss_peer_names *n, const struct ss_trust_mark *m);
+/* Gives it back; k may be NULL. */
+void ss_tls_peers_drop(struct tls_peers *p, struct tls_known *k);
 
 /* -- tls_queue.c -- */
 /* A client asks for a handshake: SS_DROP_NONE, or the name under which it is refused. */
@@ -217,6 +247,8 @@ bool ss_tls_queue_end(struct ss_tls *t);
 /* Chooses who does the records. 0, SS_ERR_NOT_FOUND (what was asked for by name cannot work here), SS_ERR_NO_MEM. */
 int ss_tls_records_create(struct ss_tls *t);
 void ss_tls_records_free(struct ss_tls *t);
+/* Gives back the expanded keys of who rests, when it is time. */
+void ss_tls_rest(struct ss_tls *t);
 /* After the handshake: its keys become c's, and it is freed unless OpenSSL is still needed. */
 void ss_tls_own_begin(struct ss_tls_conn *c);
 /* Frees the handshake, clears keys, frees what is queued. */

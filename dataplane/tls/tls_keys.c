@@ -55,6 +55,7 @@ static bool expand(const struct tls_half *h, const char *label, uint8_t *out, ui
 bool ss_tls_keys_derive(struct tls_half *h)
 {
 	h->seq = 0;
+	h->expanded = false;
 	return expand(h, "key", h->key, suites[h->alg].key_n) && expand(h, "iv", h->iv, TLS_IV);
 }
 

@@ -31,8 +31,10 @@ static void report(struct ss_tls *t, const struct ss_tuple *tuple, const struct 
 	if (c) {
 		ev->listener = c->cookie;
 		ev->tls = c->peer.tls;
-		ss_event_put(ev, &used, &ev->authority_n, c->peer.sni.p, c->peer.sni.n);
-		ss_event_put(ev, &used, &ev->peer_n, c->peer.identity.p, c->peer.identity.n);
+		struct ss_span sni = ss_peer_sni(&c->peer), identity = ss_peer_identity(&c->peer);
+
+		ss_event_put(ev, &used, &ev->authority_n, sni.p, sni.n);
+		ss_event_put(ev, &used, &ev->peer_n, identity.p, identity.n);
 	}
 	ss_event_put(ev, &used, &ev->detail_n, detail.p, detail.n);
 	ss_event_commit(t->conf.events);

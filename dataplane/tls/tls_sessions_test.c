@@ -82,10 +82,10 @@ static bool visit(struct world *w)
 	far_server(w, &f, origin, w->tcp.newest);
 	far_run(w, &f, 60);
 	if (a->events & SS_TLS_EV_CONNECTED) {
-		assert_true(ss_span_eq(ss_tls_peer(a->c)->identity, ss_span_str(ORIGIN)));
+		assert_true(ss_span_eq(ss_peer_identity(ss_tls_peer(a->c)), ss_span_str(ORIGIN)));
 		assert_int_equal(ss_tls_peer(a->c)->tls, 2);
-		assert_true(ss_tls_peer(a->c)->until > time(NULL));
-		assert_true(a->c->mark.trust == ss_trust_number(&trust) && a->c->mark.n == 1);
+		assert_true(ss_peer_until(ss_tls_peer(a->c)) > time(NULL));
+		assert_true(ss_tls_known(a->c)->mark.trust == ss_trust_number(&trust) && ss_tls_known(a->c)->mark.n == 1);
 		far_send(&f, "hello", 5);
 		assert_int_equal(app_send(w, a, "hi", 2), 0);
 		far_run(w, &f, 20);

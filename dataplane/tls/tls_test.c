@@ -56,8 +56,8 @@ static void test_both_sides_know_each_other(void **state)
 		assert_non_null(b);
 		assert_int_equal(a->events, SS_TLS_EV_CONNECTED);
 		assert_int_equal(b->events, SS_TLS_EV_ACCEPTED);
-		assert_true(ss_span_eq(ss_tls_peer(a->c)->identity, ss_span_str(&ID_B[4])));
-		assert_true(ss_span_eq(ss_tls_peer(b->c)->identity, ss_span_str(&ID_A[4])));
+		assert_true(ss_span_eq(ss_peer_identity(ss_tls_peer(a->c)), ss_span_str(&ID_B[4])));
+		assert_true(ss_span_eq(ss_peer_identity(ss_tls_peer(b->c)), ss_span_str(&ID_A[4])));
 		assert_int_equal(ss_tls_peer(a->c)->tls, 2);
 		assert_int_equal(ss_tls_peer(b->c)->tls, 2);
 		assert_int_equal(ss_tls_peer(a->c)->alpn, SS_ALPN_H2);
@@ -77,7 +77,7 @@ static void test_alpn_and_sni(void **state)
 	world_turns(w, 60);
 	const struct ss_peer *p = ss_tls_peer(world_served(w)->c);
 	assert_int_equal(p->alpn, SS_ALPN_H1);
-	assert_true(ss_span_eq(p->sni, SS_SPAN("name.example")));
+	assert_true(ss_span_eq(ss_peer_sni(p), SS_SPAN("name.example")));
 	world_free(w);
 }
 
@@ -279,7 +279,7 @@ static void test_permissive_takes_both(void **state)
 	world_turns(w, 5);
 	struct app *b = world_served(w);
 	assert_int_equal(ss_tls_peer(b->c)->tls, 0);
-	assert_int_equal(ss_tls_peer(b->c)->identity.n, 0);
+	assert_int_equal(ss_peer_identity(ss_tls_peer(b->c)).n, 0);
 	assert_int_equal(b->n, 16);
 	world_free(w);
 }

@@ -361,7 +361,7 @@ static void test_forwarded_certificate(void **state)
 		w->listener.xfcc_fields = told ? SS_XFCC_ON | SS_XFCC_SUBJECT | SS_XFCC_URI | SS_XFCC_DNS : 0;
 		struct sim_cert c = sim_leaf(&w->ca, &(struct sim_leaf){ .san = MESH ",DNS:a.example" });
 		assert_int_equal(visit(w, &far, &c, TLS1_3_VERSION, NULL), 0);
-		struct ss_span line = ss_tls_peer(world_served(w)->c)->xfcc;
+		struct ss_span line = ss_peer_xfcc(ss_tls_peer(world_served(w)->c));
 		assert_int_equal(line.n, told ? by.n + 64 + names.n : 0);
 		if (told) {
 			assert_memory_equal(line.p, by.p, by.n);

@@ -13,6 +13,7 @@
 enum ss_tls_records world_records;
 const struct ss_ticket_ring *world_tickets;
 uint32_t world_tls_conns;
+uint32_t world_keys;
 uint32_t world_rate;
 struct ss_offload *world_offload;
 uint16_t world_threads __attribute__((weak));
@@ -42,7 +43,7 @@ static struct ss_tls_device *the_device(void)
 	char err[256];
 
 	if (world_records == SS_TLS_RECORDS_CRYPTODEV && !device &&
-	    ss_tls_device_open(&device, "crypto_aesni_gcm", 1, err, sizeof(err)) < 0) {
+	    ss_tls_device_open(&device, "crypto_aesni_gcm", 1, 0, err, sizeof(err)) < 0) {
 		fprintf(stderr, "%s\n", err);
 		abort();
 	}
@@ -58,7 +59,7 @@ void world_init(struct world *w, const char *name, uint64_t seed)
 	w->events = ss_event_ring_create(64);
 	w->now = SS_NS_PER_SEC;
 	w->crew = world_threads ? fake_crew_create() : NULL;
-	struct ss_tls_conf conf = { .device = the_device(), .max_conns = 32, .max_tls_conns = world_tls_conns, .max_plain = 32768, .records = world_records, .tcp = &w->tcp, .bufs = &w->bufs,
+	struct ss_tls_conf conf = { .device = the_device(), .max_conns = 32, .max_tls_conns = world_tls_conns, .expanded_keys = world_keys, .max_plain = 32768, .records = world_records, .tcp = &w->tcp, .bufs = &w->bufs,
 				    .tickets = world_tickets, .crew = w->crew, .handshake_rate = world_rate,
 				    .offload = world_offload,
 				    .handshake_queue = 32, .counters = &w->counters, .events = w->events };

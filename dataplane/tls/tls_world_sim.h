@@ -30,6 +30,8 @@ extern uint16_t world_threads;
 extern struct ss_offload *world_offload;
 /* Connections that may be encrypted in them: 0, all, at first. */
 extern uint32_t world_tls_conns;
+/* Expanded keys held in them at most: 0, the default, at first. */
+extern uint32_t world_keys;
 /* New clients a second in the worlds made from now on: 0, any number, at first. */
 extern uint32_t world_rate;
 /* Whom a test runs with, one after the other; a NULL name ends the list. */

@@ -40,6 +40,8 @@ struct ss_worker_conf {
 	const struct ss_worker_if *ifs;
 	uint32_t mbufs, conns, streams, exchanges, half_open;
 	uint32_t h2_conns, tls_conns; /* of conns, those that may be; 0: all */
+	uint32_t upstream_conns;      /* of conns, those kept for endpoints; 0: a quarter */
+	uint32_t expanded_keys;       /* of TLS connections, held at most; 0: 2,048 */
 	uint32_t arena_small, arena_large, neighbours;
 	uint32_t rcv_buf, snd_buf;
 	uint64_t time_wait_ns, user_timeout_ns;

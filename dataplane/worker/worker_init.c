@@ -76,6 +76,7 @@ static int make_tcp(struct ss_worker *w, uint64_t now)
 {
 	const struct ss_worker_conf *c = &w->conf;
 	struct ss_tcp_conf conf = { .max_conns = c->conns,
+				    .kept_conns = c->upstream_conns,
 				    .max_half_open = c->half_open,
 				    .rcv_buf = c->rcv_buf,
 				    .snd_buf = c->snd_buf,
@@ -100,6 +101,7 @@ static int make_tls(struct ss_worker *w, uint64_t now)
 {
 	struct ss_tls_conf conf = { .max_conns = w->conf.conns,
 				    .max_tls_conns = w->conf.tls_conns,
+				    .expanded_keys = w->conf.expanded_keys,
 				    .max_plain = MAX_PLAIN,
 				    .worker = w->index,
 				    .records = w->conf.tls_records,

@@ -93,6 +93,7 @@ void ss_worker_gauges(struct ss_worker *w)
 
 	ss_gauge(c, SS_C_TCP_CONNS, ss_tcp_conns(w->tcp));
 	ss_gauge(c, SS_C_TLS_CONNS, ss_tls_conns(w->tls));
+	ss_gauge(c, SS_C_TLS_KEYS_HELD, ss_tls_keys_held(w->tls));
 	ss_gauge(c, SS_C_HTTP_CONNS, ss_http_conns(w->http));
 	ss_gauge(c, SS_C_HTTP_STREAMS, ss_http_streams(w->http));
 	ss_gauge(c, SS_C_HTTP_ARENAS, ss_pool_used(w->arenas.small) + ss_pool_used(w->arenas.large));

@@ -55,6 +55,8 @@
 	X(TLS_CONNS, g, "TLS connections held")                                 \
 	X(TLS_RECORD_LAYER, g, "who opens and seals TLS records: 1 ipsec-mb, 2 evp, 3 openssl") \
 	X(TLS_KEY_UPDATES, c, "new sending keys within a TLS connection (KeyUpdate)") \
+	X(TLS_KEYS_AGAIN, c, "expanded keys made again: their connection had rested, or others had needed the place") \
+	X(TLS_KEYS_HELD, g, "expanded keys held, one for each direction of a TLS connection") \
 	X(TLS_TICKETS_KEPT, c, "session tickets of endpoints that were kept for the next connection") \
 	X(TLS_TICKETS_DROPPED, c, "session tickets that came and were not kept") \
 	X(HTTP_CONNS, g, "HTTP connections held")                               \

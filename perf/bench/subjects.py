@@ -230,9 +230,10 @@ class Sidestep(Subject):
     def sized(self):
         if self.connections is None:
             return self.memory
-        # The last quarter of the pool is kept for connections to origins; idle ones have no streams.
+        # Idle ones have no streams and go to one origin. When 95 % of the places are taken requests are shed.
         few = 64
-        return {**self.memory, "connections": self.connections * 4 // 3 + few, "streams": 1024,
+        return {**self.memory, "connections": self.connections * 17 // 16 + few, "upstream_connections": few // 2,
+                "streams": 1024,
                 "tls_connections": few + (self.connections if self.hop.tls else 0),
                 "http2_connections": few + (self.connections if self.hop.down in ("h2c", "mtls") else 0)}
 
