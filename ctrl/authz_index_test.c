@@ -15,6 +15,7 @@ static const char *const ids[] = {"spiffe://d/ns/a/sa/x",
 				  "spiffe://e/ns/a/sa/x",
 				  "spiffe://d/other/x",
 				  "web.example",
+				  "Web.EXAMPLE",
 				  ""};
 static const char *const id_values[] = {
 	"spiffe://d/ns/a/sa/x", "spiffe://d/ns/a*", "spiffe://d/*", "domain:e", "domain:d", "any", "*/sa/x",
@@ -371,7 +372,8 @@ static void rules_without_identity_are_found(void **state)
 		"request.headers[x-tenant]=*-t%u", "request.headers[x-tenant-%u]=*",
 		"request.auth.claims[tenant]=t%u", "connection.sni=t%u.example",
 		"request.auth.principal=iss/t%u",  "destination.port=%u",
-		"source.ip=10.1.%u.0/24",          "request.headers[x-tenant]~t[0]*%u"};
+		"source.ip=10.1.%u.0/24",          "request.headers[x-tenant]~t[0]*%u",
+		"API-%u.example"};
 
 	for (size_t f = 0; f < SS_ARRAY_LEN(forms); f++) {
 		struct world w;
@@ -386,7 +388,10 @@ static void rules_without_identity_are_found(void **state)
 			*m = (struct ss_model_authz_rule){.name = world_text(when),
 							  .src = {"t.cfg", 1},
 							  .when = world_array(1, sizeof(*m->when))};
-			authz_when(m, when);
+			if (f + 1 < SS_ARRAY_LEN(forms))
+				authz_when(m, when);
+			else
+				authz_part(m, "ids", when);
 		}
 		assert_int_equal(world_build(&w), 0);
 		assert_int_equal(w.l.authz->index->rest_n, 0);

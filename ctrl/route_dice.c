@@ -9,8 +9,8 @@ static const char *const patterns[] = {"/a.*",    "/[ab]/b",  "(/a|/b)+",  "/a/b
 				       "/[|]|/a", "/a/(b|c)", "/\\a?b|/a", "/b{1,2}a*"};
 static const char *const names[] = {"x-a", "x-b", "x-c"};
 static const char *const values[] = {"1", "2", "12", "", "21"};
-static const char *const ids[] = {"any", "spiffe://a/x", "spiffe://a/*", "domain:b"};
-static const char *const peers[] = {"", "spiffe://a/x", "spiffe://a/y", "spiffe://b/x"};
+static const char *const ids[] = {"any", "spiffe://a/x", "spiffe://a/*", "domain:b", "WEB.example", "web.example"};
+static const char *const peers[] = {"", "spiffe://a/x", "spiffe://a/y", "spiffe://b/x", "web.Example", "web.example"};
 static const char *const sni_patterns[] = {"a.example", "*.a.example", "b.example"};
 static const char *const snis[] = {"", "a.example", "B.example", "x.a.example"};
 static const char *const value_patterns[] = {"1", "[12]+", "2.*", ".*2", "1?"};

@@ -125,6 +125,17 @@ static void tell_domains(struct ss_model_route *r, uint32_t i)
 	r->ids[r->n_ids++] = world_id(text);
 }
 
+/* In the file in upper case. */
+static void tell_names(struct ss_model_route *r, uint32_t i)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "API-%u.Example", i);
+	r->ids[r->n_ids++] = world_id(text);
+	snprintf(text, sizeof(text), "spiffe://d/%u", i);
+	r->ids[r->n_ids++] = world_id(text);
+}
+
 static void tell_snis(struct ss_model_route *r, uint32_t i)
 {
 	char text[60];
@@ -144,9 +155,12 @@ static void tell_ports(struct ss_model_route *r, uint32_t i)
 /* Whoever a list names finds it. */
 static void lists_of_sources_are_found(void **state)
 {
-	void (*const kinds[])(struct ss_model_route *, uint32_t) = {tell_ids, tell_domains, tell_snis, tell_ports};
+	void (*const kinds[])(struct ss_model_route *, uint32_t) = {tell_ids,   tell_domains, tell_names,
+								     tell_names, tell_snis,    tell_ports};
 	static const struct asker who[] = {{.id = {(const uint8_t *)"spiffe://d/ns/700/sa/2", 22}},
 					   {.id = {(const uint8_t *)"spiffe://e/700/x", 16}},
+					   {.id = {(const uint8_t *)"api-700.eXample", 15}},
+					   {.id = {(const uint8_t *)"spiffe://d/700", 14}},
 					   {.sni = {(const uint8_t *)"x.b700.example", 14}},
 					   {.port = 2401}};
 	struct ss_hdr v[1];
@@ -193,7 +207,17 @@ static const struct ss_route_name *name_of(const struct ss_route_inner *in)
 	return &in->names[i];
 }
 
-/* Pieces of a line of numbers; ranges that all lie in each other are looked up by their name alone. */
+/* How many routes a number of this piece meets at most. */
+static uint32_t routes_at(const struct ss_route_ranges *r, uint32_t piece)
+{
+	uint32_t n = 0;
+
+	for (uint32_t s = r->n + piece; s; s = r->stretch[s].up)
+		n += r->stretch[s].list.n;
+	return n;
+}
+
+/* Pieces of a line of numbers. */
 static void ranges_are_found(void **state)
 {
 	struct world w;
@@ -204,7 +228,7 @@ static void ranges_are_found(void **state)
 
 	assert_non_null(r);
 	for (uint32_t i = 0; i < r->n; i++)
-		assert_true(r->from[i] < r->from[i + 1] && r->list[i].n <= 2);
+		assert_true(r->from[i] < r->from[i + 1] && routes_at(r, i) <= 2);
 	for (uint32_t n = 0; n < 10020; n++) {
 		struct ss_route_decision d;
 		snprintf(number, sizeof(number), "%u", n);
@@ -219,8 +243,112 @@ static void ranges_are_found(void **state)
 			assert_int_equal(d.route - d.host->routes, n < 10 ? 0 : n % 10 < 5 ? n / 10 - 1 : n / 10);
 	}
 	world_end(&w);
-	assert_null(name_of(index_of(&w, tell_nested_range))->ranges);
-	assert_int_equal(name_of(w.l.hosts->hosts[0].index->any.inner)->there.n, 1000);
+}
+
+/* Where all lie in each other, a number meets one list of each length, and of each list the first route takes it. */
+static void ranges_in_each_other_are_found(void **state)
+{
+	struct world w;
+	const struct ss_route_ranges *r = name_of(index_of(&w, tell_nested_range))->ranges;
+	uint64_t all = 0;
+	struct ss_hdr v[1];
+	struct ss_hdrs h;
+	char number[12];
+
+	assert_int_equal(name_of(w.l.hosts->hosts[0].index->any.inner)->there.n, 0);
+	for (uint32_t i = 0; i < r->n; i++) {
+		uint32_t lists = 0;
+		for (uint32_t s = r->n + i; s; s = r->stretch[s].up)
+			lists++;
+		assert_true(lists <= 12);
+	}
+	for (uint32_t s = 1; s < 2 * r->n; s++)
+		all += r->stretch[s].list.n;
+	assert_true(all <= 1000 * 2 * 11); /* not 1,000 in each of 2,000 pieces */
+	for (uint32_t n = 0; n < 2010; n++) {
+		struct ss_route_decision d;
+		snprintf(number, sizeof(number), "%u", n);
+		ss_hdrs_init(&h, v, 1);
+		h.method = SS_SPAN("GET");
+		h.path = SS_SPAN("/");
+		ss_hdrs_add(&h, SS_SPAN("x-n"), ss_span_str(number), 0);
+		d = route_decide(&w, &h, 0);
+		if (n >= 2000)
+			assert_null(d.route);
+		else
+			assert_int_equal(d.route - d.host->routes, 0);
+	}
+	world_end(&w);
+}
+
+/* The narrowest first. */
+static void tell_narrow_first(struct ss_model_route *r, uint32_t i)
+{
+	tell_nested_range(r, 999 - i);
+}
+
+static void the_narrowest_range_is_found(void **state)
+{
+	struct world w;
+	struct ss_hdr v[1];
+	struct ss_hdrs h;
+	char number[12];
+
+	index_of(&w, tell_narrow_first);
+	for (uint32_t n = 0; n < 2000; n++) {
+		struct ss_route_decision d;
+		snprintf(number, sizeof(number), "%u", n);
+		ss_hdrs_init(&h, v, 1);
+		h.method = SS_SPAN("GET");
+		h.path = SS_SPAN("/");
+		ss_hdrs_add(&h, SS_SPAN("x-n"), ss_span_str(number), 0);
+		d = route_decide(&w, &h, 0);
+		assert_non_null(d.route);
+		assert_int_equal(d.route - d.host->routes, 999 - ss_min_u32(ss_min_u32(n, 1999 - n), 999));
+	}
+	world_end(&w);
+}
+
+static void tell_expression(struct ss_model_route *r, uint32_t i)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "x-a=regex:v%u-[a-z]+", i / 2);
+	route_header(r, text, false);
+	if (i % 2 == 0)
+		route_header(r, "x-b=exact:1", false);
+}
+
+/* Of 500 expressions that two routes have each, a request meets the routes of those that match. */
+static void expressions_over_one_name_are_found(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		uint32_t route;
+	} asked[] = {{"v0-a", "1", 0}, {"v0-a", "2", 1}, {"v321-x", "1", 642}, {"v321-x", "", 643}, {"v499-zz", "1", 998}};
+	struct world w;
+	const struct ss_route_name *n = name_of(index_of(&w, tell_expression));
+	struct ss_hdr v[3];
+	struct ss_hdrs h;
+	struct ss_route_decision d;
+
+	assert_true(n->expression && n->there.n == 0);
+	assert_int_equal(w.l.hosts->hosts[0].index->any.inner->rest.n, 0);
+	assert_int_equal(longest_value(w.l.hosts->hosts[0].index->any.inner), 2);
+	for (size_t i = 0; i < SS_ARRAY_LEN(asked); i++) {
+		ss_hdrs_init(&h, v, 3);
+		h.method = SS_SPAN("GET");
+		h.path = SS_SPAN("/");
+		ss_hdrs_add(&h, SS_SPAN("x-a"), SS_SPAN("v-none"), 0);
+		ss_hdrs_add(&h, SS_SPAN("x-a"), ss_span_str(asked[i].a), 0);
+		ss_hdrs_add(&h, SS_SPAN("x-b"), ss_span_str(asked[i].b), 0);
+		d = route_decide(&w, &h, 0);
+		assert_non_null(d.route);
+		assert_int_equal(d.route - d.host->routes, asked[i].route);
+	}
+	h.v[1].value = SS_SPAN("v500-a");
+	d = route_decide(&w, &h, 0);
+	assert_null(d.route);
 	world_end(&w);
 }
 
@@ -437,6 +565,9 @@ int main(void)
 		cmocka_unit_test(routes_of_one_path_are_found),
 		cmocka_unit_test(lists_of_sources_are_found),
 		cmocka_unit_test(ranges_are_found),
+		cmocka_unit_test(ranges_in_each_other_are_found),
+		cmocka_unit_test(the_narrowest_range_is_found),
+		cmocka_unit_test(expressions_over_one_name_are_found),
 		cmocka_unit_test(what_must_not_be_is_shared),
 		cmocka_unit_test(weights_draw_exactly),
 		cmocka_unit_test(every_error_is_told_at_once),

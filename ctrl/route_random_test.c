@@ -63,7 +63,7 @@ static bool naive_source(const struct ss_model_route *m, const struct asker *who
 		return true;
 	p = m->ids[0].value;
 	return m->ids[0].kind == SS_ID_ANY      ? *id
-	       : m->ids[0].kind == SS_ID_EXACT  ? !strcmp(id, p)
+	       : m->ids[0].kind == SS_ID_EXACT  ? !(strchr(p, ':') ? strcmp(id, p) : strcasecmp(id, p))
 	       : m->ids[0].kind == SS_ID_PREFIX ? !strncmp(id, p, strlen(p))
 						: !strncmp(id, "spiffe://b/", 11);
 }

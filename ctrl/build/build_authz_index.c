@@ -36,8 +36,8 @@ static bool id_key(const struct ss_id_match *m, struct candidate *c)
 {
 	c->text = m->value;
 	switch (m->kind) {
-	case SS_ID_EXACT: /* DNS names compare without regard to case */
-		return ss_id_is_spiffe(c->text);
+	case SS_ID_EXACT:
+		return ss_id_has_key(c->text);
 	case SS_ID_PREFIX:
 		c->text = without_slash(c->text);
 		c->fit = SS_AUTHZ_PREFIX;

@@ -46,6 +46,14 @@ static struct ss_route_name *put_name(struct ss_route_inner *in, struct ss_route
 	return &names[i];
 }
 
+static uint32_t number_of(const struct ss_build_want *e)
+{
+	uint32_t n;
+
+	memcpy(&n, e->value.p, sizeof(n));
+	return n;
+}
+
 /* The list of the routes that want this. */
 static struct ss_route_list *put_value(const struct ss_route_inner *in, struct ss_route_value *values,
 				       struct ss_route_name *name, const struct ss_build_want *e)
@@ -59,6 +67,10 @@ static struct ss_route_list *put_value(const struct ss_route_inner *in, struct s
 		name->prefixes |= 1ull << e->value.n;
 	if (e->fit == SS_HM_SUFFIX)
 		name->suffixes |= 1ull << e->value.n;
+	if (e->fit == SS_HM_REGEX) {
+		name->expression_first = name->expression ? ss_min_u32(name->expression_first, e->route) : e->route;
+		name->expression = number_of(e) + 1;
+	}
 
 	while (values[i].name)
 		i = (i + 1) & in->values_mask;

@@ -13,7 +13,7 @@
 /* One alternative of one match of one route. */
 struct ss_build_want {
 	uint8_t on, fit; /* fit: SS_HM_PRESENT stands for all that only need the name */
-	struct ss_span name, value; /* SS_HM_RANGE: value has start and end, two of int64_t */
+	struct ss_span name, value; /* SS_HM_RANGE: value has start and end, two of int64_t; SS_HM_REGEX: its number */
 	uint32_t route;
 	uint32_t match;  /* of the route: alternatives of one match have one number */
 	uint32_t values; /* distinct ones of its name; of inverted matches: routes that have it */
@@ -39,8 +39,7 @@ bool ss_build_same_want(const struct ss_build_want *x, const struct ss_build_wan
 int ss_build_inner_list(struct ss_build_job *j, const struct ss_route *routes, uint32_t *ids, uint32_t n,
 			const struct ss_build_above *above, uint32_t depth, struct ss_route_list *out);
 
-/* build_ranges.c: ranges of one name; false when they overlap so much that a table would be too large. */
-bool ss_build_ranges_fit(const struct ss_build_want *e, uint32_t n);
+/* build_ranges.c: ranges of one name. */
 int ss_build_ranges(struct ss_build_job *j, const struct ss_route *routes, const struct ss_build_want *e, uint32_t n,
 		    const struct ss_build_above *above, uint32_t depth, const struct ss_route_ranges **out);
 

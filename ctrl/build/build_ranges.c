@@ -1,14 +1,11 @@
 /*
- * build_ranges.c - matches of numbers: the line of numbers is cut where a range begins or ends, and each piece has the
- * list of the routes whose range covers it.
+ * build_ranges.c - matches of numbers: the line of numbers is cut where a range begins or ends, and each range is put
+ * together of stretches of pieces (struct ss_route_ranges): twice the logarithm of their number at most.
  */
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "build/build_list.h"
-
-/* Places of all pieces together, for each range. */
-#define SPREAD 8u
 
 static int by_number(const void *a, const void *b)
 {
@@ -52,33 +49,29 @@ static uint32_t place(const int64_t *from, uint32_t n, int64_t v)
 	return (uint32_t)(at - from); /* every bound is there */
 }
 
-bool ss_build_ranges_fit(const struct ss_build_want *e, uint32_t n)
+static void put(uint32_t *at, uint32_t *ids, uint32_t stretch, uint32_t route)
 {
-	int64_t *from;
-	uint32_t m = cuts(e, n, &from);
-	uint64_t places = 0;
-
-	for (uint32_t i = 0; m && i < n; i++)
-		places += place(from, m, bound(&e[i], true)) - place(from, m, bound(&e[i], false));
-	free(from);
-	return places <= (uint64_t)SPREAD * n;
+	if (ids)
+		ids[at[stretch]] = route;
+	at[stretch]++;
 }
 
-/* Puts each range's route into the pieces that it covers; at[p] is where the next route of piece p goes. */
-static void spread(const struct ss_build_want *e, uint32_t n, const int64_t *from, uint32_t m, uint32_t *at,
-		   uint32_t *ids)
+/* Puts each range's route into its stretches, of n pieces; at[s] is where the next route of stretch s goes. */
+static void spread(const struct ss_build_want *e, uint32_t n_e, const int64_t *from, uint32_t n, uint32_t *at, uint32_t *ids)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t end = place(from, m, bound(&e[i], true));
-		for (uint32_t p = place(from, m, bound(&e[i], false)); p < end; p++) {
-			if (ids)
-				ids[at[p]] = e[i].route;
-			at[p]++;
+	for (uint32_t i = 0; i < n_e; i++) {
+		uint32_t first = n + place(from, n + 1, bound(&e[i], false));
+		uint32_t end = n + place(from, n + 1, bound(&e[i], true));
+		for (; first < end; first /= 2, end /= 2) {
+			if (first & 1)
+				put(at, ids, first++, e[i].route);
+			if (end & 1)
+				put(at, ids, --end, e[i].route);
 		}
 	}
 }
 
-/* A route that has two ranges of the name stands in a piece once. */
+/* A route that has two ranges of the name stands in a stretch once. */
 static uint32_t sorted(uint32_t *ids, uint32_t n)
 {
 	uint32_t kept = 0;
@@ -90,52 +83,53 @@ static uint32_t sorted(uint32_t *ids, uint32_t n)
 	return kept;
 }
 
-static int fill(struct ss_build_job *j, const struct ss_route *routes, const struct ss_build_want *e, uint32_t n,
-		const struct ss_build_above *above, uint32_t depth, const int64_t *from, uint32_t m,
-		struct ss_route_list *list)
+static int fill(struct ss_build_job *j, const struct ss_route *routes, const struct ss_build_want *e, uint32_t n_e,
+		const struct ss_build_above *above, uint32_t depth, const int64_t *from, uint32_t n,
+		struct ss_route_stretch *stretch)
 {
-	uint32_t *at = calloc(m + 1, sizeof(*at)), *ids, all = 0;
+	uint32_t *at = calloc(2 * (size_t)n + 1, sizeof(*at)), *ids, all = 0;
 	int err = at ? 0 : SS_ERR_NO_MEM;
 
 	if (err)
 		return err;
-	spread(e, n, from, m, at, NULL);
-	for (uint32_t p = 0; p < m; p++) {
-		uint32_t here = at[p];
-		at[p] = all;
+	spread(e, n_e, from, n, at, NULL);
+	for (uint32_t s = 0; s < 2 * n; s++) {
+		uint32_t here = at[s];
+		at[s] = all;
 		all += here;
 	}
 	ids = ss_build_array(j, all, sizeof(*ids));
 	if (ids)
-		spread(e, n, from, m, at, ids);
-	/* Now at[p] is where piece p ends. */
-	for (uint32_t p = 0; ids && !err && p + 1 < m; p++) {
-		uint32_t first = p ? at[p - 1] : 0;
-		err = ss_build_inner_list(j, routes, ids + first, sorted(ids + first, at[p] - first), above, depth,
-					  &list[p]);
+		spread(e, n_e, from, n, at, ids);
+	/* Now at[s] is where stretch s ends. Number 1 is the longest of all, what holds s is s / 2. */
+	for (uint32_t s = 1; ids && !err && s < 2 * n; s++) {
+		uint32_t first = at[s - 1];
+		err = ss_build_inner_list(j, routes, ids + first, sorted(ids + first, at[s] - first), above, depth,
+					  &stretch[s].list);
+		stretch[s].up = stretch[s / 2].list.n ? s / 2 : stretch[s / 2].up;
 	}
 	free(at);
 	return ids ? err : SS_ERR_NO_MEM;
 }
 
-int ss_build_ranges(struct ss_build_job *j, const struct ss_route *routes, const struct ss_build_want *e, uint32_t n,
+int ss_build_ranges(struct ss_build_job *j, const struct ss_route *routes, const struct ss_build_want *e, uint32_t n_e,
 		    const struct ss_build_above *above, uint32_t depth, const struct ss_route_ranges **out)
 {
 	struct ss_route_ranges *r = ss_build_alloc(j, sizeof(*r));
 	int64_t *some, *from;
-	uint32_t m = cuts(e, n, &some);
-	struct ss_route_list *list = ss_build_array(j, m, sizeof(*list));
+	uint32_t m = cuts(e, n_e, &some), n = m ? m - 1 : 0;
+	struct ss_route_stretch *stretch = ss_build_array(j, 2 * (size_t)n, sizeof(*stretch));
 	int err;
 
 	from = ss_build_array(j, m, sizeof(*from));
-	if (!m || !r || !list || !from) {
+	if (!m || !r || !stretch || !from) {
 		free(some);
 		return SS_ERR_NO_MEM;
 	}
 	memcpy(from, some, m * sizeof(*from));
 	free(some);
-	err = fill(j, routes, e, n, above, depth, from, m, list);
-	*r = (struct ss_route_ranges){.n = m - 1, .from = from, .list = list};
+	err = fill(j, routes, e, n_e, above, depth, from, n, stretch);
+	*r = (struct ss_route_ranges){.n = n, .from = from, .stretch = stretch};
 	*out = r;
 	return err;
 }

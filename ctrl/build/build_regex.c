@@ -232,7 +232,8 @@ int ss_build_regex_finish(struct ss_build_job *j)
 		struct ss_route_scratch *s = &x->scratch[w];
 		/* A line of its own for each worker's words. */
 		s->hits = ss_build_alloc(j, (x->most_field_regex / 64 + 8) / 8 * 64);
-		if (!s->hits || clone(j, x, &s->path) < 0 || clone(j, x, &s->field) < 0)
+		s->hit = ss_build_alloc(j, (x->most_field_regex / 16 + 1) * 64);
+		if (!s->hits || !s->hit || clone(j, x, &s->path) < 0 || clone(j, x, &s->field) < 0)
 			err = SS_ERR_NO_MEM;
 	}
 	if (x->proto)

@@ -82,9 +82,9 @@ static int build_host(struct ss_build_job *j, struct ss_build_regex *x, const st
 	for (uint32_t i = 0; i < m->n_routes; i++)
 		err = worse(err, build_route(j, x, m, &all, ss_build_model_route(&h, i), &h.routes[i]));
 	if (err != SS_ERR_NO_MEM)
-		err = worse(err, ss_build_index(j, x, &h));
-	if (err != SS_ERR_NO_MEM)
 		err = worse(err, ss_build_regex_fields(j, x, &h));
+	if (err != SS_ERR_NO_MEM)
+		err = worse(err, ss_build_index(j, x, &h));
 	*out = (struct ss_virtual_host){.name = ss_build_name(j, m->name),
 					.n_routes = m->n_routes,
 					.routes = h.routes,

@@ -70,7 +70,7 @@ int ss_build_redirect(struct ss_build_job *j, struct ss_build_regex *x, const st
 int ss_build_cors(struct ss_build_job *j, struct ss_build_regex *x, const struct ss_model_cors *m,
 		  const struct ss_model_src *src, const struct ss_cors **out);
 
-/* build_index.c: all of the index but its fields' databases. */
+/* build_index.c: all of the index but its fields' databases, which number what the lists go by. */
 int ss_build_index(struct ss_build_job *j, struct ss_build_regex *x, struct ss_build_host *h);
 
 /* build_list.c: a list of routes; ids is its memory, ascending. */

@@ -38,6 +38,14 @@ uint32_t ss_build_addr_name(struct ss_build_job *j, const struct ss_addr *a)
 	return ss_build_name(j, ss_addr_text(a, text));
 }
 
+/* DNS names compare without regard to case, and tables have them in lower case. */
+static struct ss_span id_value(struct ss_build_job *j, const struct ss_model_id *m)
+{
+	struct ss_span lower = ss_build_lower(j, m->value);
+
+	return m->kind == SS_ID_EXACT && !ss_id_trust_domain(lower).p ? lower : ss_build_text(j, m->value);
+}
+
 int ss_build_ids(struct ss_build_job *j, uint32_t n, const struct ss_model_id *ids, uint16_t *out_n,
 		 const struct ss_id_match **out)
 {
@@ -52,7 +60,7 @@ int ss_build_ids(struct ss_build_job *j, uint32_t n, const struct ss_model_id *i
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		m[i].kind = (uint8_t)ids[i].kind;
-		m[i].value = ss_build_text(j, ids[i].value);
+		m[i].value = id_value(j, &ids[i]);
 		if (ids[i].value && !m[i].value.p)
 			return SS_ERR_NO_MEM;
 	}

@@ -76,6 +76,8 @@ static struct ss_build_want want_of(const struct ss_route_field *m)
 		w.value = cut(m->value, m->kind == SS_HM_SUFFIX);
 	else if (m->kind == SS_HM_RANGE)
 		w.value = ss_span(&m->start, 2 * sizeof(m->start));
+	else if (m->kind == SS_HM_REGEX)
+		w.value = ss_span(&m->regex, sizeof(m->regex));
 	else
 		w.fit = SS_HM_PRESENT;
 	return w;
@@ -85,7 +87,7 @@ _Static_assert(offsetof(struct ss_route_field, end) == offsetof(struct ss_route_
 
 /* -- lists of sources: any of a list will do -- */
 
-/* False: what it matches cannot be looked up. DNS names compare without regard to case. */
+/* False: what it matches cannot be looked up. */
 static bool want_id(struct ss_build_job *j, const struct ss_id_match *m, struct ss_build_want *w)
 {
 	static const char scheme[] = "spiffe://";
@@ -96,7 +98,7 @@ static bool want_id(struct ss_build_job *j, const struct ss_id_match *m, struct 
 	case SS_ID_EXACT:
 		w->fit = SS_HM_EXACT;
 		w->value = m->value;
-		return ss_id_is_spiffe(m->value);
+		return ss_id_has_key(m->value);
 	case SS_ID_PREFIX:
 	case SS_ID_BEGINS:
 		w->value = cut(m->value, false);
@@ -187,7 +189,8 @@ static uint32_t most_of(const struct ss_route *routes, const uint32_t *ids, uint
 	return most;
 }
 
-/* How many values each name has: the more, the fewer routes stand under one. */
+/* How many values each name has: the more, the fewer routes stand under one. To scan for expressions costs more than
+ * all else, which is why they come last of what tells routes apart. */
 static void count_values(struct ss_build_want *e, uint32_t n)
 {
 	for (uint32_t first = 0, end; first < n; first = end) {
@@ -195,7 +198,7 @@ static void count_values(struct ss_build_want *e, uint32_t n)
 		for (end = first + 1; end < n && ss_build_same_name(&e[first], &e[end]); end++)
 			values += !ss_build_same_want(&e[end], &e[end - 1]);
 		for (uint32_t i = first; i < end; i++)
-			e[i].values = e[i].fit == SS_HM_PRESENT ? 1 : values;
+			e[i].values = e[i].fit == SS_HM_PRESENT ? 1 : e[i].fit == SS_HM_REGEX ? ss_min_u32(values, 2) : values;
 	}
 }
 
@@ -223,27 +226,6 @@ static uint32_t drop_twins(struct ss_build_want *e, uint32_t n)
 	return kept;
 }
 
-/* Ranges of one name that overlap too much are looked up by the name alone. */
-static void give_up_ranges(struct ss_build_want *e, uint32_t n)
-{
-	bool changed = false;
-
-	for (uint32_t first = 0, end; first < n; first = end) {
-		for (end = first + 1; end < n && ss_build_same_name(&e[first], &e[end]) && e[end].fit == e[first].fit;
-		     end++)
-			;
-		if (e[first].fit != SS_HM_RANGE || ss_build_ranges_fit(e + first, end - first))
-			continue;
-		for (uint32_t i = first; i < end; i++) {
-			e[i].fit = SS_HM_PRESENT;
-			e[i].value = SS_SPAN_NONE;
-		}
-		changed = true;
-	}
-	if (changed)
-		qsort(e, n, sizeof(*e), by_value);
-}
-
 int ss_build_wants(struct ss_build_job *j, const struct ss_route *routes, const uint32_t *ids, uint32_t n,
 		   const struct ss_build_above *above, struct ss_build_want **out, uint32_t *n_out)
 {
@@ -265,9 +247,7 @@ int ss_build_wants(struct ss_build_job *j, const struct ss_route *routes, const 
 	}
 	qsort(e, found, sizeof(*e), by_value);
 	count_values(e, found);
-	found = drop_twins(e, choose(e, found));
-	give_up_ranges(e, found);
-	*n_out = found;
+	*n_out = drop_twins(e, choose(e, found));
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct ss_route_look {
 	const struct ss_virtual_host *host;
 	uint32_t best;        /* lowest index of a route that fits, SS_ROUTE_NONE */
 	uint64_t scanned;     /* bit: field database that has been scanned for this request */
+	uint32_t n_hits;      /* field expressions that matched, so far */
 	bool broken;          /* hyperscan failed: decide nothing */
 };
 
@@ -44,6 +45,8 @@ void ss_route_try_list(struct ss_route_look *k, const struct ss_route_list *l);
 void ss_route_scan_path(struct ss_route_look *k, const struct ss_route_slot *s);
 /* route_scan.c: does some value of the expression's name match it? */
 bool ss_route_scan_field(struct ss_route_look *k, uint32_t regex);
+/* The same for all of that name: adds those that match to what it answers, k->n_hits numbers. */
+const uint32_t *ss_route_scan_name(struct ss_route_look *k, uint32_t regex);
 
 enum { SS_ROUTE_KNOWN_ID = 1, SS_ROUTE_KNOWN_HOST = 2, SS_ROUTE_KNOWN_REMOTE = 4 };
 /* What rules are asked about, found out once, and when the first one asks. */

@@ -45,7 +45,18 @@ static void try_ranges(struct ss_route_look *k, const struct ss_route_ranges *r,
 		else
 			lo = mid;
 	}
-	ss_route_try_list(k, &r->list[lo]);
+	for (uint32_t s = r->n + lo; s; s = r->stretch[s].up)
+		ss_route_try_list(k, &r->stretch[s].list);
+}
+
+/* What the value matches was found in one scan for all expressions over the name. More may be found meanwhile: of other
+ * names, by the lists that are tried. */
+static void try_expressions(struct ss_route_look *k, const struct ss_route_inner *in, const struct ss_route_name *n)
+{
+	const uint32_t *hit = ss_route_scan_name(k, n->expression - 1);
+
+	for (uint32_t i = 0; i < k->n_hits; i++)
+		try_fit(k, in, n, SS_HM_REGEX, ss_span(&hit[i], sizeof(hit[i])));
 }
 
 static void try_named(struct ss_route_look *k, const struct ss_route_inner *in, uint8_t on,
@@ -65,6 +76,8 @@ static void try_named(struct ss_route_look *k, const struct ss_route_inner *in, 
 		try_fit(k, in, n, SS_HM_SUFFIX, ss_span(value.p + value.n - len, len));
 	if (n->ranges)
 		try_ranges(k, n->ranges, value);
+	if (n->expression && n->expression_first < k->best)
+		try_expressions(k, in, n);
 	ss_route_try_list(k, &n->there);
 }
 
@@ -74,6 +87,17 @@ static inline void try_value(struct ss_route_look *k, const struct ss_route_inne
 {
 	if (name.n && (in->filter[on] & ss_route_name_bit(name)))
 		try_named(k, in, on, name, value);
+}
+
+/* There are lists of identities. DNS names are compared without regard to case; the table has them in lower case. */
+static void try_id(struct ss_route_look *k, const struct ss_route_inner *in)
+{
+	uint8_t lower[SS_ID_DNS_MAX];
+	struct ss_span name = ss_id_dns_key(k->rq->peer_identity, lower);
+
+	try_value(k, in, SS_ROUTE_ON_ID, SS_SPAN("id"), k->rq->peer_identity);
+	if (name.n)
+		try_fit(k, in, find_name(in, SS_ROUTE_ON_ID, SS_SPAN("id")), SS_HM_EXACT, name);
 }
 
 /* RFC 6066 3: names are compared without regard to case; the table has them in lower case. */
@@ -109,7 +133,7 @@ static void try_inner(struct ss_route_look *k, const struct ss_route_inner *in)
 	struct ss_span name, value, rest = k->query;
 
 	if (in->filter[SS_ROUTE_ON_ID] && k->rq->peer_identity.n)
-		try_value(k, in, SS_ROUTE_ON_ID, SS_SPAN("id"), k->rq->peer_identity);
+		try_id(k, in);
 	if (in->filter[SS_ROUTE_ON_SNI])
 		try_sni(k, in);
 	if (in->filter[SS_ROUTE_ON_PORT])

@@ -103,6 +103,17 @@ static void try_facts(struct ss_route_hunt *h, uint8_t kind, struct ss_span name
 		try_value(h, &k, value);
 }
 
+/* DNS names are compared without regard to case; the table has them in lower case. */
+static void try_dns_name(struct ss_route_hunt *h, struct ss_span id)
+{
+	static const struct key k = {.kind = SS_AUTHZ_ID};
+	uint8_t lower[SS_ID_DNS_MAX];
+	struct ss_span name = ss_id_dns_key(id, lower);
+
+	if (name.n)
+		try_text(h, &k, SS_AUTHZ_EXACT, name);
+}
+
 static void try_header(struct ss_route_hunt *h, struct ss_span name, struct ss_span value)
 {
 	struct key k = {SS_AUTHZ_HEADER, name, 0};
@@ -181,6 +192,8 @@ void ss_route_try_index(struct ss_route_hunt *h)
 	for (size_t i = 0; i < SS_ARRAY_LEN(texts); i++)
 		if (ix->fits[texts[i]])
 			try_facts(h, texts[i], SS_SPAN_NONE);
+	if (ix->fits[SS_AUTHZ_ID] & (1u << SS_AUTHZ_EXACT))
+		try_dns_name(h, h->f->rq->peer_identity);
 	for (size_t i = 0; i < SS_ARRAY_LEN(nets); i++)
 		if (ix->fits[nets[i]])
 			try_nets(h, nets[i]);

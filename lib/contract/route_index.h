@@ -15,7 +15,7 @@
  * whose beginning does not fit the path are not scanned. An expression must match the whole subject, as if
  * it stood in ^(?:...)$, and lists the routes that have it.
  * Lists: the routes of one path stand under what one of their matches wants of a header, parameter, cookie, of the
- * peer's identity, the SNI or the port: a value, its beginning or its end, a number, or that the name is there
+ * peer's identity, the SNI or the port: a value, its beginning or its end, a number, an expression, or that the name is there
  * (struct ss_route_inner); under each, where any of several will do. Those that only say what must not be stand together
  * with others that say the same.
  */
@@ -43,11 +43,21 @@ enum ss_route_on { SS_ROUTE_ON_ID = SS_FIELD_ONS, SS_ROUTE_ON_SNI, SS_ROUTE_ON_P
 /* A beginning or an end of more bytes than this is not looked up: its routes stand under `there`. */
 #define SS_ROUTE_AFFIX_MAX 63u
 
-/* The routes that want a number of this name: those of list[i] take one from from[i] up to, and without, from[i + 1]. */
+/* Routes that take every number of some pieces that lie beside each other. */
+struct ss_route_stretch {
+	struct ss_route_list list;
+	uint32_t up; /* the next longer stretch that has routes and holds this one; 0: none */
+};
+
+/*
+ * The routes that want a number of this name. The line of numbers is cut where a range begins or ends; piece i goes from
+ * from[i] up to, and without, from[i + 1]. A range is put together of as few stretches as there are in a binary tree over
+ * the pieces (Bentley 1977), however the ranges lie in each other: a number is in one stretch of each length.
+ */
 struct ss_route_ranges {
 	uint32_t n;
 	const int64_t *from; /* n + 1, ascending */
-	const struct ss_route_list *list;
+	const struct ss_route_stretch *stretch; /* 2 * n; that of piece i alone is n + i */
 };
 
 /* A name that some matches of a list are about. n 0: an empty place. */
@@ -58,14 +68,17 @@ struct ss_route_name {
 	uint64_t prefixes, suffixes; /* bit n: one is n bytes long */
 	struct ss_route_list there;  /* routes that need it, whatever its value */
 	const struct ss_route_ranges *ranges; /* NULL: none */
+	uint32_t expression; /* some field expression of those that are wanted, and one more; 0: none */
+	uint32_t expression_first; /* the lowest route that wants one */
 };
 
-/* The routes of a list that want this value of this name, or one that begins or ends so. */
+/* The routes of a list that want this value of this name, or one that begins or ends so; or one that matches a field
+ * expression, of which the value is the number. */
 struct ss_route_value {
 	uint64_t hash; /* of name, value and fit */
 	const struct ss_route_name *name; /* NULL: an empty place */
 	struct ss_span value;
-	uint8_t fit; /* SS_HM_EXACT, SS_HM_PREFIX, SS_HM_SUFFIX */
+	uint8_t fit; /* SS_HM_EXACT, SS_HM_PREFIX, SS_HM_SUFFIX, SS_HM_REGEX */
 	struct ss_route_list list;
 };
 
@@ -117,6 +130,7 @@ struct ss_route_field_db {
 struct ss_route_scratch {
 	struct hs_scratch *path, *field; /* NULL when the snapshot has no expressions */
 	uint64_t *hits;                  /* bit: field expression that matched this request */
+	uint32_t *hit;                   /* the same, one after the other as they were found */
 };
 
 struct ss_route_index {

@@ -65,6 +65,22 @@ static bool prefix_matches(struct ss_span prefix, struct ss_span id)
 	return id.n == prefix.n || prefix.p[prefix.n - 1] == '/' || id.p[prefix.n] == '/';
 }
 
+struct ss_span ss_id_dns_key(struct ss_span id, uint8_t *buf)
+{
+	if (ss_span_starts(id, scheme) || id.n > SS_ID_DNS_MAX)
+		return SS_SPAN_NONE;
+	for (uint32_t i = 0; i < id.n; i++)
+		buf[i] = ss_lower(id.p[i]);
+	return ss_span(buf, id.n);
+}
+
+bool ss_id_has_key(struct ss_span value)
+{
+	uint8_t buf[SS_ID_DNS_MAX];
+
+	return ss_span_starts(value, scheme) || (value.n && ss_span_eq(value, ss_id_dns_key(value, buf)));
+}
+
 bool ss_id_matches(const struct ss_id_match *m, struct ss_span id)
 {
 	if (id.n == 0)

@@ -94,6 +94,12 @@ struct ss_tls_client {
 bool ss_id_matches(const struct ss_id_match *m, struct ss_span id);
 /* Is this a well-formed SPIFFE id ("spiffe://<trust domain>/<path>", SPIFFE-ID 2)? */
 bool ss_id_is_spiffe(struct ss_span id);
+/* What an exact match is looked up by: URIs as they are, DNS names in lower case. */
+#define SS_ID_DNS_MAX 255u /* RFC 1035 2.3.4 */
+/* Of a DNS name, in buf (SS_ID_DNS_MAX bytes); empty: it is none, or too long to be one. */
+struct ss_span ss_id_dns_key(struct ss_span id, uint8_t *buf);
+/* Will the value of a match be found so? */
+bool ss_id_has_key(struct ss_span value);
 /* The trust domain of something that starts as a SPIFFE id; empty when it does not. Borrowed from id. */
 struct ss_span ss_id_trust_domain(struct ss_span id);
 

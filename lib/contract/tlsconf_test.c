@@ -70,6 +70,24 @@ static void test_spiffe_form(void **state)
 	assert_false(ss_id_is_spiffe(ss_span("spiffe://mesh.local/a\0b", 23)));
 }
 
+/* What is looked up finds what the match takes: URIs by their bytes, DNS names whatever their case. */
+static void test_keys(void **state)
+{
+	uint8_t buf[SS_ID_DNS_MAX], long_name[SS_ID_DNS_MAX + 1];
+
+	memset(long_name, 'a', sizeof(long_name));
+	assert_true(ss_span_eq(ss_id_dns_key(SS_SPAN("Api.Example"), buf), SS_SPAN("api.example")));
+	assert_int_equal(ss_id_dns_key(SS_SPAN("spiffe://d/x"), buf).n, 0);
+	assert_int_equal(ss_id_dns_key(SS_SPAN_NONE, buf).n, 0);
+	assert_int_equal(ss_id_dns_key(ss_span(long_name, SS_ID_DNS_MAX), buf).n, SS_ID_DNS_MAX);
+	assert_int_equal(ss_id_dns_key(ss_span(long_name, sizeof(long_name)), buf).n, 0);
+	assert_true(ss_id_has_key(SS_SPAN("spiffe://d/X")));
+	assert_true(ss_id_has_key(SS_SPAN("api.example")));
+	assert_false(ss_id_has_key(SS_SPAN("SPIFFE://d/x"))); /* no URI of ours, and in lower case another one */
+	assert_false(ss_id_has_key(SS_SPAN_NONE));
+	assert_false(ss_id_has_key(ss_span(long_name, sizeof(long_name))));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -77,6 +95,7 @@ int main(void)
 		cmocka_unit_test(test_prefix_takes_whole_segments),
 		cmocka_unit_test(test_domain),
 		cmocka_unit_test(test_any_needs_an_identity),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_spiffe_form),
 	};
 

@@ -1,6 +1,6 @@
 /*
  * authz_bench.c - authorization: a decision under 10, 1,000 and 10,000 rules, each for one identity and one
- * path below it, or for one value of a header, or for an expression that a header matches.
+ * path below it, or for a DNS name, a source address, one value of a header, or an expression that a header matches.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "perf/micro/model_world.h"
 #include "route/route.h"
 
-enum by { BY_IDENTITY, BY_HEADER, BY_EXPRESSION };
+enum by { BY_IDENTITY, BY_NAME, BY_ADDRESS, BY_HEADER, BY_EXPRESSION };
 
 struct table {
 	uint32_t n_rules;
@@ -41,6 +41,18 @@ static void add_rule(struct ss_model *m, const struct table *t, struct ss_model_
 		r->operation.paths.v = ss_model_alloc(m, sizeof(*r->operation.paths.v));
 		r->operation.paths.v[r->operation.paths.n++] =
 			(struct ss_model_path){SS_AUTHZ_UNDER, ss_model_text(m, "/")};
+		return;
+	}
+	if (t->by == BY_NAME) {
+		r->source.ids = ss_model_alloc(m, sizeof(*r->source.ids));
+		r->source.ids[r->source.n_ids++] = (struct ss_model_id){SS_ID_EXACT, text(m, "Service-%u.example", i)};
+		return;
+	}
+	if (t->by == BY_ADDRESS) {
+		char net[32];
+		snprintf(net, sizeof(net), "10.%u.%u.0/24", i / 256, i % 256);
+		r->source.source_ips.v = ss_model_alloc(m, sizeof(char *));
+		r->source.source_ips.v[r->source.source_ips.n++] = ss_model_text(m, net);
 		return;
 	}
 	r->when = ss_model_alloc(m, sizeof(*r->when));
@@ -84,7 +96,8 @@ static void make(struct table *t)
 	t->head = head_block(&head_browser, t->v);
 	snprintf(t->tenant, sizeof(t->tenant), "tenant-%u", t->n_rules / 2);
 	t->head.v[t->head.n++] = (struct ss_hdr){.name = SS_SPAN("x-tenant"), .value = ss_span_str(t->tenant)};
-	snprintf(t->id, sizeof(t->id), "spiffe://mesh.local/ns/shop/sa/service-%u", t->n_rules / 2);
+	snprintf(t->id, sizeof(t->id), t->by == BY_NAME ? "service-%u.example" : "spiffe://mesh.local/ns/shop/sa/service-%u",
+		 t->n_rules / 2);
 }
 
 static void drop(struct table *t)
@@ -95,7 +108,8 @@ static void drop(struct table *t)
 static void decide(void *at, uint32_t n)
 {
 	struct table *t = at;
-	struct ss_route_request rq = {.head = &t->head, .peer_identity = ss_span_str(t->id)};
+	struct ss_addr source = {ss_ip4(0x0a000007 | t->n_rules / 2 << 8), 4711};
+	struct ss_route_request rq = {.head = &t->head, .peer_identity = ss_span_str(t->id), .peer = &source};
 	struct ss_route_decision d;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -115,6 +129,12 @@ void micro_items(struct micro *m)
 		    {"authz.identity.10", BY_IDENTITY, 10},
 		    {"authz.identity.1000", BY_IDENTITY, 1000},
 		    {"authz.identity.10000", BY_IDENTITY, 10000},
+		    {"authz.name.10", BY_NAME, 10},
+		    {"authz.name.1000", BY_NAME, 1000},
+		    {"authz.name.10000", BY_NAME, 10000},
+		    {"authz.address.10", BY_ADDRESS, 10},
+		    {"authz.address.1000", BY_ADDRESS, 1000},
+		    {"authz.address.10000", BY_ADDRESS, 10000},
 		    {"authz.header.10", BY_HEADER, 10},
 		    {"authz.header.1000", BY_HEADER, 1000},
 		    {"authz.header.10000", BY_HEADER, 10000},

@@ -90,6 +90,11 @@ bool micro_wants(const struct micro *m, const char *group)
 	return strncmp(m->only, group, a < b ? a : b) == 0;
 }
 
+bool micro_asked(const struct micro *m, const char *name)
+{
+	return strcmp(m->only, name) == 0;
+}
+
 bool micro_patient(const struct micro *m)
 {
 	return !m->smoke && !m->quick && !m->count;

@@ -1,7 +1,7 @@
 /*
  * route_bench.c - dataplane/route: a decision among 10, 1,000 and 10,000 routes of each kind, over the tables
  * that ctrl/build makes. exact, prefix and regex: by path; mixed: by path, method and a header; header,
- * query, cookie and method: all routes share one path.
+ * query, cookie, method and so on: all routes share one path.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@
 #define ASKED 64u
 
 /* What the routes of a table differ in. */
-enum by { BY_PATH, BY_ALL, BY_HEADER, BY_BEGINNING, BY_QUERY, BY_COOKIE, BY_METHOD, BY_RANGE, BY_SOURCES, BY_UNLESS };
+enum by { BY_PATH, BY_ALL, BY_HEADER, BY_BEGINNING, BY_QUERY, BY_COOKIE, BY_METHOD, BY_RANGE, BY_NESTED, BY_EXPRESSION, BY_SOURCES, BY_NAMES,
+	  BY_UNLESS };
 
 struct table {
 	enum ss_path_match kind;
@@ -39,8 +40,10 @@ static char *text(struct ss_model *m, const char *form, uint32_t i)
 
 #define ID "spiffe://mesh.local/ns/tenant-%u-%u/sa/%s"
 
-/* A list of three identities. */
-static void add_sources(struct ss_model *m, struct ss_model_route *r, uint32_t i)
+#define NAME "Api-%u-%u.%s.example"
+
+/* A list of three identities: URIs or DNS names. */
+static void add_sources(struct ss_model *m, const struct table *table, struct ss_model_route *r, uint32_t i)
 {
 	static const char *const accounts[] = {"web", "cart", "batch"};
 	char t[96];
@@ -48,7 +51,7 @@ static void add_sources(struct ss_model *m, struct ss_model_route *r, uint32_t i
 	r->ids = ss_model_alloc(m, SS_ARRAY_LEN(accounts) * sizeof(*r->ids));
 	r->n_ids = SS_ARRAY_LEN(accounts);
 	for (uint32_t k = 0; k < r->n_ids; k++) {
-		snprintf(t, sizeof(t), ID, i % 97, i, accounts[k]);
+		snprintf(t, sizeof(t), table->by == BY_NAMES ? NAME : ID, i % 97, i, accounts[k]);
 		r->ids[k] = (struct ss_model_id){.kind = SS_ID_EXACT, .value = ss_model_text(m, t)};
 	}
 }
@@ -89,8 +92,18 @@ static void add_match(struct ss_model *m, const struct table *t, struct ss_model
 			.name = h->name, .kind = SS_HM_RANGE, .start = i * 10ll, .end = i * 10ll + 10};
 		r->headers = h;
 		r->n_headers = 1;
-	} else if (t->by == BY_SOURCES) {
-		add_sources(m, r, i);
+	} else if (t->by == BY_NESTED) { /* the narrowest first */
+		*h = (struct ss_model_header_match){
+			.name = h->name, .kind = SS_HM_RANGE, .start = t->n_routes - i, .end = t->n_routes + i + 1};
+		r->headers = h;
+		r->n_headers = 1;
+	} else if (t->by == BY_EXPRESSION) {
+		*h = (struct ss_model_header_match){
+			.name = h->name, .kind = SS_HM_REGEX, .value = text(m, "tenant-%u-%u(-[a-z]+)?", i)};
+		r->headers = h;
+		r->n_headers = 1;
+	} else if (t->by == BY_SOURCES || t->by == BY_NAMES) {
+		add_sources(m, t, r, i);
 	} else if (t->by == BY_UNLESS) {
 		add_unless(m, t, r, i);
 	}
@@ -140,8 +153,10 @@ static int make_value(const struct table *t, uint32_t route, char **out)
 {
 	if (t->by == BY_RANGE)
 		return asprintf(out, "%u", route * 10 + 5);
-	if (t->by == BY_SOURCES)
-		return asprintf(out, ID, route % 97, route, "cart");
+	if (t->by == BY_NESTED)
+		return asprintf(out, "%u", t->n_routes + route);
+	if (t->by == BY_SOURCES || t->by == BY_NAMES)
+		return asprintf(out, t->by == BY_NAMES ? NAME : ID, route % 97, route, "cart");
 	return asprintf(out, t->by == BY_COOKIE ? "a=1; x-tenant=" VALUE : VALUE, route % 97, route);
 }
 
@@ -184,7 +199,7 @@ static void decide(void *at, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t asked = t->next++ % ASKED;
 		t->head.path = ss_span_str(t->paths[asked]);
-		if (t->by == BY_SOURCES)
+		if (t->by == BY_SOURCES || t->by == BY_NAMES)
 			rq.peer_identity = ss_span_str(t->values[asked]);
 		if (t->by != BY_PATH)
 			t->head.v[t->head.n - (t->by == BY_COOKIE ? 1 : 2)].value =
@@ -206,7 +221,9 @@ void micro_items(struct micro *m)
 		     {SS_PATH_EXACT, BY_BEGINNING, "beginning"},
 		     {SS_PATH_EXACT, BY_QUERY, "query"},   {SS_PATH_EXACT, BY_COOKIE, "cookie"},
 		     {SS_PATH_EXACT, BY_METHOD, "method"},
-		     {SS_PATH_EXACT, BY_RANGE, "range"},   {SS_PATH_EXACT, BY_SOURCES, "sources"},
+		     {SS_PATH_EXACT, BY_RANGE, "range"},   {SS_PATH_EXACT, BY_NESTED, "nested"},
+		     {SS_PATH_EXACT, BY_SOURCES, "sources"}, {SS_PATH_EXACT, BY_NAMES, "names"},
+		     {SS_PATH_EXACT, BY_EXPRESSION, "expression"},
 		     {SS_PATH_EXACT, BY_UNLESS, "unless"}, {SS_PATH_REGEX, BY_PATH, "regex"}};
 	static const uint32_t sizes[] = {10, 1000, 10000};
 	char name[48];
@@ -215,9 +232,9 @@ void micro_items(struct micro *m)
 		for (uint32_t i = 0; i < SS_ARRAY_LEN(sizes); i++) {
 			struct table t = {.kind = kinds[k].kind, .by = kinds[k].by, .n_routes = sizes[i]};
 			snprintf(name, sizeof(name), "route.%s.%u", kinds[k].name, sizes[i]);
-			/* A thousand expressions take a second to compile. */
-			if (!micro_wants(m, name) ||
-			    (sizes[i] > 10 && !micro_patient(m) && t.kind == SS_PATH_REGEX))
+			/* A thousand expressions take a second to compile; ten thousand of one name, half a minute. */
+			if (!micro_wants(m, name) || (sizes[i] > 1000 && t.by == BY_EXPRESSION && !micro_asked(m, name)) ||
+			    (sizes[i] > 10 && !micro_patient(m) && (t.kind == SS_PATH_REGEX || t.by == BY_EXPRESSION)))
 				continue;
 			make(&t);
 			micro_run(m, name, decide, &t);
