@@ -48,14 +48,14 @@ class TestCanary(TestSuite):
                 "health_log": {"path": self.site.lab.path("health.jsonl")},
                 "clusters": [cluster(n, [(ORIGIN, PORTS[n])], **quiet) for n in ("v1", to)]}
 
-    def begin(self, *args, workers=1, **canary):
+    def begin(self, *args, workers=1, settings=None, **canary):
         log = self.site.lab.path("health.jsonl")
         if os.path.exists(log):
             os.unlink(log)
         state = self.site.lab.path("dut.state/canaries")
         if os.path.exists(state):
             os.unlink(state)
-        self.dut = self.site.appliance(self.build, self.settings(*args, **canary), workers=workers).start()
+        self.dut = self.site.appliance(self.build, settings or self.settings(*args, **canary), workers=workers).start()
 
     def begin_load(self):
         """Requests without an end: eight at once, until the case is over."""
@@ -132,6 +132,27 @@ class TestCanary(TestSuite):
                           "why")
         self.verify(last[0]["canary_share"]["failures"] > 10 * last[0]["stable"]["failures"], f"{last[0]}")
         self.verify_equal(set(self.bodies()), {"v1"}, "who answers")
+
+    def test_failing_in_trailers(self):
+        """gRPC servers whose answers are all 200, and of which the canary's says UNAVAILABLE in half of its trailers: it is
+        rolled back for that. Outlier detection and metrics count them, too."""
+        lab = self.site.lab
+        servers = script(lab, "origin", "grpc-shares", "grpc_share.py", "serve", ORIGIN, "8085:v1:0", "8086:good:50")
+        for port in (8085, 8086):
+            wait_listening(lab, servers, "origin", ORIGIN, port)
+        settings = self.settings("good", steps=[50, 100], interval="30s", window="30s")
+        for c, port in zip(settings["clusters"], (8085, 8086)):
+            c.update(protocol="http2", endpoints=[{"address": ORIGIN, "port": port}])
+        self.begin(settings=settings)
+        self.say("start")
+        self.load = script(lab, "client", "grpc-load", "grpc_share.py", "call", f"{VIP}:80")
+        self.wait_state("rolled_back")
+        last = self.told("rollback")
+        self.verify_equal((last["reason"], last["significant"], last["stable"]["failures"]), ("error_rate", True, 0), f"{last}")
+        self.verify(last["canary_share"]["failures"] >= 20, f"{last}")
+        self.verify_equal({r["status"] for r in self.dut.access()}, {200}, "statuses of HTTP")
+        self.verify(self.dut.metric("sidestep_endpoint_failures_total", cluster="good") >= last["canary_share"]["failures"] and
+                    self.dut.metric("sidestep_endpoint_failures_total", cluster="v1") == 0, "counted")
 
     def test_slow(self):
         """A canary that takes 150 ms where stable takes 4: rolled back for its latency."""

@@ -371,6 +371,7 @@ static void response_head(struct px_exchange *x, const struct ss_snapshot *snap,
 	px_retry_over(x);
 	px_hedge_drop(x);
 	x->blamed = (uint8_t)px_blames(x, ss_http_head(x->up));
+	px_hear_grpc(x, ss_http_head(x->up));
 	ss_up_answered(x->p->conf.up, px_cluster(x, snap), &x->wait, x->upstream_ns, now);
 	if (px_response_head(x, ss_http_head(x->up), &out) < 0 ||
 	    ss_http_send_head(x->down, &out, end) == SS_ERR_NO_MEM) {

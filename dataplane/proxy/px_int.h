@@ -83,7 +83,7 @@ struct px_exchange {
 	struct px_hedge *hedge;
 	bool retrying;       /* holds a place under the cluster's retry budget */
 	bool told_below;     /* the hop below has retried */
-	uint8_t blamed;      /* enum ss_ep_end: what the head says of its sender */
+	uint8_t blamed;      /* enum ss_ep_end: what the head, and gRPC's trailers, say of their sender */
 	bool told;           /* a hop below has retried, or we refused to: nobody above shall */
 	bool timed;          /* the whole request was there once: the route's timeout runs */
 	bool head_sent;      /* downstream has got a final head */
@@ -211,6 +211,8 @@ void px_retry_go(struct px_exchange *x, const struct ss_snapshot *snap, uint64_t
 bool px_idempotent(struct ss_span method);
 /* Does this head speak against the endpoint that sent it? */
 enum ss_ep_end px_blames(const struct px_exchange *x, const struct ss_hdrs *h);
+/* A head that goes downstream, or its trailers: gRPC says in either how it went. */
+void px_hear_grpc(struct px_exchange *x, const struct ss_hdrs *h);
 
 /* px_hedge.c */
 /* The try is late: true when it lives on aside and the exchange may start another one. */

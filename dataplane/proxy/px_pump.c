@@ -126,6 +126,8 @@ void px_pump_down(struct px_exchange *x, uint64_t now)
 	x->last = now;
 	if (end)
 		trailers = ss_http_trailers(x->up);
+	if (trailers)
+		px_hear_grpc(x, trailers);
 	if (trailers && px_trailers(x, trailers, &t) < 0)
 		trailers = NULL;
 	if (n || !trailers)

@@ -158,13 +158,34 @@ static bool worth_a_look(const struct px_exchange *x, const struct ss_hdrs *h)
 	       (h->status >= 400 || x->grpc || (x->retry_on & (SS_RETRY_HEADERS | SS_RETRY_STATUS_CODES)));
 }
 
+static enum ss_ep_end blame_of(uint16_t status)
+{
+	if (status >= 502 && status <= 504)
+		return SS_EP_GATEWAY;
+	return status >= 500 ? SS_EP_ERROR : SS_EP_GOOD;
+}
+
+/* As Envoy has it: a status of gRPC is what its HTTP status would be. A number that gRPC does not have is UNKNOWN. */
+static enum ss_ep_end blame_of_grpc(const struct ss_hdrs *h)
+{
+	return blame_of(px_status_of_grpc((uint16_t)ss_min_u64(grpc_status(h), UINT16_MAX)));
+}
+
 enum ss_ep_end px_blames(const struct px_exchange *x, const struct ss_hdrs *h)
 {
-	uint64_t s = x->grpc ? grpc_status(h) : 0;
+	enum ss_ep_end how = blame_of(h->status);
 
-	if ((h->status >= 502 && h->status <= 504) || s == 14)
-		return SS_EP_GATEWAY;
-	return h->status >= 500 || s == 13 || s == 15 ? SS_EP_ERROR : SS_EP_GOOD;
+	return how == SS_EP_GOOD && x->grpc ? blame_of_grpc(h) : how;
+}
+
+/* RESOURCE_EXHAUSTED is a 429 and no fault of the endpoint's, but no answer that a client of a new version wants. */
+void px_hear_grpc(struct px_exchange *x, const struct ss_hdrs *h)
+{
+	if (!x->grpc)
+		return;
+	if (x->blamed == SS_EP_GOOD)
+		x->blamed = (uint8_t)blame_of_grpc(h);
+	x->bad = x->bad || grpc_status(h) == 8;
 }
 
 /* -- when -- */

@@ -70,7 +70,7 @@ struct ss_outlier_conf {
 /* How a request to an endpoint ended. */
 enum ss_ep_end {
 	SS_EP_GOOD = 0,
-	SS_EP_ERROR,     /* a 5xx, or what gRPC calls so */
+	SS_EP_ERROR,     /* a 5xx; gRPC's unknown, unimplemented, internal, data loss */
 	SS_EP_GATEWAY,   /* 502, 503, 504; gRPC's unavailable, deadline exceeded */
 	SS_EP_NO_ANSWER, /* no connection, a reset, a timeout */
 };
