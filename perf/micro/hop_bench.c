@@ -260,6 +260,8 @@ static void one_kind(struct micro *m, const struct kind *k)
 	message_init(&h.ask, k->head, k->down_h2, k->body);
 	message_init(&h.answer, &head_answer, k->up_h2, BODY);
 	hop_world_open(&h.world, hop_world_text(k->up_h2, k->with));
+	if (k->with & HOP_CANARY)
+		atomic_store(&h.world.canaries->slot[0].weight, 0);
 	make_rooms(&h);
 	start(&h);
 	micro_run(m, k->name, requests, &h);
@@ -279,6 +281,7 @@ void micro_items(struct micro *m)
 		{"hop.h1_h1.policy", &head_small, 0, false, false, HOP_ALL},
 		{"hop.h2_h2.with_routes", &head_small, 0, true, true, HOP_ROUTES},
 		{"hop.h2_h2.with_split", &head_small, 0, true, true, HOP_SPLIT},
+		{"hop.h2_h2.with_canary", &head_small, 0, true, true, HOP_CANARY},
 		{"hop.h2_h2.with_headers", &head_small, 0, true, true, HOP_HEADERS},
 		{"hop.h2_h2.with_limits", &head_small, 0, true, true, HOP_LIMITS},
 		{"hop.h2_h2.with_authz", &head_small, 0, true, true, HOP_AUTHZ},

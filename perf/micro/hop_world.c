@@ -57,6 +57,8 @@ static const char authorized[] =
 
 static const char split[] = "clusters = ( { name = \"a\"; weight = 100; }, { name = \"b\"; weight = 0; } );\n";
 
+static const char canary[] = "canary = { cluster = \"b\"; };\n";
+
 static const char headers[] = "request_headers = { set = ( { name = \"x-hop\"; value = \"one\"; } ); };\n"
 			      "response_headers = { remove = [ \"x-powered-by\" ]; };\n";
 
@@ -91,8 +93,8 @@ const char *hop_world_text(bool up_h2, unsigned with)
 	snprintf(cluster, sizeof(cluster), cluster_form, up_h2 ? "http2" : "http1", when(with, HOP_BALANCE, balanced));
 	for (int i = 0; with & HOP_ROUTES && i < ROUTES; i++)
 		n += (size_t)other_route(routes + n, sizeof(routes) - n, i);
-	snprintf(routes + n, sizeof(routes) - n, "{ name = \"taken\"; %s %s %s }",
-		 with & HOP_SPLIT ? split : "cluster = \"a\";", when(with, HOP_HEADERS, headers),
+	snprintf(routes + n, sizeof(routes) - n, "{ name = \"taken\"; %s %s %s %s }",
+		 with & (HOP_SPLIT | HOP_CANARY) ? split : "cluster = \"a\";", when(with, HOP_CANARY, canary), when(with, HOP_HEADERS, headers),
 		 when(with, HOP_RETRIES, retries));
 	snprintf(listener, sizeof(listener), "%s%s", when(with, HOP_LIMITS, limited),
 		 when(with, HOP_AUTHZ, authorized));

@@ -24,6 +24,7 @@ enum hop_with {
 	HOP_RETRIES = 32, /* three, with a timeout of a try */
 	HOP_BALANCE = 64, /* least request with slow start */
 	HOP_ALL = 127,
+	HOP_CANARY = 128, /* the second of two destinations is a canary under way, at 0 %: both are worked out, one is asked */
 };
 
 /* A listener "in", and a cluster of one endpoint that speaks HTTP/2 or not. with: a set of the above. */

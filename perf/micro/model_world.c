@@ -24,7 +24,12 @@ void model_world_open(struct model_world *w, struct ss_model *m, uint32_t max_na
 			       ss_max_u32(p->max_clusters, LEAST)) < 0 ||
 	    ss_limit_table_create(&w->limits, ss_max_u32(p->max_limits, LEAST),
 				  ss_max_u32(p->max_limit_keys, LEAST), 1) < 0 ||
-	    ss_build_create(&w->build, &(struct ss_build_conf){w->names, w->endpoints, 1, w->limits}) < 0)
+	    ss_canary_table_create(&w->canaries, LEAST, 1) < 0 ||
+	    ss_build_create(&w->build, &(struct ss_build_conf){.names = w->names,
+							       .endpoints = w->endpoints,
+							       .n_workers = 1,
+							       .limits = w->limits,
+							       .canaries = w->canaries}) < 0)
 		abort();
 	if (ss_build_snapshot(w->build, m, 1, &w->snap, &e) < 0)
 		model_world_fail(&e);
@@ -35,6 +40,7 @@ void model_world_close(struct model_world *w)
 {
 	ss_build_destroy(w->snap);
 	ss_build_free(w->build);
+	ss_canary_table_free(w->canaries);
 	ss_limit_table_free(w->limits);
 	ss_ep_table_free(w->endpoints);
 	ss_names_free(w->names);

@@ -11,12 +11,14 @@
 #define SS_MODEL_WORLD_H
 
 #include "build/build.h"
+#include "contract/canaries.h"
 #include "contract/limits.h"
 
 struct model_world {
 	struct ss_names *names;
 	struct ss_ep_table *endpoints;
 	struct ss_limit_table *limits;
+	struct ss_canary_table *canaries;
 	struct ss_build *build;
 	struct ss_snapshot *snap;
 };
