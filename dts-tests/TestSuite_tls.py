@@ -373,6 +373,49 @@ assert get() == b"direct\\n" and h.sock.getsockname() == first
         self.site.lab.write("held.go", "")
         self.verify_equal(held.wait(), 0, "the held connection: " + held.log()[-600:])
 
+    def test_idle_keys(self):
+        """A connection on which nothing moves gives its expanded keys back, as all others do, and the next request makes
+        them again. It is asked whenever no keys are held, for the gauge may be older than the last request."""
+        if self.dut.metric("sidestep_tls_record_layer") == 3:
+            return  # OpenSSL's records keep OpenSSL's keys
+        c, n = self.certs, 0
+        sign = self.site.lab.path("idle")
+        held = self.site.lab.start("idle", "client", "/usr/bin/python3", "-c", f"""
+import http.client, ssl, os, time
+x = ssl.create_default_context(cafile="{c.pem('mesh')}")
+x.load_cert_chain("{c.pem('client')}", "{c.key('client')}")
+x.check_hostname = False
+h = http.client.HTTPSConnection("{VIP}", {STRICT}, context=x, timeout=60)
+n = 0
+while not os.path.exists("{sign}.end"):
+    if not os.path.exists(f"{sign}.ask{{n}}"):
+        time.sleep(0.02)
+        continue
+    h.request("GET", "/direct")
+    assert h.getresponse().read() == b"direct\\n"
+    assert n == 0 or h.sock.getsockname() == first
+    first = h.sock.getsockname()
+    open(f"{sign}.told{{n}}", "w").close()
+    n += 1
+""")
+
+        def ask():
+            nonlocal n
+            self.site.lab.write(f"idle.ask{n}", "")
+            wait_for("an answer", lambda: os.path.exists(f"{sign}.told{n}") or not held.running(), 60)
+            self.verify(held.running(), "the client: " + held.log()[-600:])
+            n += 1
+
+        def made_again():
+            if self.dut.metric("sidestep_tls_keys_held") == 0:
+                ask()
+            return self.dut.metric("sidestep_tls_keys_again_total") >= before + 2
+        ask()
+        before = self.dut.metric("sidestep_tls_keys_again_total")
+        wait_for("keys to be made again", made_again, 60, 0.1)
+        self.site.lab.write("idle.end", "")
+        self.verify_equal(held.wait(), 0, "the client: " + held.log()[-600:])
+
     def test_many_handshakes(self):
         """h2load with 100 connections at once over TLS, both protocols, none failed; they are gone afterwards."""
         n = 500 if self.small else 5000
