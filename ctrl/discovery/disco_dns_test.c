@@ -41,7 +41,7 @@ struct zone {
 
 static struct {
 	const struct zone *zones; /* ends with a name of NULL */
-	char servers[64];
+	char servers[1024];
 	uint32_t asked, channels;
 	uint64_t at[2]; /* of the first two questions that a case wants the time of */
 	const struct ss_clock *clock;
