@@ -203,7 +203,7 @@ class TestRotation(TestSuite):
         """openssl s_client is shown the certificate of the name that it asks for, exact or under a wildcard; RSA or ECDSA as
         it can verify; without a name the first; for a name that nobody has the alert unrecognized_name, counted by name."""
         def kind(text):
-            return re.search(r"Server public key is (\d+) bit", text)[1], re.search(r"subject=.*CN = (\S+)", text)[1]
+            return re.search(r"Server public key is (\d+) bit", text)[1], re.search(r"subject=.*CN ?= ?(\S+)", text)[1]
         for name, more, want in (("dut.example", (), ("256", "one", "two")), ("dut.example", ("-sigalgs", "ECDSA+SHA256"), ("256", "one", "two")),
                                  ("dut.example", ("-sigalgs", "RSA-PSS+SHA256:RSA+SHA256"), ("2048", "rsa")),
                                  ("dut.example", ("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"), ("2048", "rsa")),
