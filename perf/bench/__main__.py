@@ -60,7 +60,7 @@ def measure_all(runner, todo, rounds, patience):
         print(f"{time.monotonic() - begun:5.0f} s  {cell.name:16} {name:14} "
               + "  ".join(f"{k} {figures[k]:.5g}" for k in SHOWN if k in figures) + dirty, flush=True)
 
-    for i in range(rounds):
+    def one_round(i):
         print(f"round {i + 1} of {rounds}", flush=True)
         for cell in todo:
             for k in range(len(cell.subjects)):
@@ -71,6 +71,14 @@ def measure_all(runner, todo, rounds, patience):
                     runs[cell.name][name].append(None)
                     errors.append(f"{cell.name} {name} round {i + 1}: {e}")
                     print(f"FAILED {errors[-1]}", flush=True)
+
+    i = 0
+    try:
+        for i in range(rounds):
+            one_round(i)
+    except KeyboardInterrupt:  # hours of a --full are not lost: what was measured is written
+        errors.append(f"interrupted in round {i + 1} of {rounds}")
+        print(errors[-1], flush=True)
     return runs, errors
 
 
