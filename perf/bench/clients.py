@@ -35,6 +35,7 @@ class Client:
     def __init__(self, place, argv, env=None, yielding=False, limit=LIMIT):
         """yielding: runs only when nobody else wants the core."""
         self.place = place
+        self.name = f"{os.path.basename(str(argv[0]))} {argv[1]}"
         self.popen = subprocess.Popen(
             ["ip", "netns", "exec", place.lab.ns_name("client"), "taskset", "-c", str(OTHER_CORE),
              *(["chrt", "--idle", "0"] if yielding else []),
@@ -54,7 +55,7 @@ class Client:
             self.text += line
             if mark in line:
                 return line
-        raise LabError(f"{self.popen.args[5:]} ended before it said '{mark}':\n{self.text[-1500:]}")
+        raise LabError(f"{self.name} ended before it said '{mark}':\n{self.text[-1500:]}")
 
     def end(self):
         """What it said in all, once it has ended by itself."""
