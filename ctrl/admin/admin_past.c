@@ -89,7 +89,7 @@ static void put_explained(struct ss_admin *a, struct ss_json *j, const struct pa
 }
 
 static void put_all(struct ss_admin *a, struct ss_json *j, const struct ss_why_ask *ask, const struct ss_event *ev,
-		    const struct ss_model *m, const struct ss_snapshot *s)
+		    int64_t offset, const struct ss_model *m, const struct ss_snapshot *s)
 {
 	const struct ss_model *now = ss_apply_model(a->conf.apply);
 	const char *hash = ss_tele_hash(a->conf.tele, ev->generation);
@@ -98,9 +98,9 @@ static void put_all(struct ss_admin *a, struct ss_json *j, const struct ss_why_a
 	struct past p;
 
 	ss_json_object(j, "recorded");
-	ss_tele_show(a->conf.tele, ev, j);
+	ss_tele_show(a->conf.tele, ev, offset, j);
 	ss_json_end_object(j);
-	while (others < MOST && ss_tele_recent(a->conf.tele, ss_span_str(ask->request), others + 1))
+	while (others < MOST && ss_tele_recent(a->conf.tele, ss_span_str(ask->request), others + 1, NULL))
 		others++;
 	if (others)
 		ss_json_u64(j, "others", others);
@@ -115,7 +115,8 @@ static void put_all(struct ss_admin *a, struct ss_json *j, const struct ss_why_a
 char *ss_admin_past(struct ss_admin *a, const struct ss_why_ask *ask, const struct ss_model *m, const struct ss_snapshot *s,
 		    bool *ok)
 {
-	const struct ss_event *ev = a->conf.tele ? ss_tele_recent(a->conf.tele, ss_span_str(ask->request), 0) : NULL;
+	int64_t offset = 0;
+	const struct ss_event *ev = a->conf.tele ? ss_tele_recent(a->conf.tele, ss_span_str(ask->request), 0, &offset) : NULL;
 	struct ss_model_errors none = { 0 };
 	struct ss_json j;
 	char why[256];
@@ -127,6 +128,6 @@ char *ss_admin_past(struct ss_admin *a, const struct ss_why_ask *ask, const stru
 		return ss_admin_refusal(&none, why);
 	}
 	ss_json_open(&j);
-	put_all(a, &j, ask, ev, m, s);
+	put_all(a, &j, ask, ev, offset, m, s);
 	return ss_json_close(&j);
 }

@@ -97,9 +97,9 @@ bool ss_tele_poll(struct ss_tele *t)
 		while ((ev = ss_event_peek(ring)) && n++ < BATCH) {
 			ss_tele_log_event(t, ev, offset);
 			ss_tele_pairs_count(&t->pairs, s, ev);
-			ss_tele_recent_add(t, ev);
+			ss_tele_recent_add(t, ev, offset);
 			if (t->n_views)
-				ss_tele_views_event(t, ev);
+				ss_tele_views_event(t, ev, offset);
 			ss_event_release(ring);
 		}
 		more |= ev != NULL;

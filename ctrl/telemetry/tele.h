@@ -91,10 +91,11 @@ void ss_tele_event(struct ss_tele *t, const struct ss_event *ev);
 /* The i-th pair; false: there are not so many. The source is borrowed for the room's life. */
 bool ss_tele_pair(const struct ss_tele *t, uint32_t i, struct ss_tele_pair *out);
 /* The newest request with this id that has ended, or the skip-th before it; NULL: it is not remembered. The last
- * conf.recent ones are, and a quarter as many of those that failed. Good until the next poll. */
-const struct ss_event *ss_tele_recent(const struct ss_tele *t, struct ss_span request_id, uint32_t skip);
-/* A request's record as in the access log: members of the object that j is in. */
-void ss_tele_show(const struct ss_tele *t, const struct ss_event *ev, struct ss_json *j);
+ * conf.recent ones are, and a quarter as many of those that failed. Good until the next poll.
+ * offset, where wanted: what made its time the time of day in the access log, for ss_tele_show. */
+const struct ss_event *ss_tele_recent(const struct ss_tele *t, struct ss_span request_id, uint32_t skip, int64_t *offset);
+/* A request's record as in the access log: members of the object that j is in. offset: from its time to that of day, ns. */
+void ss_tele_show(const struct ss_tele *t, const struct ss_event *ev, int64_t offset, struct ss_json *j);
 /* The hash of the configuration of a generation, as long as it is known; NULL. */
 const char *ss_tele_hash(const struct ss_tele *t, uint64_t generation);
 /* Opens the log's path again: after a rotation. */

@@ -41,6 +41,7 @@ struct tele_pairs {
 /* The last so many records, the oldest overwritten. */
 struct tele_record {
 	uint64_t seen; /* how many there had been */
+	int64_t offset; /* to the time of day, when it was logged */
 	struct ss_event ev;
 };
 struct tele_ring {
@@ -124,10 +125,10 @@ void ss_tele_log_flush(struct tele_log *l);
 /* -- tele_recent.c -- */
 int ss_tele_recent_create(struct ss_tele *t);
 void ss_tele_recent_free(struct ss_tele *t);
-void ss_tele_recent_add(struct ss_tele *t, const struct ss_event *ev);
+void ss_tele_recent_add(struct ss_tele *t, const struct ss_event *ev, int64_t offset);
 
 /* -- tele_view.c -- */
-void ss_tele_views_event(struct ss_tele *t, const struct ss_event *ev);
+void ss_tele_views_event(struct ss_tele *t, const struct ss_event *ev, int64_t offset);
 /* After the rings: tables whose interval is over. */
 void ss_tele_views_poll(struct ss_tele *t, const struct ss_snapshot *s);
 

@@ -367,12 +367,12 @@ static void line(struct ss_tele *t, struct tele_log *log, const struct ss_event 
 	write_line(log, &j);
 }
 
-void ss_tele_show(const struct ss_tele *t, const struct ss_event *ev, struct ss_json *j)
+void ss_tele_show(const struct ss_tele *t, const struct ss_event *ev, int64_t offset, struct ss_json *j)
 {
 	struct texts x;
 
 	take_texts(ev, &x);
-	put_time(j, (uint64_t)((int64_t)ev->time_ns + ss_tele_wall_offset()));
+	put_time(j, (uint64_t)((int64_t)ev->time_ns + offset));
 	kinds[SS_EVENT_REQUEST].put(j, t, ev, &x);
 	ss_json_u64(j, "worker", ev->worker);
 }

@@ -38,21 +38,22 @@ static uint32_t text_n(const struct ss_event *ev)
 	return ss_min_u32(n, SS_EVENT_TEXT);
 }
 
-static void keep(struct tele_ring *r, const struct ss_event *ev, uint64_t seen)
+static void keep(struct tele_ring *r, const struct ss_event *ev, int64_t offset, uint64_t seen)
 {
+	r->record[r->next].offset = offset;
 	r->record[r->next].seen = seen;
 	memcpy(&r->record[r->next].ev, ev, offsetof(struct ss_event, text) + text_n(ev));
 	r->next = r->next + 1 == r->cap ? 0 : r->next + 1;
 	r->n += r->n < r->cap;
 }
 
-void ss_tele_recent_add(struct ss_tele *t, const struct ss_event *ev)
+void ss_tele_recent_add(struct ss_tele *t, const struct ss_event *ev, int64_t offset)
 {
 	if (!t->recent.cap || ev->kind != SS_EVENT_REQUEST)
 		return;
-	keep(&t->recent, ev, ++t->seen);
+	keep(&t->recent, ev, offset, ++t->seen);
 	if (ev->drop || ev->status >= 500 || ev->status == 0)
-		keep(&t->failed, ev, t->seen);
+		keep(&t->failed, ev, offset, t->seen);
 }
 
 /* Ids are longer than what a record keeps of them. */
@@ -65,19 +66,23 @@ static bool is(const struct ss_event *ev, struct ss_span id)
 }
 
 /* The skip-th from the newest, of the first `until` requests; *skip falls by those that are passed over. */
-static const struct ss_event *find(const struct tele_ring *r, struct ss_span id, uint64_t until, uint32_t *skip)
+static const struct tele_record *find(const struct tele_ring *r, struct ss_span id, uint64_t until, uint32_t *skip)
 {
 	for (uint32_t i = 0; i < r->n; i++) {
 		const struct tele_record *k = &r->record[(r->next + r->cap - 1 - i) % r->cap];
 		if (k->seen <= until && is(&k->ev, id) && (*skip)-- == 0)
-			return &k->ev;
+			return k;
 	}
 	return NULL;
 }
 
-const struct ss_event *ss_tele_recent(const struct ss_tele *t, struct ss_span request_id, uint32_t skip)
+const struct ss_event *ss_tele_recent(const struct ss_tele *t, struct ss_span request_id, uint32_t skip, int64_t *offset)
 {
-	const struct ss_event *ev = find(&t->recent, request_id, t->seen, &skip);
+	const struct tele_record *k = find(&t->recent, request_id, t->seen, &skip);
 
-	return ev ? ev : find(&t->failed, request_id, t->seen - t->recent.n, &skip);
+	if (!k)
+		k = find(&t->failed, request_id, t->seen - t->recent.n, &skip);
+	if (k && offset)
+		*offset = k->offset;
+	return k ? &k->ev : NULL;
 }

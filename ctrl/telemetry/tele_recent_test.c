@@ -20,14 +20,17 @@ static void happens(const char *id, uint16_t status, uint64_t bytes)
 	ss_event_put(&ev, &used, &ev.path_n, "/p", 2);
 	ss_event_put(&ev, &used, &ev.request_id_n, id, ss_min_u32((uint32_t)strlen(id), 40));
 	ss_event_put(&ev, &used, &ev.peer_n, "someone", 7);
-	ss_tele_recent_add(&t, &ev);
+	ss_tele_recent_add(&t, &ev, (int64_t)bytes * 1000);
 }
 
 /* How many bytes went out in the skip-th; 0: there is none. */
 static uint64_t of(const char *id, uint32_t skip)
 {
-	const struct ss_event *ev = ss_tele_recent(&t, ss_span_str(id), skip);
+	int64_t offset = -1;
+	const struct ss_event *ev = ss_tele_recent(&t, ss_span_str(id), skip, &offset);
 
+	/* The time of day is the one that the log has, whenever it is asked for. */
+	assert_int_equal(offset, ev ? (int64_t)ev->bytes_out * 1000 : -1);
 	return ev ? ev->bytes_out : 0;
 }
 

@@ -150,7 +150,7 @@ static bool wanted(const struct ss_tele_view *v, const struct ss_event *ev)
 
 /* ---- records, tables ---- */
 
-static void tap(struct ss_tele_view *v, const struct ss_event *ev)
+static void tap(struct ss_tele_view *v, const struct ss_event *ev, int64_t offset)
 {
 	struct ss_json j;
 
@@ -162,11 +162,11 @@ static void tap(struct ss_tele_view *v, const struct ss_event *ev)
 	}
 	v->left--;
 	ss_json_open(&j);
-	ss_tele_show(v->tele, ev, &j);
+	ss_tele_show(v->tele, ev, offset, &j);
 	add_line(v, ss_json_close(&j));
 }
 
-void ss_tele_views_event(struct ss_tele *t, const struct ss_event *ev)
+void ss_tele_views_event(struct ss_tele *t, const struct ss_event *ev, int64_t offset)
 {
 	if (ev->kind != SS_EVENT_REQUEST)
 		return;
@@ -177,7 +177,7 @@ void ss_tele_views_event(struct ss_tele *t, const struct ss_event *ev)
 		if (v->top)
 			ss_tele_top_count(v->top, v->conf.kind, ev);
 		else
-			tap(v, ev);
+			tap(v, ev, offset);
 	}
 }
 

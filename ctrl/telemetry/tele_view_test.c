@@ -40,7 +40,7 @@ static void happens(const struct said *s)
 	ss_event_put(&ev, &used, &ev.path_n, s->path, (uint32_t)strlen(s->path));
 	ss_event_put(&ev, &used, &ev.request_id_n, "id", 2);
 	ss_event_put(&ev, &used, &ev.peer_n, peer, (uint32_t)strlen(peer));
-	ss_tele_views_event(t, &ev);
+	ss_tele_views_event(t, &ev, 0);
 }
 
 static const struct said good = { "GET", "a.example", "/cart/7", "spiffe://mesh/ns/a/sa/web", 1, 200, 0, 7, 0x0a000001, 0x0a000002 };
