@@ -217,26 +217,32 @@ static uint32_t routes_at(const struct ss_route_ranges *r, uint32_t piece)
 	return n;
 }
 
+/* Who takes a request whose field x-n is this number. */
+static struct ss_route_decision decide_number(struct world *w, uint32_t n)
+{
+	struct ss_hdr v[1];
+	struct ss_hdrs h;
+	char number[12];
+
+	snprintf(number, sizeof(number), "%u", n);
+	ss_hdrs_init(&h, v, 1);
+	h.method = SS_SPAN("GET");
+	h.path = SS_SPAN("/");
+	ss_hdrs_add(&h, SS_SPAN("x-n"), ss_span_str(number), 0);
+	return route_decide(w, &h, 0);
+}
+
 /* Pieces of a line of numbers. */
 static void ranges_are_found(void **state)
 {
 	struct world w;
 	const struct ss_route_ranges *r = name_of(index_of(&w, tell_range))->ranges;
-	struct ss_hdr v[1];
-	struct ss_hdrs h;
-	char number[12];
 
 	assert_non_null(r);
 	for (uint32_t i = 0; i < r->n; i++)
 		assert_true(r->from[i] < r->from[i + 1] && routes_at(r, i) <= 2);
 	for (uint32_t n = 0; n < 10020; n++) {
-		struct ss_route_decision d;
-		snprintf(number, sizeof(number), "%u", n);
-		ss_hdrs_init(&h, v, 1);
-		h.method = SS_SPAN("GET");
-		h.path = SS_SPAN("/");
-		ss_hdrs_add(&h, SS_SPAN("x-n"), ss_span_str(number), 0);
-		d = route_decide(&w, &h, 0);
+		struct ss_route_decision d = decide_number(&w, n);
 		if (n >= 10005)
 			assert_null(d.route);
 		else
@@ -251,9 +257,6 @@ static void ranges_in_each_other_are_found(void **state)
 	struct world w;
 	const struct ss_route_ranges *r = name_of(index_of(&w, tell_nested_range))->ranges;
 	uint64_t all = 0;
-	struct ss_hdr v[1];
-	struct ss_hdrs h;
-	char number[12];
 
 	assert_int_equal(name_of(w.l.hosts->hosts[0].index->any.inner)->there.n, 0);
 	for (uint32_t i = 0; i < r->n; i++) {
@@ -266,13 +269,7 @@ static void ranges_in_each_other_are_found(void **state)
 		all += r->stretch[s].list.n;
 	assert_true(all <= 1000 * 2 * 11); /* not 1,000 in each of 2,000 pieces */
 	for (uint32_t n = 0; n < 2010; n++) {
-		struct ss_route_decision d;
-		snprintf(number, sizeof(number), "%u", n);
-		ss_hdrs_init(&h, v, 1);
-		h.method = SS_SPAN("GET");
-		h.path = SS_SPAN("/");
-		ss_hdrs_add(&h, SS_SPAN("x-n"), ss_span_str(number), 0);
-		d = route_decide(&w, &h, 0);
+		struct ss_route_decision d = decide_number(&w, n);
 		if (n >= 2000)
 			assert_null(d.route);
 		else
@@ -290,19 +287,10 @@ static void tell_narrow_first(struct ss_model_route *r, uint32_t i)
 static void the_narrowest_range_is_found(void **state)
 {
 	struct world w;
-	struct ss_hdr v[1];
-	struct ss_hdrs h;
-	char number[12];
 
 	index_of(&w, tell_narrow_first);
 	for (uint32_t n = 0; n < 2000; n++) {
-		struct ss_route_decision d;
-		snprintf(number, sizeof(number), "%u", n);
-		ss_hdrs_init(&h, v, 1);
-		h.method = SS_SPAN("GET");
-		h.path = SS_SPAN("/");
-		ss_hdrs_add(&h, SS_SPAN("x-n"), ss_span_str(number), 0);
-		d = route_decide(&w, &h, 0);
+		struct ss_route_decision d = decide_number(&w, n);
 		assert_non_null(d.route);
 		assert_int_equal(d.route - d.host->routes, 999 - ss_min_u32(ss_min_u32(n, 1999 - n), 999));
 	}

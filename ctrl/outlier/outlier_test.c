@@ -268,6 +268,16 @@ static void a_slot_that_is_anothers_now(void **state)
 	end(w);
 }
 
+/* A window that is far from the one before, and in which the second endpoint fails always. */
+static void one_fails(struct world *w)
+{
+	w->now += 10000 * S;
+	ss_outlier_poll(w->o, &w->snap, w->now);
+	for (uint32_t i = 0; i < EPS; i++)
+		serve(w, i, i == 1 ? 0 : 100, i == 1 ? 100 : 0);
+	window(w);
+}
+
 static uint32_t windows_enforced(uint32_t percent)
 {
 	struct world *w = start();
@@ -277,11 +287,7 @@ static uint32_t windows_enforced(uint32_t percent)
 	w->cluster.outlier.enforcing[SS_EP_EJECT_RATE] = percent;
 	w->cluster.outlier.percent_limit = 0;
 	for (uint32_t k = 0; k < 200; k++) {
-		w->now += 10000 * S;
-		ss_outlier_poll(w->o, &w->snap, w->now);
-		for (uint32_t i = 0; i < EPS; i++)
-			serve(w, i, i == 1 ? 0 : 100, i == 1 ? 100 : 0);
-		window(w);
+		one_fails(w);
 		assert_int_equal(w->told, k + 1);
 		assert_int_equal(w->last.ejection.why, SS_EP_EJECT_RATE);
 		assert_int_equal(w->last.ejection.failures, 100);
@@ -309,11 +315,7 @@ static void jitter_is_added(void **state)
 	w->cluster.outlier.interval_ns = S;
 	ss_outlier_poll(w->o, &w->snap, w->now + S); /* the window that runs still has its old end, at most */
 	for (int k = 0; k < 20; k++) {
-		w->now += 10000 * S;
-		ss_outlier_poll(w->o, &w->snap, w->now);
-		for (uint32_t i = 0; i < EPS; i++)
-			serve(w, i, i == 1 ? 0 : 100, i == 1 ? 100 : 0);
-		window(w);
+		one_fails(w);
 		assert_int_equal(w->told, k + 1);
 		assert_in_range(e->for_ns, 30 * S, 40 * S);
 		sum += e->for_ns - 30 * S;

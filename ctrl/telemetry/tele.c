@@ -73,7 +73,7 @@ static void remember_hash(struct ss_tele *t, const struct ss_snapshot *s)
 }
 
 /* Workers' times are those of CLOCK_MONOTONIC; an operator wants the time of day, also after it was set. */
-int64_t ss_tele_wall_offset(void)
+static int64_t wall_offset(void)
 {
 	struct timespec wall, mono;
 
@@ -85,7 +85,7 @@ int64_t ss_tele_wall_offset(void)
 bool ss_tele_poll(struct ss_tele *t)
 {
 	const struct ss_snapshot *s = t->conf.ask.snapshot ? t->conf.ask.snapshot(t->conf.ask.arg) : NULL;
-	int64_t offset = ss_tele_wall_offset();
+	int64_t offset = wall_offset();
 	bool more = false;
 
 	remember_hash(t, s);
@@ -113,7 +113,7 @@ bool ss_tele_poll(struct ss_tele *t)
 
 void ss_tele_event(struct ss_tele *t, const struct ss_event *ev)
 {
-	ss_tele_log_event(t, ev, ss_tele_wall_offset());
+	ss_tele_log_event(t, ev, wall_offset());
 }
 
 static void reopen(struct tele_log *l, const char *key)

@@ -104,9 +104,6 @@ struct ss_tele {
 	struct ss_hist sum; /* scratch for the histogram over all workers */
 };
 
-/* -- tele.c: what to add to a record's time to get the time of day. -- */
-int64_t ss_tele_wall_offset(void);
-
 /* -- tele_prom.c -- */
 void ss_tele_prom(struct ss_tele *t, struct evbuffer *out);
 

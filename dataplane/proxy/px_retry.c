@@ -166,26 +166,29 @@ static enum ss_ep_end blame_of(uint16_t status)
 }
 
 /* As Envoy has it: a status of gRPC is what its HTTP status would be. A number that gRPC does not have is UNKNOWN. */
-static enum ss_ep_end blame_of_grpc(const struct ss_hdrs *h)
+static enum ss_ep_end blame_of_grpc(uint64_t status)
 {
-	return blame_of(px_status_of_grpc((uint16_t)ss_min_u64(grpc_status(h), UINT16_MAX)));
+	return blame_of(px_status_of_grpc((uint16_t)ss_min_u64(status, UINT16_MAX)));
 }
 
 enum ss_ep_end px_blames(const struct px_exchange *x, const struct ss_hdrs *h)
 {
 	enum ss_ep_end how = blame_of(h->status);
 
-	return how == SS_EP_GOOD && x->grpc ? blame_of_grpc(h) : how;
+	return how == SS_EP_GOOD && x->grpc ? blame_of_grpc(grpc_status(h)) : how;
 }
 
 /* RESOURCE_EXHAUSTED is a 429 and no fault of the endpoint's, but no answer that a client of a new version wants. */
 void px_hear_grpc(struct px_exchange *x, const struct ss_hdrs *h)
 {
+	uint64_t status;
+
 	if (!x->grpc)
 		return;
+	status = grpc_status(h);
 	if (x->blamed == SS_EP_GOOD)
-		x->blamed = (uint8_t)blame_of_grpc(h);
-	x->bad = x->bad || grpc_status(h) == 8;
+		x->blamed = (uint8_t)blame_of_grpc(status);
+	x->bad = x->bad || status == 8;
 }
 
 /* -- when -- */
